@@ -1,0 +1,74 @@
+# The commands of the project; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Arguments of the demo, such as ARGS="--once --json result.json".
+ARGS ?=
+# Arguments of pytest, such as TESTS=tests/scoring.
+TESTS ?=
+WORKERS ?= 2
+POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format proto proto-check bench docs lock clean postgresql
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(VENV)/.installed  ## the virtual environment, exactly as locked
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || deploy/need-package.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.locked: requirements.lock | $(VENV)/bin/pip
+	@echo "Installing the locked dependencies: about a minute"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install  ## a whole credit chain on this machine
+	@$(BIN)/yinxin demo $(ARGS)
+
+test: install postgresql  ## every test; PostgreSQL is started and thrown away by them
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+postgresql:
+ifeq ($(POSTGRES),)
+	@deploy/need-package.sh postgresql
+endif
+
+lint: install proto-check docs  ## style, types, import rules, generated code, documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## rewrite the source as ruff wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proto: install  ## protos/gen from protos/yinxin
+	$(BIN)/python protos/generate.py
+
+proto-check: install  ## whether protos/gen is what the protos give
+	$(BIN)/python protos/generate.py --check
+
+bench: install  ## measure this machine
+	@$(BIN)/yinxin bench $(ARGS)
+
+docs: install  ## every link and every command named in the documents
+	$(BIN)/python docs/check.py
+
+lock:  ## the lock files from pyproject.toml, by uv
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --extra postgres --extra models pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra postgres pyproject.toml -o requirements-node.lock
+
+clean:  ## everything that make made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
