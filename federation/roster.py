@@ -29,6 +29,7 @@ MAX_BATCH_BYTES = 2 * 1024 * 1024
 
 _Member = TypeVar("_Member", str, int)
 
+_KIND_NAMES: dict[type, str] = {str: "string", int: "whole number"}
 _LABEL = b"yinxin/roster/v1"
 _MEMBERS = {"format", "chain", "number", "first_row", "codes", "root"}
 
@@ -251,5 +252,5 @@ def _member(value: dict[str, Any], name: str, kind: type[_Member]) -> _Member:
     member = value[name]
     # Not isinstance: true and false are whole numbers to Python.
     if type(member) is not kind:
-        raise DocumentError(name, f"must be a {'string' if kind is str else 'whole number'}")
+        raise DocumentError(name, f"must be a {_KIND_NAMES[kind]}")
     return member
