@@ -1,0 +1,153 @@
+"""The model certificate: the regulator's word on one model of one bank in one chain.
+
+It fixes everything that a bank must not choose at request time: the participants with their
+keys, the field layout with its maxima, the parameter set, and the hashes of the public key and
+of every holder's weight bundle. A holder parses no key and no ciphertext whose hash is not in a
+certificate, and takes peers' keys from nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from federation.context import context
+from federation.documents import Array, Bytes16, Bytes32, Document, Id, Name, Part, Time
+from federation.epoch import OpenEpoch
+from federation.errors import Reason, Refusal
+from federation.identity import Role, SpiffeId
+from federation.membership import Members
+from federation.signed import Signed
+
+MIN_PARTICIPANTS = 3
+RECORD_BITS = 40
+
+
+class CertifiedField(Part):
+    """One unsigned field of the score record: bits [offset, offset + width), value ≤ maximum."""
+
+    name: Name
+    offset: Annotated[int, Field(ge=0, lt=RECORD_BITS)]
+    width: Annotated[int, Field(ge=1, le=RECORD_BITS)]
+    maximum: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> CertifiedField:
+        if self.offset + self.width > RECORD_BITS or self.maximum >> self.width:
+            raise ValueError(f"field {self.name} does not fit into its bits")
+        return self
+
+
+class Participant(Part):
+    """One holder of P: its keys, the number of its columns, its weight bundle's SHA-256."""
+
+    holder: Id
+    kind: str
+    named: bool
+    signing: Bytes32
+    agreement: Bytes32
+    columns: Annotated[int, Field(ge=1)]
+    bundle: Bytes32
+
+
+class ModelCertificate(Document):
+    """What the regulator signs about a model.
+
+    `form` is `sealed` for a bank's own encrypted scorecard, whose `public_key` is the hash of the
+    BFV key, and `open` for a published one, which has no key (the hash is of nothing) and whose
+    bundles hold points in the clear. `report` is the salted hash of the policy report.
+    """
+
+    TYPE: ClassVar[str] = "model-certificate"
+
+    model: Bytes16
+    name: Name
+    bank: Id
+    chain: Name
+    form: Literal["sealed", "open"]
+    catalogue: Bytes32
+    fields: Annotated[tuple[CertifiedField, ...], Array]
+    coverage: CertifiedField
+    disclosed: Annotated[tuple[str, ...], Array]
+    participants: Annotated[tuple[Participant, ...], Array]
+    parameter_set: Name
+    public_key: Bytes32
+    report: Bytes32
+    not_before: Time
+    not_after: Time
+
+    @model_validator(mode="after")
+    def _rules(self) -> ModelCertificate:
+        ids = [str(p.holder) for p in self.participants]
+        if ids != sorted(set(ids)):
+            raise ValueError("participants must be in order of their ids, each once")
+        if len(ids) < MIN_PARTICIPANTS:
+            raise ValueError(f"a model has at least {MIN_PARTICIPANTS} participants")
+        taken = 0
+        for field in (*self.fields, self.coverage):
+            bits = ((1 << field.width) - 1) << field.offset
+            if taken & bits:
+                raise ValueError(f"field {field.name} overlaps another")
+            taken |= bits
+        if self.coverage.maximum != len(ids):
+            raise ValueError("the coverage maximum is the number of participants")
+        if self.disclosed != tuple(sorted(set(self.disclosed))):
+            raise ValueError("disclosed features must be sorted, each once")
+        return self
+
+    def participant(self, holder: SpiffeId) -> Participant:
+        """The entry of `holder`. Raises Refusal(wrong_audience) for a holder outside P."""
+        for participant in self.participants:
+            if participant.holder == holder:
+                return participant
+        raise Refusal(Reason.WRONG_AUDIENCE, f"{holder} does not take part in the model")
+
+    @property
+    def holders(self) -> tuple[SpiffeId, ...]:
+        """The ids of P, in order."""
+        return tuple(p.holder for p in self.participants)
+
+    @property
+    def named_holders(self) -> tuple[SpiffeId, ...]:
+        """The participants that must by law be told the subject of a query."""
+        return tuple(p.holder for p in self.participants if p.named)
+
+    def context(self, epoch: OpenEpoch) -> bytes:
+        """The ctx of this model in an epoch (32 bytes).
+
+        Raises Refusal(wrong_context) when the epoch is of another catalogue and
+        Refusal(closed) when a participant has no manifest in it.
+        """
+        if epoch.descriptor.catalogue != self.catalogue:
+            raise Refusal(Reason.WRONG_CONTEXT, "model and epoch have different catalogues")
+        epoch.require_participants(self.holders)
+        return context(self.hash, self.bank, self.chain, epoch.opening.hash)
+
+    def require_valid(self, now: int) -> None:
+        """Raises Refusal(uncertified_model) outside the certificate's validity."""
+        if not self.not_before <= now < self.not_after:
+            raise Refusal(Reason.UNCERTIFIED_MODEL, "certificate is outside its validity")
+
+
+def read_certificate(signed: Signed, members: Members) -> ModelCertificate:
+    """A certificate of this chain's regulator about a bank and holders of this chain.
+
+    Raises SignatureInvalid, DocumentError, Refusal(wrong_chain), or
+    Refusal(foreign_certificate) when a key in it is not the chain's key of that member: a
+    participant that does not exist would let its inventor isolate another's part.
+    """
+    certificate = ModelCertificate.open_(signed, members.root.regulator_signing)
+    if certificate.chain != members.root.chain:
+        raise Refusal(Reason.WRONG_CHAIN, f"certificate is of chain {certificate.chain}")
+    members.require(certificate.bank, Role.BANK)
+    for participant in certificate.participants:
+        member = members.require(participant.holder, Role.HOLDER)
+        if (member.signing, member.agreement, member.kind, member.named) != (
+            participant.signing,
+            participant.agreement,
+            participant.kind,
+            participant.named,
+        ):
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"keys of {participant.holder} differ")
+    return certificate

@@ -1,0 +1,132 @@
+"""Log entries: what a node writes before it answers, and the promise that it did.
+
+An entry is canonical JSON of a kind, a time and a flat body of strings and numbers. Ciphertexts
+and documents are in it by hash; no entry names the subject of a query. The leaf hash is that
+of RFC 6962, section 2.1, so that the entries form a Merkle tree as they stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from federation.canonical import b64, canonical_json, parse_canonical
+from federation.documents import Bytes32, Document, Id, Part, Time
+from federation.errors import DocumentError, Reason, Refusal
+from federation.identity import SpiffeId
+from federation.merkle import leaf_hash
+from federation.signed import Signed, SigningKey
+
+MAX_ENTRY_BYTES = 65_535
+PROMISE_SECONDS = 60
+CLOCK_SKEW = 30
+
+
+class Kind(StrEnum):
+    """The kinds of entries."""
+
+    DESCRIPTOR = "epoch-descriptor"
+    MANIFEST = "manifest"
+    OPENING = "epoch-opening"
+    CLOSED = "epoch-closed"
+    CTX_KEY = "ctx-key"
+    CERTIFIED = "model-certified"
+    INSTALLED = "model-installed"
+    PREPARED = "bucket-prepared"
+    CONSENT = "consent-registered"
+    CANCELLED = "consent-cancelled"
+    PERMIT = "permit"
+    UNLOCK = "unlock"
+    REFUSAL = "refusal"
+    QUERY = "query"
+    FAILURE = "record-failure"
+    MEMBER = "member"
+    ROSTER = "roster-batch"
+    ADMIN = "administrator"
+
+
+class Entry(Part):
+    """One entry. `body` is flat: text (hashes as base64url) and whole numbers."""
+
+    v: Literal[1] = 1
+    kind: Kind
+    time: Time
+    body: dict[str, str | int]
+
+    def encode(self) -> bytes:
+        """The bytes of the entry, at most 65,535. Raises DocumentError."""
+        raw = canonical_json(self.model_dump(mode="json"))
+        if len(raw) > MAX_ENTRY_BYTES:
+            raise DocumentError("entry", f"is {len(raw)} bytes long, at most {MAX_ENTRY_BYTES}")
+        return raw
+
+
+def entry(kind: Kind, time: int, **body: str | int | bytes | SpiffeId) -> bytes:
+    """The encoded entry of that kind; bytes are written as base64url, ids as text."""
+    flat: dict[str, str | int] = {}
+    for name, value in body.items():
+        if isinstance(value, bytes):
+            flat[name] = b64(value)
+        else:
+            flat[name] = str(value) if isinstance(value, SpiffeId) else value
+    return Entry(kind=kind, time=time, body=flat).encode()
+
+
+def read_entry(raw: bytes) -> Entry:
+    """The entry in `raw`. Raises DocumentError."""
+    value = parse_canonical(raw, MAX_ENTRY_BYTES)
+    try:
+        # Lax only for the enumeration: JSON has no other way to write it.
+        return Entry.model_validate(value, strict=False)
+    except ValueError as error:
+        raise DocumentError("entry", f"is not an entry of version 1 ({error})") from error
+
+
+class InclusionPromise(Document):
+    """The log's owner promises that its tree covers `leaf` no later than `include_by`."""
+
+    TYPE: ClassVar[str] = "inclusion-promise"
+
+    log: Id
+    leaf: Bytes32
+    issued: Time
+    include_by: Time
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A signed document, the entry of its signer's log that records it, and the promise."""
+
+    document: Signed
+    entry: bytes
+    promise: Signed
+
+
+def promise(log: SpiffeId, raw_entry: bytes, key: SigningKey, now: int) -> Signed:
+    """The promise for an entry that is durable already."""
+    return InclusionPromise(
+        log=log, leaf=leaf_hash(raw_entry), issued=now, include_by=now + PROMISE_SECONDS
+    ).sign(key)
+
+
+def check_logged(logged: Logged, kind: Kind, log: SpiffeId, public: bytes, now: int) -> Entry:
+    """The entry, once the log's owner is bound to it and it records the document.
+
+    Raises SignatureInvalid, DocumentError, or Refusal(bad_promise) when the promise is of another
+    log or leaf, allows more than 60 seconds or is dated in the future, or when the entry is of
+    another kind or does not carry the document's hash.
+    """
+    promised = InclusionPromise.open_(logged.promise, public)
+    if promised.log != log or promised.leaf != leaf_hash(logged.entry):
+        raise Refusal(Reason.BAD_PROMISE, "promise is for another log or entry")
+    if promised.include_by - promised.issued > PROMISE_SECONDS:
+        raise Refusal(Reason.BAD_PROMISE, "promise allows more than 60 seconds")
+    if promised.issued > now + CLOCK_SKEW:
+        raise Refusal(Reason.BAD_PROMISE, "promise is dated in the future")
+    recorded = read_entry(logged.entry)
+    document = b64(hashlib.sha256(logged.document.payload).digest())
+    if recorded.kind is not kind or recorded.body.get("document") != document:
+        raise Refusal(Reason.BAD_PROMISE, "entry does not record the document")
+    return recorded

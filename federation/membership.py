@@ -1,0 +1,139 @@
+"""Members of a chain and the root they are trusted from.
+
+The regulator is the chain's root of trust. Its trust root is a file that every node is given
+when it is installed; a member is a credential signed by the regulator that ties a SPIFFE id to
+the keys the member signs, agrees masks and receives envelopes with. TLS certificates of the
+same id come from the same authority, but sign nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from federation.documents import Array, Bytes, Bytes32, Document, Id, Name, Time
+from federation.errors import Reason, Refusal
+from federation.identity import Role, SpiffeId
+from federation.signed import Signed
+
+
+class TrustRoot(Document):
+    """What a node of the chain is given out of band, and trusts without a signature.
+
+    Attributes:
+        regulator_signing: Ed25519 key that signs members and model certificates.
+        audit: HPKE public key to which hubs seal the evidence of every query.
+        authority: PEM certificate of the authority behind the chain's TLS certificates.
+        licence_domain: trust domain of the business-licence authority.
+        licence_authority: its PEM certificate, root of enterprises' keys.
+    """
+
+    TYPE: ClassVar[str] = "trust-root"
+
+    chain: Name
+    trust_domain: str
+    regulator: Id
+    regulator_signing: Bytes32
+    audit: Bytes
+    authority: str
+    licence_domain: str
+    licence_authority: str
+
+
+class Member(Document):
+    """One member's credential, signed by the regulator.
+
+    Attributes:
+        kind: for a holder, its kind in the catalogue (`tax`, `electricity` …); else empty.
+        signing: Ed25519 key of the member's documents, 32 bytes.
+        agreement: for a holder, its X25519 key for masks, 32 bytes; else empty.
+        sealing: HPKE public key of envelopes to the member; empty for one that receives none.
+        named: whether a holder must by law be told the subject of a query.
+    """
+
+    TYPE: ClassVar[str] = "member"
+
+    chain: Name
+    id: Id
+    kind: str = Field(max_length=64)
+    title: dict[str, str]
+    signing: Bytes32
+    agreement: Bytes
+    sealing: Bytes
+    named: bool
+    not_before: Time
+    not_after: Time
+
+    @model_validator(mode="after")
+    def _shape(self) -> Member:
+        holder = self.id.role is Role.HOLDER
+        if holder != bool(self.kind) or holder != (len(self.agreement) == 32):
+            raise ValueError("a holder, and nobody else, has a kind and a 32-byte agreement key")
+        return self
+
+
+class MemberRequest(Document):
+    """What a node sends to the regulator to become a member, signed by its own new key.
+
+    `tls_request` is a PEM certificate request for the node's TLS key; `addresses` are the DNS
+    names and IP addresses at which peers reach the node.
+    """
+
+    TYPE: ClassVar[str] = "member-request"
+
+    id: Id
+    kind: str
+    title: dict[str, str]
+    signing: Bytes32
+    agreement: Bytes
+    sealing: Bytes
+    named: bool
+    tls_request: str
+    addresses: Annotated[tuple[str, ...], Array]
+
+
+class Members:
+    """The members of one chain, each verified under its trust root."""
+
+    def __init__(self, root: TrustRoot, credentials: Iterable[Signed], now: int) -> None:
+        """Raises SignatureInvalid or DocumentError for a credential that does not verify, and
+        Refusal(conflict) for two of one id. Expired credentials are left out."""
+        self.root = root
+        self._members: dict[SpiffeId, Member] = {}
+        self._credentials: dict[SpiffeId, Signed] = {}
+        for credential in credentials:
+            member = Member.open_(credential, root.regulator_signing)
+            if member.chain != root.chain or member.id.trust_domain != root.trust_domain:
+                raise Refusal(Reason.WRONG_CHAIN, f"member {member.id} is of another chain")
+            if member.id in self._members:
+                raise Refusal(Reason.CONFLICT, f"two credentials of {member.id}")
+            if member.not_before <= now < member.not_after:
+                self._members[member.id] = member
+                self._credentials[member.id] = credential
+
+    def require(self, member_id: SpiffeId, role: Role) -> Member:
+        """The member of that id and role. Raises Refusal(foreign_certificate)."""
+        member = self._members.get(member_id)
+        if member is None or member.id.role is not role:
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no {role} of the chain")
+        return member
+
+    @property
+    def hub(self) -> Member:
+        """The chain's only hub. Raises Refusal(foreign_certificate) if there is not exactly one."""
+        hubs = list(self.of(Role.HUB))
+        if len(hubs) != 1:
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"the chain has {len(hubs)} hubs, needs one")
+        return hubs[0]
+
+    def of(self, role: Role) -> Iterator[Member]:
+        """The members of a role, in order of their ids."""
+        for member_id in sorted(self._members, key=str):
+            if member_id.role is role:
+                yield self._members[member_id]
+
+    def credentials(self) -> tuple[Signed, ...]:
+        """The valid credentials, in order of their ids."""
+        return tuple(self._credentials[i] for i in sorted(self._credentials, key=str))
