@@ -1,0 +1,26 @@
+"""The thresholds of certification policy: a regulator's configuration, within bounds."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PolicyThresholds(BaseModel):
+    """How strict the rules are.
+
+    The defaults are the protocol's. The bounds keep a chain from configuring a rule away:
+    below them the rule would no longer stop the attack that it is there for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fewest_features: int = Field(default=5, ge=3)
+    """a: non-public features that have to carry a field."""
+    least_share: float = Field(default=0.05, ge=0.01, le=1)
+    """a: the share of the field's spread from which a feature carries it."""
+    greatest_share: float = Field(default=0.60, gt=0, le=0.80)
+    """a: the share of the field's spread that one feature may have."""
+    most_levels: int = Field(default=8, ge=2, le=16)
+    """b: equally spaced point values of a field."""
+    jump_support: int = Field(default=3, ge=2)
+    """b: non-public features of a field in which a jump has to occur."""
