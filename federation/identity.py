@@ -20,6 +20,8 @@ SCHEME = "spiffe://"
 
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+MAX_DNS_NAME = 253
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Role(StrEnum):
@@ -92,3 +94,23 @@ def peer_identity(uris: Sequence[str]) -> SpiffeId:
     if len(uris) != 1:
         raise IdentityError(f"certificate has {len(uris)} URI names, exactly one is required")
     return SpiffeId.parse(uris[0])
+
+
+def dns_name(party: SpiffeId) -> str:
+    """The host name that stands for `party` in its certificate: `<name>.<role>.<trust domain>`.
+
+    TLS libraries compare host names, not URIs, so this is what a client demands of a server. It
+    proves the identity because of a rule for authorities: this name is issued together with this
+    one SPIFFE id and with no other. Within a trust domain no two ids share a name, since the
+    label before the domain is the role.
+
+    Raises IdentityError when name or domain is not spelled as a host name (RFC 1123 section 2.1,
+    lower case: host names are compared without case): such a party can call but not serve.
+    """
+    name = f"{party.name}.{party.role}.{party.trust_domain}"
+    if len(name) > MAX_DNS_NAME or not all(map(_DNS_LABEL.fullmatch, name.split("."))):
+        raise IdentityError(
+            f"{party} cannot serve: name and trust domain must consist of lower-case letters, "
+            f"digits and inner '-', in labels of at most 63 characters, together {MAX_DNS_NAME}"
+        )
+    return name
