@@ -59,8 +59,9 @@ def mask(
     info = _LABEL + ctx + bucket.to_bytes(4, "big")
     for peer, secret in _shared_secrets(own_id, own_private, peers).items():
         stream = _keystream(secret, info)
-        # Wrapping modulo 2^64 is harmless: 2^48 divides it.
-        total = total + stream if own_id.encode() < peer.encode() else total - stream
+        # Strings compare by code point, the order of their UTF-8 bytes. Wrapping modulo 2^64 is
+        # harmless: 2^48 divides it.
+        total = total + stream if own_id < peer else total - stream
     return total & _LOW_BITS
 
 

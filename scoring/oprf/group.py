@@ -11,10 +11,17 @@ and `check_scalar` first.
 from __future__ import annotations
 
 import hashlib
+import secrets
+from pathlib import Path
 
 import rbcl
+from rbcl._sodium import lib_path
 
 from scoring.errors import OprfError
+
+# rbcl unpacks its 2.8 MB library into the temporary folder and leaves it there, one file a
+# process for ever. It is mapped by now and needs its name no more.
+Path(lib_path).unlink(missing_ok=True)
 
 ELEMENT_BYTES = 32
 SCALAR_BYTES = 32
@@ -58,7 +65,7 @@ def check_scalar(scalar: bytes, name: str = "scalar", *, zero: bool = False) -> 
 def random_scalar() -> bytes:
     """A fresh uniform scalar from 1 to ORDER - 1, from the system's random source."""
     while True:
-        scalar: bytes = rbcl.crypto_core_ristretto255_scalar_random()
+        scalar = reduce_scalar(secrets.token_bytes(UNIFORM_BYTES))
         if any(scalar):
             return scalar
 
