@@ -139,5 +139,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _no_float(text: str) -> Never:
-    raise ValueError(f"number {text[:20]} is not whole")
+def _no_float(_: str) -> Never:
+    raise ValueError("a number is not whole")

@@ -92,7 +92,11 @@ def verify_subject(cert_der: bytes, authority_cert: bytes, now: int) -> tuple[Us
             raise IdentityError(f"{name} certificate is not valid at this time; renew it")
     if not isinstance(public, Ed25519PublicKey):
         raise IdentityError("subject certificate does not hold an Ed25519 key")
-    subject = peer_identity(names)
+    try:
+        subject = peer_identity(names)
+    except IdentityError:
+        # The cause would carry the name of an enterprise into somebody's log.
+        raise IdentityError("subject certificate does not have exactly one SPIFFE id") from None
     if subject.trust_domain != domain or subject.role is not Role.ENTERPRISE:
         raise IdentityError(f"subject certificate is not of an enterprise of {domain}")
     try:
