@@ -162,6 +162,20 @@ def test_errors_inside_a_batch_do_not_cancel() -> None:
         oprf.verify(PUBLIC, BATCH.blinded, evaluated, forged)
 
 
+@pytest.mark.parametrize("name", ["the identity", "a non-canonical encoding", "too short"])
+def test_the_refusal_of_an_invalid_element_says_which(name: str) -> None:
+    """Checked before any arithmetic, so the message names the value and not a step."""
+    bad = [REPLACEMENTS[name](SINGLE.blinded[0])]
+    with pytest.raises(OprfError, match="^blinded element"):
+        oprf.verify(PUBLIC, bad, SINGLE.evaluated, SINGLE.proof)
+    with pytest.raises(OprfError, match="^evaluated element"):
+        oprf.verify(PUBLIC, SINGLE.blinded, bad, SINGLE.proof)
+    with pytest.raises(OprfError, match="^public key"):
+        oprf.verify(bad[0], SINGLE.blinded, SINGLE.evaluated, SINGLE.proof)
+    with pytest.raises(OprfError, match="^blinded element"):
+        oprf.blind_evaluate(KEYS, bad)
+
+
 @pytest.mark.parametrize("length", [0, 63, 65, 128])
 def test_a_proof_of_another_length_fails(length: int) -> None:
     proof = (SINGLE.proof * 2)[:length]
