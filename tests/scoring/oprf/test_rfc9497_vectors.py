@@ -166,13 +166,13 @@ def test_errors_inside_a_batch_do_not_cancel() -> None:
 def test_the_refusal_of_an_invalid_element_says_which(name: str) -> None:
     """Checked before any arithmetic, so the message names the value and not a step."""
     bad = [REPLACEMENTS[name](SINGLE.blinded[0])]
-    with pytest.raises(OprfError, match="^blinded element"):
+    with pytest.raises(OprfError, match=r"^blinded element"):
         oprf.verify(PUBLIC, bad, SINGLE.evaluated, SINGLE.proof)
-    with pytest.raises(OprfError, match="^evaluated element"):
+    with pytest.raises(OprfError, match=r"^evaluated element"):
         oprf.verify(PUBLIC, SINGLE.blinded, bad, SINGLE.proof)
-    with pytest.raises(OprfError, match="^public key"):
+    with pytest.raises(OprfError, match=r"^public key"):
         oprf.verify(bad[0], SINGLE.blinded, SINGLE.evaluated, SINGLE.proof)
-    with pytest.raises(OprfError, match="^blinded element"):
+    with pytest.raises(OprfError, match=r"^blinded element"):
         oprf.blind_evaluate(KEYS, bad)
 
 
