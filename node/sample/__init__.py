@@ -1,0 +1,7 @@
+"""Generated firms and holders' files, for trying the system without real data."""
+
+from __future__ import annotations
+
+from node.sample.generate import SampleError, generate
+
+__all__ = ["SampleError", "generate"]

@@ -1,0 +1,100 @@
+"""`generate`: a sample of firms that do not exist, as eight holders would keep them.
+
+Written to a folder:
+
+* `enterprises.csv`: uscc, name, sector (GB/T 4754 letter), default (0 or 1, within a year);
+* a file a holder (CSV, Parquet, SQLite) in the holder's own headers and units;
+* `mappings/KIND.toml` for each: the mapping files with which `ingest` reads them;
+* `sample.json`, last: what was asked for, and the as-of date of each holder.
+
+The same arguments give the same rows. The seed makes a sample repeatable; nothing here is
+secret.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from node.errors import NodeError
+from node.files import replacing
+from node.sample import files
+from node.sample.codes import codes, names
+from node.sample.holders import HOLDERS
+from node.sample.mappings import mapping_toml
+from node.sample.population import SECTORS, population
+from node.sample.presentation import TABLES
+
+FORMAT: Final = "yinxin-sample/1"
+TODAY: Final = date(2026, 6, 30)
+MOST: Final = 10_000_000
+
+
+class SampleError(NodeError):
+    """A sample that cannot be generated or read."""
+
+
+def generate(
+    enterprises: int,
+    seed: int,
+    out: Path,
+    *,
+    today: date = TODAY,
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Write a sample of `enterprises` firms to the folder `out`, replacing a sample there.
+
+    `today` dates the holders' files (each lags by its own days); `progress` is told each
+    file's name. Raises SampleError for a size out of 1..10,000,000 or a negative seed, and
+    where `out` cannot be written.
+    """
+    if not 1 <= enterprises <= MOST:
+        raise SampleError(f"enterprises: {enterprises} is not possible; ask for 1 to {MOST:,}")
+    if seed < 0:
+        raise SampleError(f"seed: {seed} is negative; give 0 or more")
+    try:
+        _write(enterprises, seed, out, today, progress or (lambda _: None))
+    except OSError as error:
+        raise SampleError(
+            f"out: {out}: {error.strerror or error}; choose a folder that can be written"
+        ) from error
+
+
+def _write(
+    enterprises: int, seed: int, out: Path, today: date, progress: Callable[[str], None]
+) -> None:
+    firms = population(enterprises, seed)
+    uscc = codes(enterprises, seed)
+    (out / "mappings").mkdir(parents=True, exist_ok=True)
+    (out / "sample.json").unlink(missing_ok=True)
+    trades = np.array([s.trade for s in SECTORS])[firms.sector]
+    listing = pl.DataFrame(
+        {
+            "uscc": uscc,
+            "name": names(trades, seed),
+            "sector": np.array([s.letter for s in SECTORS])[firms.sector].tolist(),
+            "default": firms.default.astype(np.int8),
+        }
+    )
+    progress("enterprises.csv")
+    with replacing(out / "enterprises.csv") as path:
+        listing.write_csv(path)
+    dates = {}
+    for table in TABLES:
+        progress(files.file_name(table))
+        as_of = today - timedelta(days=table.days_old)
+        dates[table.kind] = as_of.isoformat()
+        rows = files.frame(table, HOLDERS[table.kind](firms), uscc, firms, as_of)
+        with replacing(out / files.file_name(table)) as path:
+            files.write(table, rows, path, as_of)
+        with replacing(out / "mappings" / f"{table.kind}.toml") as path:
+            path.write_text(mapping_toml(table, as_of), encoding="utf-8")
+    about = {"format": FORMAT, "enterprises": enterprises, "seed": seed, "as_of": dates}
+    with replacing(out / "sample.json") as path:
+        path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
