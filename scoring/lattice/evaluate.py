@@ -26,7 +26,7 @@ from scoring.errors import LatticeError
 from scoring.lattice import sanitise, serial
 from scoring.lattice.keys import check_weights
 from scoring.lattice.params import context
-from scoring.lattice.seal import Ciphertext, Plaintext
+from scoring.lattice.seal import Ciphertext
 from scoring.words import MODULUS, ROWS
 
 
@@ -73,11 +73,9 @@ class BlindEvaluator:
         answer = sanitise.sanitise(ring.from_ntt(summed), clear, self._encryptor)
         return serial.write(answer)
 
-    def _terms(self, bins: NDArray[np.uint16]) -> Iterator[tuple[Ciphertext, Plaintext]]:
-        ring = context()
+    def _terms(self, bins: NDArray[np.uint16]) -> Iterator[tuple[Ciphertext, NDArray[np.uint64]]]:
         for feature, index, difference in self._differences:
-            column = (bins[feature] == index).astype(np.uint64) + np.uint64(1)
-            yield difference, ring.ntt_plaintext(column)
+            yield difference, (bins[feature] == index).astype(np.uint64) + np.uint64(1)
 
 
 def clear_table(
