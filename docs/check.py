@@ -52,9 +52,12 @@ def broken_links(document: Path, text: str) -> list[str]:
         target = (document.parent / unquote(path)).resolve() if path else document
         if not target.exists():
             faults.append(f"link to a missing file: {link}")
-        elif anchor and target.suffix == ".md":
-            if unquote(anchor) not in anchors(target.read_text(encoding="utf-8")):
-                faults.append(f"link to a missing heading: {link}")
+        elif (
+            anchor
+            and target.suffix == ".md"
+            and unquote(anchor) not in anchors(target.read_text(encoding="utf-8"))
+        ):
+            faults.append(f"link to a missing heading: {link}")
     return faults
 
 

@@ -1,0 +1,86 @@
+"""The sections that every role's configuration has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from node.config.fields import Address, ReadableFile, Seconds, SecretFile
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseConfig(Section):
+    """Where the node keeps its state; SQLite in `data_dir` unless an URL is given."""
+
+    url: SecretStr | None = None
+    """An SQLAlchemy URL: sqlite:///FILE or postgresql+pg8000://USER@HOST/NAME."""
+    password_file: SecretFile | None = None
+    """The password for the URL, so that the URL need not hold it."""
+    pool: Annotated[int, Field(ge=2, le=64)] = 8
+    """Connections kept for readers."""
+    batch: Annotated[int, Field(ge=1, le=4096)] = 256
+    """Units of work that one commit may carry."""
+    queue: Annotated[int, Field(ge=1, le=1_000_000)] = 8192
+    """Units of work that may wait; more are refused at once."""
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: SecretStr | None) -> SecretStr | None:
+        schemes = ("sqlite", "postgresql+pg8000")
+        if url is not None and urlsplit(url.get_secret_value()).scheme not in schemes:
+            raise ValueError(
+                "names no database Yinxin works with; "
+                "write sqlite:///FILE or postgresql+pg8000://USER@HOST/NAME"
+            )
+        return url
+
+
+class TlsConfig(Section):
+    """Mutual TLS 1.3: this node's certificate and key, and the chain's certificate authority."""
+
+    certificate: ReadableFile
+    key: SecretFile
+    ca: ReadableFile
+
+
+class LogConfig(Section):
+    """The application log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class MetricsConfig(Section):
+    """Prometheus metrics; off unless an address is given."""
+
+    listen: Address | None = None
+
+
+class DeadlinesConfig(Section):
+    """How long a call may take, in seconds."""
+
+    connect: Seconds = 5.0
+    query: Seconds = 10.0
+    prepare: Seconds = 120.0
+    shutdown: Seconds = 15.0
+
+
+class LimitsConfig(Section):
+    """What a caller may ask for at once."""
+
+    message_bytes: Annotated[int, Field(ge=65_536, le=64 << 20)] = 4 << 20
+    chunk_bytes: Annotated[int, Field(ge=4096, le=4 << 20)] = 1 << 20
+    concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] = 512
+
+    @model_validator(mode="after")
+    def _fits(self) -> LimitsConfig:
+        if self.chunk_bytes >= self.message_bytes:
+            raise ValueError("chunk_bytes must be below message_bytes, or no chunk can be sent")
+        return self
