@@ -1,0 +1,142 @@
+"""The interceptor that applies `node.rpc.errors` to every handler of a server.
+
+It has to be the outermost one. gRPC itself answers an uncaught exception with its text, which
+would tell the other side reasons, paths and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from federation.errors import DocumentError, Refusal
+from federation.identity import SpiffeId
+from node.errors import NodeError
+from node.rpc.around import (
+    AroundInterceptor,
+    Context,
+    Handler,
+    behaviour_of,
+    rebuild,
+)
+from node.rpc.errors import Failure, FailureObserver, MalformedMessage, RemoteError, failure_of
+
+_log = structlog.get_logger(__name__)
+
+
+class _Unreadable:
+    """Stands for a message that did not parse, until a handler would have seen it."""
+
+
+class _Unwritable(NodeError):
+    """Raised without text towards gRPC, which would send the text."""
+
+
+class FailureInterceptor(AroundInterceptor):
+    """Turns each error of a handler into its status, and tells the own log the reason.
+
+    The log gets method, reference, reason and, for refusals, the detail that the refuser wrote
+    for it; for internal errors the traceback. The text of other errors stays out of it, because
+    it may quote the request. `observe` is for metrics.
+    """
+
+    def __init__(self, own: SpiffeId, observe: FailureObserver | None = None) -> None:
+        self._own = own
+        self._observe = observe
+
+    @asynccontextmanager
+    async def around(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Aborts the call with the status of the error."""
+        try:
+            yield
+        except grpc.aio.AbortError:
+            raise  # already has its status: health and reflection abort by themselves
+        except Exception as error:  # the last resort of the process's edge
+            failure = failure_of(error, self._own)
+            self._tell(method, failure, error)
+            await context.abort(failure.code, failure.details, failure.metadata())
+
+    def _tell(self, method: str, failure: Failure, error: Exception) -> None:
+        event: dict[str, Any] = {
+            "method": method,
+            "code": failure.code.name,
+            "reason": failure.reason,
+            "reference": failure.reference,
+        }
+        if failure.code is grpc.StatusCode.INTERNAL:
+            _log.error("call failed", exc_info=error, **event)
+        else:
+            _log.info("call refused", detail=_detail(error), **event)
+        if self._observe is not None:
+            self._observe(method, failure, error)
+
+    def adapt(self, handler: Handler) -> Handler:
+        """Keeps gRPC from answering for messages that it cannot read or write."""
+        inner = behaviour_of(handler)
+
+        async def one(request: Any, context: Context) -> Any:
+            return await inner(_readable(request), context)
+
+        def many(request: Any, context: Context) -> Any:
+            return inner(_readable(request), context)
+
+        return rebuild(
+            handler,
+            many if handler.response_streaming else one,
+            _reading(handler.request_deserializer),
+            _writing(handler.response_serializer),
+        )
+
+
+def _detail(error: Exception) -> str:
+    match error:
+        case Refusal():
+            return error.detail
+        case DocumentError():
+            return f"DocumentError in {error.field}"
+        case RemoteError():
+            return str(error)
+    return type(error).__name__
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, _Unreadable):
+        raise MalformedMessage("message does not parse")
+    return _each(request) if hasattr(request, "__aiter__") else request
+
+
+async def _each(requests: Any) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
+
+
+def _reading(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if parse is None:
+        return None
+
+    def read(raw: bytes) -> Any:
+        try:
+            return parse(raw)
+        except Exception:  # protobuf raises several kinds; all mean the same
+            return _Unreadable()
+
+    return read
+
+
+def _writing(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    if serialise is None:
+        return None
+
+    def write(message: Any) -> bytes:
+        try:
+            return serialise(message)
+        except Exception:
+            _log.exception("answer does not serialise", type=type(message).__name__)
+            raise _Unwritable from None
+
+    return write

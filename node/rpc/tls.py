@@ -1,0 +1,161 @@
+"""Credentials of servers and channels: mutual TLS 1.3, reloaded when the files change.
+
+Both sides always present a certificate of the chain and verify the other's against the
+authorities file alone; the machine's own certificate store is never used. Certificates carry
+P-256 keys: with the cipher suite that `node.rpc` fixes, TLS 1.2 cannot be negotiated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from federation.errors import IdentityError
+from federation.identity import SpiffeId
+from node.errors import NodeError
+from node.rpc.identity import certificate_identity
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class TlsError(NodeError):
+    """A certificate, key or authorities file cannot serve a node."""
+
+
+@dataclass(frozen=True)
+class TlsMaterial:
+    """What the three files held at one moment, checked. All PEM."""
+
+    certificates: bytes
+    private_key: bytes
+    authorities: bytes
+    identity: SpiffeId
+
+    def __repr__(self) -> str:
+        return f"TlsMaterial(identity={self.identity})"
+
+    def server_configuration(self) -> grpc.ServerCertificateConfiguration:
+        """For a server: own key and chain, and whose clients to accept."""
+        return grpc.ssl_server_certificate_configuration(
+            [(self.private_key, self.certificates)], root_certificates=self.authorities
+        )
+
+    def channel_credentials(self) -> grpc.ChannelCredentials:
+        """For a channel."""
+        return grpc.ssl_channel_credentials(
+            root_certificates=self.authorities,
+            private_key=self.private_key,
+            certificate_chain=self.certificates,
+        )
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """Paths of a node's certificate chain (own first), private key and trusted authorities."""
+
+    certificates: Path
+    private_key: Path
+    authorities: Path
+
+    def load(self) -> TlsMaterial:
+        """Reads and checks the files.
+
+        Raises TlsError unless the key is an unencrypted P-256 key, the first certificate is for
+        that key and carries exactly one SPIFFE id, and there is at least one authority.
+        """
+        certificates = _read(self.certificates)
+        private_key = _read(self.private_key)
+        authorities = _read(self.authorities)
+        try:
+            key = serialization.load_pem_private_key(private_key, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise TlsError(f"{self.private_key}: not an unencrypted PEM private key") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+            raise TlsError(f"{self.private_key}: not a P-256 key; issue the certificate for one")
+        own = _certificates(self.certificates, certificates)[0]
+        _certificates(self.authorities, authorities)
+        if own.public_key() != key.public_key():
+            raise TlsError(f"{self.certificates}: not for the key in {self.private_key}")
+        try:
+            identity = certificate_identity(own)
+        except IdentityError as error:
+            raise TlsError(f"{self.certificates}: {error}") from error
+        return TlsMaterial(certificates, private_key, authorities, identity)
+
+    def stamp(self) -> Stamp:
+        """Changes when a file is replaced or rewritten. Raises TlsError if one is missing."""
+        paths = (self.certificates, self.private_key, self.authorities)
+        try:
+            found = [path.stat() for path in paths]
+        except OSError as error:
+            raise TlsError(f"{error.filename}: {error.strerror}") from error
+        return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
+
+
+class Reloader:
+    """Loads the files again when they changed, and keeps the old material while they do not fit.
+
+    A replacement is several writes; a key without its certificate is an ordinary moment on the
+    way, told to `on_error` and tried again at the next look. Safe to use from several threads.
+    """
+
+    def __init__(self, files: TlsFiles, on_error: Callable[[TlsError], None]) -> None:
+        self._files = files
+        self._on_error = on_error
+        self._lock = threading.Lock()
+        self._stamp = files.stamp()
+        self.material = files.load()
+
+    def changed(self) -> TlsMaterial | None:
+        """The new material, once after each change; None when there is nothing new."""
+        with self._lock:
+            try:
+                stamp = self._files.stamp()
+                if stamp == self._stamp:
+                    return None
+                material = self._files.load()
+            except TlsError as error:
+                self._on_error(error)
+                return None
+            self._stamp = stamp
+            self.material = material
+            return material
+
+
+def server_credentials(
+    files: TlsFiles, on_error: Callable[[TlsError], None]
+) -> grpc.ServerCredentials:
+    """Requires a client certificate; a new connection sees the files as they are then."""
+    reloader = Reloader(files, on_error)
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        material = reloader.changed()
+        return material.server_configuration() if material else None
+
+    return grpc.dynamic_ssl_server_credentials(
+        reloader.material.server_configuration(),
+        fetch,  # type: ignore[arg-type]  # None for "unchanged" is documented, the stubs omit it
+        require_client_authentication=True,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TlsError(f"{path}: {error.strerror}") from error
+
+
+def _certificates(path: Path, pem: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise TlsError(f"{path}: no PEM certificate") from error
