@@ -23,6 +23,12 @@ SIGNATURE_BYTES = 64
 MAX_SIGNED_BYTES = 8 * 1024 * 1024
 MAX_TYPE_LENGTH = 128
 
+_FIELD = 2**255 - 19
+# The y coordinates of the eight points of small order: 0, 1, -1 and the two of order 8. Under
+# such a key one signature fits every message, so its owner could deny whatever it signed.
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _Y8, _FIELD - _Y8})
+
 
 def key_id(public: bytes) -> str:
     """The name of a public key: the first 16 hex digits of SHA-256 of its 32 raw bytes."""
@@ -37,13 +43,20 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class VerifyKey:
-    """An Ed25519 public key, 32 raw bytes."""
+    """An Ed25519 public key, 32 raw bytes.
+
+    Raises IdentityError for a wrong length, a y coordinate that is not reduced, or a point of
+    small order, all of which OpenSSL lets pass.
+    """
 
     public: bytes
 
     def __post_init__(self) -> None:
         if len(self.public) != KEY_BYTES:
             raise IdentityError(f"Ed25519 public key has {len(self.public)} bytes, not 32")
+        y = int.from_bytes(self.public, "little") % 2**255
+        if y >= _FIELD or y in _SMALL_ORDER:
+            raise IdentityError("Ed25519 public key is of small order or not reduced; make another")
 
     @property
     def key_id(self) -> str:

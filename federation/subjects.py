@@ -22,6 +22,7 @@ from federation.authority import (
 )
 from federation.errors import DocumentError, IdentityError
 from federation.identity import Role, SpiffeId, peer_identity
+from federation.signed import VerifyKey
 from federation.uscc import Uscc
 
 CONSENT_USAGE = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
@@ -105,7 +106,7 @@ def verify_subject(cert_der: bytes, authority_cert: bytes, now: int) -> tuple[Us
         raise IdentityError("subject certificate does not name a credit code") from error
     if uscc != subject.name:
         raise IdentityError("subject certificate names a credit code that is not in normal form")
-    return uscc, public.public_bytes_raw()
+    return uscc, VerifyKey(public.public_bytes_raw()).public
 
 
 def _checked_profile(certificate: x509.Certificate) -> list[str]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from federation.errors import IdentityError
-from federation.signed import SigningKey
+from federation.signed import SigningKey, VerifyKey
 
 TlsKey = ec.EllipticCurvePrivateKey
 
@@ -72,6 +72,8 @@ def requested_key(csr: bytes) -> ec.EllipticCurvePublicKey | Ed25519PublicKey:
     if isinstance(public, ec.EllipticCurvePublicKey) and _is_p256(public):
         return public
     if isinstance(public, Ed25519PublicKey):
+        # Refuses a key of small order: its self-signature proves possession of nothing.
+        VerifyKey(public.public_bytes_raw())
         return public
     raise IdentityError("certificate request: for neither a P-256 nor an Ed25519 key")
 
