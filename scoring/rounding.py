@@ -15,6 +15,7 @@ until all that remain are supported. The result depends on nothing but the input
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -207,9 +208,14 @@ def _path(values: Floats, shares: Floats, step: float, transition: Floats) -> ND
 
 
 def _with_best_step(members: Sequence[RealPoints], fit: _Fit) -> _Fit:
-    """The same points with the step, and the constants, that fit them best (least squares)."""
+    """The same points, in lowest terms, with the step and constants that fit them best.
+
+    Best is least squares; lowest terms keep the record's field as narrow as it can be.
+    """
+    factor = math.gcd(*(value for points in fit.points for value in points.tolist()))
+    reduced = tuple(points // factor for points in fit.points)
     above = below = 0.0
-    for member, points in zip(members, fit.points, strict=True):
+    for member, points in zip(members, reduced, strict=True):
         weights = _weights(member)
         centred = points - np.average(points, weights=weights)
         above += float(np.sum(weights * centred * member.points))
@@ -217,6 +223,6 @@ def _with_best_step(members: Sequence[RealPoints], fit: _Fit) -> _Fit:
     step = above / below
     constants = tuple(
         float(np.average(member.points - step * points, weights=_weights(member)))
-        for member, points in zip(members, fit.points, strict=True)
+        for member, points in zip(members, reduced, strict=True)
     )
-    return _Fit(step, fit.points, constants, fit.cost)
+    return _Fit(step, reduced, constants, fit.cost)
