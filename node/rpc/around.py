@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # generic in the type stubs only
     Around = Callable[[Context], AbstractAsyncContextManager[None]]
     _ServerInterceptor = grpc.aio.ServerInterceptor[Any, Any]
 else:
+    Context = grpc.aio.ServicerContext
+    Handler = grpc.RpcMethodHandler
     _ServerInterceptor = grpc.aio.ServerInterceptor
 
 
