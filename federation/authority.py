@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -45,7 +46,7 @@ class CertificateAuthority:
         self._key = key
 
     @classmethod
-    def create(cls, trust_domain: str, now: int, days: int = 3650) -> CertificateAuthority:
+    def create(cls, trust_domain: str, now: int, days: int = 3650) -> Self:
         """A new root for `trust_domain`, valid `days` from `now` (unix seconds)."""
         # Any id in the domain checks the domain's spelling.
         SpiffeId(trust_domain, Role.HUB, "authority")
@@ -71,7 +72,7 @@ class CertificateAuthority:
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     @classmethod
-    def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
+    def from_pem(cls, certificate: bytes, key: bytes) -> Self:
         """Reads a root and its key. Raises IdentityError."""
         return cls(load_certificate(certificate), tls_key_from_pem(key))
 
