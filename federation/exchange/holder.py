@@ -107,9 +107,7 @@ class UnlockDesk:
             raise Refusal(Reason.MALFORMED, str(error)) from error
         if certificate.participant(self._holder).named:
             self._check_subject(request, permit, now)
-        recorded = entry(
-            Kind.UNLOCK, now, document=permit.hash, bank=permit.bank, ctx=permit.ctx
-        )
+        recorded = entry(Kind.UNLOCK, now, document=permit.hash, bank=permit.bank, ctx=permit.ctx)
         return Unlock(permit, recorded)
 
     def settle(self, unlock: Unlock, ledger: Ledger, budget: int, since: int) -> bool:
@@ -142,7 +140,9 @@ class UnlockDesk:
             proof=proof,
         ).sign(self._key)
 
-    def state_key(self, ctx: bytes, public_key: bytes, epoch: OpenEpoch, now: int) -> tuple[Signed, bytes]:
+    def state_key(
+        self, ctx: bytes, public_key: bytes, epoch: OpenEpoch, now: int
+    ) -> tuple[Signed, bytes]:
         """The key statement of a ctx and its log entry; log it before anything is answered."""
         statement = KeyStatement(
             chain=self._members.root.chain,
@@ -151,9 +151,7 @@ class UnlockDesk:
             public_key=public_key,
             manifest=epoch.manifests[self._holder].hash,
         )
-        return statement.sign(self._key), entry(
-            Kind.CTX_KEY, now, document=statement.hash, ctx=ctx
-        )
+        return statement.sign(self._key), entry(Kind.CTX_KEY, now, document=statement.hash, ctx=ctx)
 
     def sign_table(
         self, ctx: bytes, bucket: int, table_hash: bytes, now: int
@@ -182,7 +180,7 @@ class UnlockDesk:
         except EnvelopeError as error:
             raise Refusal(Reason.NAMED_REQUIRED, str(error)) from error
         root = self._members.root
-        consent = verify_consent(evidence.consent, root.licence_authority, root.licence_domain, now)
+        consent = verify_consent(evidence.consent, root.licence_authority.encode(), now)
         covered = (
             evidence.permit == permit.hash
             and consent.uscc == evidence.uscc

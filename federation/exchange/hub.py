@@ -14,7 +14,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Protocol
 
-from federation import roster as rows
 from federation.certificate import ModelCertificate
 from federation.consent import Consent, verify_consent
 from federation.entries import Kind, entry
@@ -114,17 +113,15 @@ class PermitDesk:
         such. Raises Refusal with the reason for the hub's own log.
         """
         model = self._check_model(request, bank, certificate, epoch, now)
-        consent = verify_consent(
-            request.consent,
-            self._members.root.licence_authority,
-            self._members.root.licence_domain,
-            now,
-        )
+        authority = self._members.root.licence_authority.encode()
+        consent = verify_consent(request.consent, authority, now)
         self._check_coverage(request, bank, consent, model)
         if epoch is None or roster.row(consent.uscc) >= epoch.descriptor.roster_rows:
             raise Refusal(Reason.UNKNOWN_ENTERPRISE, "the subject is enrolled for a later epoch")
         self._check_blindings(request, model, consent, bank)
-        drafts = tuple(self._draft(b, request, bank, consent, epoch, now) for b in request.blindings)
+        drafts = tuple(
+            self._draft(b, request, bank, consent, epoch, now) for b in request.blindings
+        )
         return PermitRequest(consent, _query_hash(consent, request.blindings), drafts)
 
     def settle(self, request: PermitRequest, registry: Registry) -> Settled:

@@ -1,0 +1,1 @@
+"""What tests share: a whole chain in memory, on the pure packages alone."""
