@@ -8,7 +8,7 @@ class ScoringError(Exception):
 
 
 class LatticeError(ScoringError):
-    """A lattice key, ciphertext, weight, bin or answer that is not as `scoring.lattice` fixes it."""
+    """A lattice key, ciphertext, weight, bin or answer not as `scoring.lattice` fixes it."""
 
 
 class OprfError(ScoringError):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from scoring.errors import LatticeError
 from scoring.lattice import (
     ANSWER_BYTES,
+    MAX_COLUMNS,
     BlindEvaluator,
     Decryptor,
     ModelKeys,
     clear_table,
     encrypt_weights,
+    evaluate,
     generate_keys,
     sanitise,
     serial,
@@ -144,24 +146,38 @@ def test_empty_sparse_and_dense_buckets_take_one_path(
     assert len(paths) == 1, paths
 
 
-def test_every_bucket_multiplies_by_as_many_columns(
+def test_what_is_transformed_looks_alike_for_every_bucket(
     keys: ModelKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As many columns, all of them random: SEAL's time depends on the values it transforms."""
     evaluator = BlindEvaluator(keys.public_key, encrypt_weights(keys, [0] * 7), [4, 3])
-    products: list[list[np.ndarray]] = []
+    seen: list[list[np.ndarray]] = []
     real = Context.sum_products
 
     def spied(self: Context, start: Ciphertext, terms: object) -> Ciphertext:
         listed = list(terms)  # type: ignore[call-overload]
-        products.append([column for _, column in listed])
+        seen.append([column for _, column in listed])
         return real(self, start, listed)
 
     monkeypatch.setattr(Context, "sum_products", spied)
     for bins in BUCKETS.values():
-        evaluator.evaluate(bins, NOTHING)
-    assert {len(columns) for columns in products} == {5}
-    for columns in products:
-        assert all(set(np.unique(column)) <= {1, 2} for column in columns)
+        for _ in range(2):
+            evaluator.evaluate(bins, NOTHING)
+    for columns in seen:
+        assert len(columns) == 5
+        # The last column has R once, the one before it twice, and so on.
+        blind = columns[-1]
+        for times, column in zip((5, 4, 3, 2, 1), columns, strict=True):
+            assert column.dtype == np.uint64
+            assert abs(float(column.astype(float).mean()) / 2**37 / times - 0.5) < 0.03
+            data = (column - blind * np.uint64(times)).astype(np.int64)
+            assert data.min() >= 1 - 2 * times and data.max() <= 2 - times
+    firsts = [columns[-1].tobytes() for columns in seen]
+    assert len(set(firsts)) == len(firsts)  # no two buckets share it
+
+
+def test_the_blind_stays_where_seal_lifts_alike() -> None:
+    assert MAX_COLUMNS * (2**evaluate._BLIND_BITS - 1) + 2 < MODULUS // 2
 
 
 def test_a_zero_column_would_be_an_error(keys: ModelKeys) -> None:
