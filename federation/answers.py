@@ -81,7 +81,8 @@ def check_table(
     answer: Signed, table: bytes, holder: SpiffeId, bucket: int, signing: bytes, ctx: bytes
 ) -> None:
     """Raises SignatureInvalid or Refusal(wrong_context) unless `table` is the holder's signed
-    answer for that bucket in that ctx. Call it before the table is parsed."""
+    answer for that bucket in that ctx. Call it before the table is parsed.
+    """
     signed = TableAnswer.open_(answer, signing)
     if (signed.holder, signed.ctx, signed.bucket) != (holder, ctx, bucket):
         raise Refusal(Reason.WRONG_CONTEXT, f"table of {holder} is of another context or bucket")

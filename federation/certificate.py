@@ -84,6 +84,13 @@ class ModelCertificate(Document):
             raise ValueError("participants must be in order of their ids, each once")
         if len(ids) < MIN_PARTICIPANTS:
             raise ValueError(f"a model has at least {MIN_PARTICIPANTS} participants")
+        for keys in (
+            {p.signing for p in self.participants},
+            {p.agreement for p in self.participants},
+        ):
+            if len(keys) < len(ids):
+                # Two participants with one agreement key could cancel a third one's masks.
+                raise ValueError("participants share a key")
         taken = 0
         for field in (*self.fields, self.coverage):
             bits = ((1 << field.width) - 1) << field.offset

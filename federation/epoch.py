@@ -112,7 +112,8 @@ class OpenEpoch:
 
     def require_participants(self, holders: Iterable[SpiffeId]) -> None:
         """Raises Refusal(closed) when a holder has no manifest in this epoch: its data is too
-        old for a model that needs it."""
+        old for a model that needs it.
+        """
         late = [str(h) for h in holders if h not in self.manifests]
         if late:
             raise Refusal(

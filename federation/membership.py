@@ -9,6 +9,7 @@ same id come from the same authority, but sign nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -99,23 +100,29 @@ class Members:
 
     def __init__(self, root: TrustRoot, credentials: Iterable[Signed], now: int) -> None:
         """Raises SignatureInvalid or DocumentError for a credential that does not verify, and
-        Refusal(conflict) for two of one id. Expired credentials are left out."""
+        Refusal(conflict) for two of one id. Whoever is not valid at `now` (unix seconds) is no
+        member.
+        """
         self.root = root
-        self._members: dict[SpiffeId, Member] = {}
-        self._credentials: dict[SpiffeId, Signed] = {}
+        self._all: dict[SpiffeId, tuple[Member, Signed]] = {}
         for credential in credentials:
             member = Member.open_(credential, root.regulator_signing)
             if member.chain != root.chain or member.id.trust_domain != root.trust_domain:
                 raise Refusal(Reason.WRONG_CHAIN, f"member {member.id} is of another chain")
-            if member.id in self._members:
+            if member.id in self._all:
                 raise Refusal(Reason.CONFLICT, f"two credentials of {member.id}")
-            if member.not_before <= now < member.not_after:
-                self._members[member.id] = member
-                self._credentials[member.id] = credential
+            self._all[member.id] = (member, credential)
+        self._now = now
+
+    def at(self, now: int) -> Members:
+        """The same members at another time, without verifying the signatures again."""
+        other = copy(self)
+        other._now = now
+        return other
 
     def require(self, member_id: SpiffeId, role: Role) -> Member:
         """The member of that id and role. Raises Refusal(foreign_certificate)."""
-        member = self._members.get(member_id)
+        member = self._valid().get(member_id)
         if member is None or member.id.role is not role:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no {role} of the chain")
         return member
@@ -130,10 +137,18 @@ class Members:
 
     def of(self, role: Role) -> Iterator[Member]:
         """The members of a role, in order of their ids."""
-        for member_id in sorted(self._members, key=str):
+        valid = self._valid()
+        for member_id in sorted(valid, key=str):
             if member_id.role is role:
-                yield self._members[member_id]
+                yield valid[member_id]
 
     def credentials(self) -> tuple[Signed, ...]:
         """The valid credentials, in order of their ids."""
-        return tuple(self._credentials[i] for i in sorted(self._credentials, key=str))
+        return tuple(self._all[member_id][1] for member_id in sorted(self._valid(), key=str))
+
+    def _valid(self) -> dict[SpiffeId, Member]:
+        return {
+            member_id: member
+            for member_id, (member, _) in self._all.items()
+            if member.not_before <= self._now < member.not_after
+        }

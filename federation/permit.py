@@ -90,9 +90,7 @@ def seal_to_named(evidence: Evidence, holder: SpiffeId, sealing: bytes) -> bytes
     """What a holder that must see the subject receives: no officer, no reference of the bank."""
     shown = evidence.model_copy(update={"officer": "", "reference": ""})
     key = EnvelopePublicKey(sealing)
-    return seal(
-        key, f"{NAMED_PURPOSE} {holder}", shown.permit, shown.payload(), EVIDENCE_BYTES
-    )
+    return seal(key, f"{NAMED_PURPOSE} {holder}", shown.permit, shown.payload(), EVIDENCE_BYTES)
 
 
 def open_as_named(

@@ -63,3 +63,7 @@ class SchemaError(StorageError):
 
 class LogError(NodeError):
     """An entry that the query log refuses, or one that is no longer what was appended."""
+
+
+class IdentityFileError(NodeError):
+    """A key, credential or trust file does not establish who this node is."""

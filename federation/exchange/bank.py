@@ -110,16 +110,15 @@ def begin_query(
     reference: str = "",
 ) -> OpenQuery:
     """Blinds the consent's subject, freshly for every holder that must see it and once for the
-    others, and proves knowledge of each scalar."""
+    others, and proves knowledge of each scalar.
+    """
     certificate = session.certificate
     named = certificate.named_holders
     unnamed = tuple(h for h in certificate.holders if h not in named)
     audiences = ((unnamed,) if unnamed else ()) + tuple((h,) for h in named)
     code = consent.uscc.encode()
     base = hash_to_group(code)
-    statement = knowledge_context(
-        certificate.chain, certificate.bank, consent.hash, session.ctx
-    )
+    statement = knowledge_context(certificate.chain, certificate.bank, consent.hash, session.ctx)
     blindings, scalars = [], []
     for audience in audiences:
         blinded = blind(code)
@@ -168,9 +167,7 @@ def open_record(
         raise AnswerRejected(members.hub.id, f"record fails its checks: {error}") from error
 
 
-def _check_permits(
-    query: OpenQuery, reply: QueryReply, members: Members, now: int
-) -> list[Permit]:
+def _check_permits(query: OpenQuery, reply: QueryReply, members: Members, now: int) -> list[Permit]:
     """The permits, once they are the hub's, logged, and for exactly what was asked."""
     hub = members.hub
     if len(reply.permits) != len(query.request.blindings):
@@ -218,4 +215,3 @@ def _unblind(
         return finalize(query.code, query.scalars[index], unlocked.evaluated)
     except (FederationError, OprfError) as error:
         raise AnswerRejected(holder, str(error)) from error
-

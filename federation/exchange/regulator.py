@@ -19,7 +19,7 @@ from federation.certificate import (
     ModelCertificate,
     Participant,
 )
-from federation.documents import Array, Bytes, Bytes16, Bytes32, Document, Id, Name
+from federation.documents import Array, Bytes, Bytes16, Document, Id
 from federation.envelope import EnvelopeKey, EnvelopePublicKey, open_, seal
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId

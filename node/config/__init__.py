@@ -13,11 +13,14 @@ from node.config.fields import Address, AnyPath, ReadableFile, Seconds, SecretFi
 from node.config.loading import load
 from node.config.roles import BankConfig, HolderConfig, HubConfig, NodeConfig, RegulatorConfig
 from node.config.sections import (
+    ApiConfig,
+    ConsentsConfig,
     DatabaseConfig,
     DeadlinesConfig,
     LimitsConfig,
     LogConfig,
     MetricsConfig,
+    PeerConfig,
     Section,
     TlsConfig,
 )
@@ -25,7 +28,9 @@ from node.config.sections import (
 __all__ = [
     "Address",
     "AnyPath",
+    "ApiConfig",
     "BankConfig",
+    "ConsentsConfig",
     "DatabaseConfig",
     "DeadlinesConfig",
     "HolderConfig",
@@ -34,6 +39,7 @@ __all__ = [
     "LogConfig",
     "MetricsConfig",
     "NodeConfig",
+    "PeerConfig",
     "ReadableFile",
     "RegulatorConfig",
     "Seconds",

@@ -18,13 +18,17 @@ from pydantic_settings import (
 
 from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
+from federation.policy import PolicyThresholds
 from node.config.fields import PREFIX, Address, AnyPath, ReadableFile, SecretFile, origin
 from node.config.sections import (
+    ApiConfig,
+    ConsentsConfig,
     DatabaseConfig,
     DeadlinesConfig,
     LimitsConfig,
     LogConfig,
     MetricsConfig,
+    PeerConfig,
     TlsConfig,
 )
 from node.errors import ConfigError, ConfigProblem
@@ -151,24 +155,48 @@ class HolderConfig(NodeConfig):
     role = Role.HOLDER
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
     """What it holds, as the catalogue names it: registry, tax, invoice …"""
+    agreement_key: SecretFile
+    """X25519 private key, 32 bytes, with which it agrees masks with other holders."""
+    sealing_key: SecretFile | None = None
+    """Envelope key; only a holder that must by law be told the subject of a query has one."""
+    hub: PeerConfig
+    budget: Annotated[int, Field(ge=1)] = 10_000
+    """Most permits of one bank that are answered within 24 hours, unless set for that bank."""
 
 
 class HubConfig(NodeConfig):
     """The hub of a chain."""
 
     role = Role.HUB
+    consents: ConsentsConfig
+    """The address on which enterprises register and cancel consents."""
 
 
 class BankConfig(NodeConfig):
     """A bank's agent."""
 
     role = Role.BANK
+    sealing_key: SecretFile
+    """Envelope key to which the regulator seals model keys and policy reports."""
+    hub: PeerConfig
+    regulator: PeerConfig
+    api: ApiConfig = ApiConfig()
 
 
 class RegulatorConfig(NodeConfig):
     """The regulator of a chain."""
 
     role = Role.REGULATOR
+    authority_certificate: ReadableFile
+    """The certificate authority behind the chain's TLS certificates, and its key."""
+    authority_key: SecretFile
+    audit_key: SecretFile
+    """Envelope key to which hubs seal the evidence of every query."""
+    sealing_key: SecretFile
+    """Envelope key to which banks seal the scorecards they submit."""
+    hub: PeerConfig | None = None
+    """Where the catalogue comes from; needed once the chain has a hub."""
+    policy: PolicyThresholds = PolicyThresholds()
 
 
 def _spiffe_part(value: str, role: Role, trust_domain: str, name: str) -> str:

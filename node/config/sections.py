@@ -84,3 +84,39 @@ class LimitsConfig(Section):
         if self.chunk_bytes >= self.message_bytes:
             raise ValueError("chunk_bytes must be below message_bytes, or no chunk can be sent")
         return self
+
+
+class PeerConfig(Section):
+    """Another member that this node calls."""
+
+    name: str
+    """The last part of its SPIFFE id; role and trust domain follow from where it is written."""
+    address: Address
+
+
+class ConsentsConfig(Section):
+    """The hub's address for enterprises. Their certificates come from the licence authority."""
+
+    listen: Address
+    licence_authority: ReadableFile
+
+
+class ApiConfig(Section):
+    """The REST interface for a bank's own systems."""
+
+    listen: Address = "127.0.0.1:8080"
+    tokens: SecretFile | None = None
+    """A file with one line `NAME SHA256-OF-TOKEN-IN-HEX` for each system that may call."""
+    certificate: ReadableFile | None = None
+    key: SecretFile | None = None
+
+    @model_validator(mode="after")
+    def _tls(self) -> ApiConfig:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together; give both or neither")
+        host = self.listen.rpartition(":")[0]
+        if self.certificate is None and host not in {"127.0.0.1", "[::1]", "localhost"}:
+            raise ValueError(
+                "the interface leaves this machine without TLS; give certificate and key"
+            )
+        return self

@@ -1,0 +1,223 @@
+"""The chain's documents as one node has verified and kept them.
+
+Writes go through `put`, inside the caller's unit of work: a document whose number is taken by
+another is refused there, so that two that arrive at once cannot both be kept. Reads verify
+signatures again on the way out of the database; what was verified is cached by its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from threading import Lock
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from federation import signed as dsse
+from federation.certificate import ModelCertificate, read_certificate
+from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoch
+from federation.errors import Reason, Refusal
+from federation.identity import SpiffeId
+from federation.membership import Member, Members, TrustRoot
+from federation.roster import Roster, RosterBatch
+from federation.signed import Signed
+from node.chain.tables import chain_documents
+from node.storage.store import Store
+from scoring.catalogue import Catalogue
+
+ROSTER_TYPE: Final = "application/vnd.yinxin.roster-batch.v1+json"
+MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE = (
+    "member",
+    "roster-batch",
+    "catalogue",
+    "epoch-descriptor",
+    "manifest",
+    "epoch-opening",
+    "model-certificate",
+)
+
+
+class ChainStore:
+    """One node's copy of its chain's public documents."""
+
+    def __init__(self, store: Store, root: TrustRoot) -> None:
+        self.root = root
+        self._store = store
+        self._lock = Lock()
+        self._roster = Roster(root.chain)
+        self._catalogues: dict[bytes, Catalogue] = {}
+        self._epochs: dict[bytes, OpenEpoch] = {}
+        self._certificates: dict[bytes, ModelCertificate] = {}
+        self._members: tuple[tuple[bytes, ...], Members] | None = None
+
+    # Writing: always within a unit of work.
+
+    def put(
+        self, connection: Connection, kind: str, document: Signed, number: int = 0, name: str = ""
+    ) -> bool:
+        """Keeps a verified document; false when the same payload was there already.
+
+        Raises Refusal(conflict) when another payload has this kind, number and name.
+        """
+        return self._put(connection, kind, number, name, document.payload_hash, document.to_json())
+
+    def put_member(self, connection: Connection, credential: Signed) -> bool:
+        """Keeps a credential, in place of an older one of the same member.
+
+        A member that is enrolled again has a new credential; its number is when it begins, so
+        that the newest is the one that counts.
+        """
+        member = Member.open_(credential, self.root.regulator_signing)
+        return self.put(connection, MEMBER, credential, member.not_before, str(member.id))
+
+    def put_catalogue(self, connection: Connection, raw: bytes) -> bool:
+        """Keeps a catalogue (its canonical JSON) under its digest."""
+        digest = hashlib.sha256(raw).digest()
+        return self._put(connection, CATALOGUE, 0, digest.hex(), digest, raw)
+
+    def _put(
+        self, connection: Connection, kind: str, number: int, name: str, digest: bytes, body: bytes
+    ) -> bool:
+        table = chain_documents.c
+        kept = connection.execute(
+            select(table.hash).where(table.kind == kind, table.number == number, table.name == name)
+        ).scalar_one_or_none()
+        if kept is not None:
+            if bytes(kept) != digest:
+                raise Refusal(Reason.CONFLICT, f"a different {kind} {number} {name} is kept")
+            return False
+        connection.execute(
+            insert(chain_documents).values(
+                kind=kind, number=number, name=name, hash=digest, body=body
+            )
+        )
+        return True
+
+    # Reading: blocking and short; `Store.read` runs it in a reader's thread where it matters.
+
+    def documents(
+        self, connection: Connection, kind: str, number: int | None = None
+    ) -> tuple[Signed, ...]:
+        """The kept documents of a kind, in order of number and name; not verified."""
+        table = chain_documents.c
+        query = select(table.body).where(table.kind == kind)
+        if number is not None:
+            query = query.where(table.number == number)
+        rows = connection.execute(query.order_by(table.number, table.name)).scalars()
+        return tuple(Signed.from_json(bytes(row)) for row in rows)
+
+    def members(self, connection: Connection, now: int) -> Members:
+        """The chain's members, each by its newest credential that has begun."""
+        newest: dict[str, Signed] = {}
+        table = chain_documents.c
+        rows = connection.execute(
+            select(table.name, table.hash, table.body)
+            .where(table.kind == MEMBER, table.number <= now)
+            .order_by(table.number)
+        ).all()
+        key = tuple(bytes(row.hash) for row in rows)
+        if self._members is not None and self._members[0] == key:
+            return self._members[1].at(now)
+        for row in rows:
+            newest[row.name] = Signed.from_json(bytes(row.body))
+        members = Members(self.root, newest.values(), now)
+        self._members = (key, members)
+        return members
+
+    def roster(self, connection: Connection, now: int) -> Roster:
+        """The roster with every batch that is kept; one object that grows."""
+        with self._lock:
+            table = chain_documents.c
+            rows = connection.execute(
+                select(table.body)
+                .where(table.kind == BATCH, table.number >= self._roster.next_number)
+                .order_by(table.number)
+            ).scalars()
+            hub = None
+            for row in rows:
+                hub = hub or self.members(connection, now).hub
+                self._roster.apply(read_batch(Signed.from_json(bytes(row)), hub))
+            return self._roster
+
+    def catalogue(self, connection: Connection, digest: bytes) -> Catalogue:
+        """The catalogue of that digest. Raises Refusal(wrong_context) when it is not kept."""
+        if digest not in self._catalogues:
+            table = chain_documents.c
+            raw = connection.execute(
+                select(table.body).where(table.kind == CATALOGUE, table.hash == digest)
+            ).scalar_one_or_none()
+            if raw is None:
+                raise Refusal(Reason.WRONG_CONTEXT, "catalogue is not known here")
+            self._catalogues[digest] = Catalogue.from_json(bytes(raw))
+        return self._catalogues[digest]
+
+    def epoch(self, connection: Connection, number: int, now: int) -> OpenEpoch | None:
+        """An epoch that has an opening, verified; None when it has none here."""
+        openings = self.documents(connection, OPENING, number)
+        if not openings:
+            return None
+        digest = openings[0].payload_hash
+        if digest not in self._epochs:
+            (descriptor,) = self.documents(connection, DESCRIPTOR, number)
+            named = {m.hash for m in Opening.parse(openings[0].payload).manifests}
+            manifests = [
+                m for m in self.documents(connection, MANIFEST, number) if m.payload_hash in named
+            ]
+            members = self.members(connection, now)
+            opened = read_epoch(descriptor, manifests, openings[0], members)
+            rows = self.roster(connection, now).size_at(opened.descriptor.roster_root)
+            if rows != opened.descriptor.roster_rows:
+                raise Refusal(Reason.CONFLICT, f"epoch {number} is over another roster")
+            self._epochs[digest] = opened
+        return self._epochs[digest]
+
+    def epoch_numbers(self, connection: Connection) -> tuple[int, ...]:
+        """Numbers of the epochs that are announced, oldest first."""
+        table = chain_documents.c
+        rows = connection.execute(
+            select(table.number).where(table.kind == DESCRIPTOR).order_by(table.number)
+        )
+        return tuple(rows.scalars())
+
+    def descriptor(self, connection: Connection, number: int) -> Descriptor | None:
+        """The descriptor of an epoch that is announced, else None."""
+        found = self.documents(connection, DESCRIPTOR, number)
+        # Verified when it was put; the epoch's use verifies it again with its opening.
+        return Descriptor.parse(found[0].payload) if found else None
+
+    def manifest(self, connection: Connection, number: int, holder: SpiffeId) -> Manifest | None:
+        """A holder's manifest for an epoch, else None."""
+        for signed in self.documents(connection, MANIFEST, number):
+            manifest = Manifest.parse(signed.payload)
+            if manifest.holder == holder:
+                return manifest
+        return None
+
+    def certificate(
+        self, connection: Connection, digest: bytes, now: int
+    ) -> ModelCertificate | None:
+        """The certificate with that payload hash, verified, else None."""
+        if digest not in self._certificates:
+            table = chain_documents.c
+            raw = connection.execute(
+                select(table.body).where(table.kind == CERTIFICATE, table.hash == digest)
+            ).scalar_one_or_none()
+            if raw is None:
+                return None
+            signed = Signed.from_json(bytes(raw))
+            self._certificates[digest] = read_certificate(signed, self.members(connection, now))
+        return self._certificates[digest]
+
+    def put_certificate(self, connection: Connection, signed: Signed) -> bool:
+        """Keeps a verified certificate under its hash."""
+        return self.put(connection, CERTIFICATE, signed, 0, signed.payload_hash.hex())
+
+
+def read_batch(signed: Signed, hub: Member) -> RosterBatch:
+    """A roster batch, once it is the hub's. Raises SignatureInvalid, DocumentError."""
+    return RosterBatch.from_json(dsse.verify(signed, hub.signing, ROSTER_TYPE))
+
+
+def sign_batch(batch: RosterBatch, key: dsse.SigningKey) -> Signed:
+    """A roster batch signed by the hub."""
+    return dsse.sign(ROSTER_TYPE, batch.to_json(), key)

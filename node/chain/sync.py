@@ -1,0 +1,143 @@
+"""Brings a member's copy of the chain up to date with what its hub publishes.
+
+Everything is verified before it is kept, and what is kept never changes: a hub that publishes a
+second document for a number is refused here, and the member says so in its application log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import structlog
+from sqlalchemy import Connection
+
+from federation.entries import Kind, entry
+from federation.epoch import read_descriptor, read_epoch, read_manifest
+from federation.errors import DocumentError, FederationError, Reason, Refusal
+from federation.membership import Member, Members
+from federation.signed import Signed
+from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING, ChainStore, read_batch
+from node.clock import Clock
+from node.errors import NodeError
+from node.log import QueryLog
+from node.rpc.client import Channel
+from node.rpc.convert import signed_from_wire
+from node.storage.store import Store
+from scoring.catalogue import Catalogue
+from yinxin.v1 import common_pb2, hub_pb2
+
+_log = structlog.get_logger(__name__)
+
+MAX_MEMBERS = 10_000
+MAX_EPOCHS = 64
+
+
+class ChainSync:
+    """Pulls from the hub; safe to call from several tasks, which then share one pull."""
+
+    def __init__(
+        self, hub: Channel, chain: ChainStore, store: Store, log: QueryLog, clock: Clock
+    ) -> None:
+        self._hub = hub
+        self._chain = chain
+        self._store = store
+        self._querylog = log
+        self._clock = clock
+        self._running: asyncio.Task[None] | None = None
+
+    async def sync(self) -> None:
+        """One pull. Raises NodeError or FederationError for what cannot be had or believed."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._pull())
+        await asyncio.shield(self._running)
+
+    async def keep(self, seconds: float) -> None:
+        """Pulls every `seconds` until cancelled; a failure is logged and tried again."""
+        while True:
+            try:
+                await self.sync()
+            except (NodeError, FederationError) as error:
+                _log.warning("chain not up to date", error=str(error))
+            await asyncio.sleep(seconds)
+
+    async def _pull(self) -> None:
+        state = await self._hub.unary(
+            "/yinxin.v1.Hub/GetChain", hub_pb2.GetChainRequest(), hub_pb2.ChainState
+        )
+        now = self._clock.now()
+        members = self._read_members(state, now)
+        catalogue = Catalogue.from_json(state.catalogue).to_json().encode()
+        if catalogue != state.catalogue:
+            raise DocumentError("catalogue", "is not in canonical form")
+        batches = await self._read_batches(state.roster_batches, members.hub)
+        if len(state.epochs) > MAX_EPOCHS:
+            raise DocumentError("epochs", f"are more than {MAX_EPOCHS}")
+        verified = [_verify_epoch(epoch, members) for epoch in state.epochs]
+
+        def unit(connection: Connection) -> None:
+            for credential in members.credentials():
+                self._chain.put_member(connection, credential)
+            self._chain.put_catalogue(connection, catalogue)
+            for number, batch in batches:
+                self._chain.put(connection, BATCH, batch, number)
+            for number, documents in verified:
+                for kind, name, signed in documents:
+                    if self._chain.put(connection, kind, signed, number, name):
+                        self._record(connection, kind, signed, number)
+
+        await self._store.run(unit)
+
+    def _record(self, connection: Connection, kind: str, signed: Signed, number: int) -> None:
+        """Every node's log holds the epochs it believed in, so that a forked view shows."""
+        now = self._clock.now()
+        raw = entry(Kind(kind), now, document=signed.payload_hash, epoch=number)
+        self._querylog.append(connection, kind, now, raw)
+
+    def _read_members(self, state: hub_pb2.ChainState, now: int) -> Members:
+        if len(state.members) > MAX_MEMBERS:
+            raise DocumentError("members", f"are more than {MAX_MEMBERS}")
+        credentials = [signed_from_wire(member) for member in state.members]
+        members = Members(self._chain.root, credentials, now)
+        if members.hub.id != self._hub.party:
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, "the chain has another hub")
+        return members
+
+    async def _read_batches(self, published: int, hub: Member) -> list[tuple[int, Signed]]:
+        kept = await self._store.read(
+            lambda connection: len(self._chain.documents(connection, BATCH))
+        )
+        if published <= kept:
+            return []
+        batches: list[tuple[int, Signed]] = []
+        request = hub_pb2.GetRosterRequest(from_batch=kept)
+        stream = self._hub.download("/yinxin.v1.Hub/GetRoster", request, common_pb2.Signed)
+        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+            async for message in stream:
+                signed = signed_from_wire(message)
+                batch = read_batch(signed, hub)
+                if batch.number != kept + len(batches):
+                    raise DocumentError("roster batch", f"{batch.number} is out of order")
+                batches.append((batch.number, signed))
+        return batches
+
+
+def _verify_epoch(
+    epoch: common_pb2.Epoch, members: Members
+) -> tuple[int, list[tuple[str, str, Signed]]]:
+    """The documents of an epoch to keep: kind, name, document; all of them verified."""
+    signed = signed_from_wire(epoch.descriptor)
+    descriptor = read_descriptor(signed, members)
+    documents = [(DESCRIPTOR, "", signed)]
+    if not epoch.HasField("opening"):
+        # Manifests without an opening bind nobody yet.
+        return descriptor.epoch, documents
+    manifests = [signed_from_wire(manifest) for manifest in epoch.manifests]
+    opening = signed_from_wire(epoch.opening)
+    opened = read_epoch(signed, manifests, opening, members)
+    by_hash = {manifest.payload_hash: manifest for manifest in manifests}
+    for holder, manifest in opened.manifests.items():
+        read_manifest(by_hash[manifest.hash], holder, members)
+        documents.append((MANIFEST, str(holder), by_hash[manifest.hash]))
+    documents.append((OPENING, "", opening))
+    return descriptor.epoch, documents

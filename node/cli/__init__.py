@@ -1,0 +1,1 @@
+"""The command line: one program, a group of commands for each role."""

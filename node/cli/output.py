@@ -1,0 +1,71 @@
+"""What commands print: one result as text for people or JSON for programs, errors as one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from federation.errors import FederationError
+from node.errors import NodeError
+from scoring.errors import ScoringError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+"""The option of every command that prints a result."""
+
+
+def emit(result: Mapping[str, Any], as_json: bool, text: RenderableType | None = None) -> None:
+    """Prints `result`: as JSON, or as `text`, or as a list of its members."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
+        return
+    from rich.console import Console
+
+    console = Console()
+    if text is not None:
+        console.print(text)
+        return
+    for name, value in result.items():
+        console.print(f"{name.replace('_', ' ')}: {value}", markup=False, highlight=False)
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[Progress]:
+    """A progress bar on standard error; silent with `--json`."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), disable=as_json
+    ) as bar:
+        yield bar
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Turns the project's errors into one line on standard error and exit code 1."""
+    try:
+        yield
+    except (NodeError, FederationError, ScoringError) as error:
+        fail(str(error))
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Prints one line to standard error and exits."""
+    sys.stderr.write(f"yinxin: {message}\n")
+    raise SystemExit(code)
