@@ -59,14 +59,14 @@ def tax(firms: Population) -> Columns:
     health = firms.tax
     sales = np.clip(firms.revenue_yuan * np.exp(0.15 * rng.standard_normal(n)), 5e5, 3e7)
     burden = np.clip(0.022 + 0.006 * health + 0.006 * rng.standard_normal(n), 0.002, 0.08)
-    grade = health + 0.45 * rng.standard_normal(n)
+    grade = health + 0.7 * rng.standard_normal(n)
     young = firms.age_months < 24
-    arrears = _flag(rng, -2.3 - 1.1 * health)
+    arrears = _flag(rng, -2.0 - 1.2 * health)
     return {
         "credit_grade": np.where(
             young & (grade > -0.6),
             "M",
-            _pick(grade, [-1.7, -0.9, 0.9], ["D", "C", "B", "A"]),
+            _pick(grade, [-2.0, -1.1, 1.1], ["D", "C", "B", "A"]),
         ),
         "taxable_sales_12m": sales,
         "tax_paid_12m": np.clip(sales * burden, 5e3, 1e6),
@@ -77,7 +77,7 @@ def tax(firms: Population) -> Columns:
         ).astype(np.int64),
         "zero_declaration_months_12m": _count(rng, np.exp(-0.3 - 0.75 * health), 12),
         "arrears": np.where(arrears, np.clip(np.exp(9.6 + rng.standard_normal(n)), 0, 2e5), 0.0),
-        "late_fees_24m": _count(rng, np.exp(-1.5 - 0.8 * health), 3),
+        "late_fees_24m": _count(rng, np.exp(-1.1 - 0.85 * health), 3),
     }
 
 
@@ -113,13 +113,13 @@ def social_insurance(firms: Population) -> Columns:
     insured = firms.staff * np.clip(0.75 + 0.1 * health + 0.1 * rng.standard_normal(n), 0.2, 1)
     return {
         "insured_staff": np.clip(insured, 1, 80).astype(np.int64),
-        "staff_growth": np.clip(0.02 + 0.13 * health + 0.13 * rng.standard_normal(n), -0.5, 0.5),
+        "staff_growth": np.clip(0.02 + 0.11 * health + 0.15 * rng.standard_normal(n), -0.5, 0.5),
         "contribution_months": np.minimum(
             np.clip(32 + 12 * health + 12 * rng.standard_normal(n), 0, 60), firms.age_months
         ).astype(np.int64),
-        "arrears_months_12m": _count(rng, np.exp(-1.1 - 0.85 * health), 6),
+        "arrears_months_12m": _count(rng, np.exp(-0.8 - 0.95 * health), 6),
         "contribution_base": np.clip(
-            6500 + 700 * health + 1200 * rng.standard_normal(n), 4000, 12000
+            6500 + 900 * health + 1000 * rng.standard_normal(n), 4000, 12000
         ),
         "staff_turnover_12m": np.clip(
             0.20 - 0.075 * health + 0.08 * rng.standard_normal(n), 0, 0.6
@@ -130,7 +130,7 @@ def social_insurance(firms: Population) -> Columns:
 def housing_fund(firms: Population) -> Columns:
     """Housing provident fund: monthly."""
     rng, n = firms.stream(4), firms.firms
-    health = 0.8 * firms.people + 0.6 * rng.standard_normal(n)
+    health = 0.9 * firms.people + 0.44 * rng.standard_normal(n)
     payers = np.clip(firms.staff * np.clip(0.5 + 0.15 * health, 0, 1), 0, 60).astype(np.int64)
     return {
         "payers": payers,
@@ -139,7 +139,7 @@ def housing_fund(firms: Population) -> Columns:
             np.clip(28 + 12 * health + 10 * rng.standard_normal(n), 0, 60), firms.age_months
         ).astype(np.int64),
         "deferral": _flag(rng, -3.0 - 0.9 * health),
-        "arrears_months_12m": _count(rng, np.exp(-1.4 - 0.8 * health), 12),
+        "arrears_months_12m": _count(rng, np.exp(-1.0 - 0.9 * health), 12),
     }
 
 
@@ -148,21 +148,21 @@ def electricity(firms: Population) -> Columns:
     rng, n = firms.stream(5), firms.firms
     health = firms.energy
     use = np.exp(8.0 + firms.shift("energy") + 0.7 * firms.size + 0.5 * rng.standard_normal(n))
-    late = _count(rng, np.exp(-1.0 - 0.85 * health), 4)
+    late = _count(rng, np.exp(-0.6 - 0.95 * health), 4)
     return {
         "monthly_consumption": np.clip(use, 500, 100_000),
         "consumption_growth": np.clip(
-            0.02 + 0.12 * health + 0.11 * rng.standard_normal(n), -0.4, 0.4
+            0.02 + 0.10 * health + 0.15 * rng.standard_normal(n), -0.4, 0.4
         ),
-        "utilisation": np.clip(0.66 + 0.10 * health + 0.11 * rng.standard_normal(n), 0.2, 1),
+        "utilisation": np.clip(0.66 + 0.10 * health + 0.12 * rng.standard_normal(n), 0.2, 1),
         "late_payments_12m": late,
         "mean_days_late": np.where(
             late > 0, np.clip(np.exp(1.6 - 0.4 * health + 0.5 * rng.standard_normal(n)), 1, 30), 0
         ).astype(np.int64),
         "theft_or_breach": _flag(rng, -4.6 - 0.8 * health),
-        "outage_days_12m": _count(rng, np.exp(0.4 - 0.35 * health), 60),
+        "outage_days_12m": _count(rng, np.exp(0.4 - 0.5 * health), 60),
         "peak_valley_ratio": np.clip(
-            0.55 + 0.05 * health + 0.08 * rng.standard_normal(n), 0.3, 0.8
+            0.55 + 0.06 * health + 0.07 * rng.standard_normal(n), 0.3, 0.8
         ),
     }
 
@@ -170,13 +170,13 @@ def electricity(firms: Population) -> Columns:
 def water(firms: Population) -> Columns:
     """Water company: monthly."""
     rng, n = firms.stream(6), firms.firms
-    health = 0.8 * firms.energy + 0.6 * rng.standard_normal(n)
+    health = 0.9 * firms.energy + 0.44 * rng.standard_normal(n)
     use = np.exp(4.2 + 0.5 * firms.shift("energy") + 0.7 * firms.size + rng.standard_normal(n))
     arrears = _flag(rng, -2.6 - 1.0 * health)
     return {
         "monthly_consumption": np.clip(use, 1, 20_000),
         "consumption_growth": np.clip(
-            0.01 + 0.11 * health + 0.14 * rng.standard_normal(n), -0.6, 0.6
+            0.01 + 0.12 * health + 0.12 * rng.standard_normal(n), -0.6, 0.6
         ),
         "late_payments_12m": _count(rng, np.exp(-1.1 - 0.8 * health), 6),
         "arrears": np.where(arrears, np.clip(np.exp(6.8 + rng.standard_normal(n)), 0, 5e4), 0.0),

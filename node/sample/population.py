@@ -20,7 +20,7 @@ Flags = NDArray[np.bool_]
 DEFAULT_RATE: Final = 0.10
 _CONDITIONS: Final = 4
 _LOADING: Final = 0.6  # correlation of a condition with quality
-_NOISE_RISK: Final = 0.9  # what makes firms default that no holder can see
+_NOISE_RISK: Final = 0.5  # what makes firms default that no holder can see
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def population(firms: int, seed: int) -> Population:
         -0.35 * quality
         - 0.36 * (tax + trade + people + energy)
         - 0.3 * ageing
+        - 0.25 * size
         + np.array([s.risk for s in SECTORS])[sector]
         + _NOISE_RISK * rng.standard_normal(firms)
     )

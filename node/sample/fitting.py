@@ -1,0 +1,220 @@
+"""Fits a scorecard to firms whose outcome is known: merges of fine bins, WOE, logistic fit.
+
+For developing scorecards only, never imported by a node: it needs the extra `models`
+(optbinning, and scikit-learn and scipy with it).
+
+The catalogue's fine bins are all that a bank's model can see of a feature, so optbinning
+merges those (monotonically for numbers), `missing` staying apart. Weights of evidence enter
+a logistic regression whose coefficients are kept from turning a feature's sense round, and
+which a ridge keeps from resting on one of several features that say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from optbinning import OptimalBinning
+from scipy.optimize import minimize
+
+from scoring.catalogue import MISSING, Feature
+from scoring.errors import ScorecardError
+from scoring.rounding import RealPoints, RoundedPoints, round_points
+from scoring.scorecard import (
+    BASE_ODDS,
+    BASE_SCORE,
+    POINTS_TO_DOUBLE_ODDS,
+    FeaturePoints,
+    Participant,
+    Scale,
+    Scorecard,
+    ScoreField,
+)
+
+Floats = NDArray[np.float64]
+Bad = NDArray[np.bool_]
+
+FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
+"""Score points a unit of log odds."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A feature that the model may use: whose, in which field, and each firm's fine bin."""
+
+    holder: str
+    feature: Feature
+    field: str
+    bins: NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model before rounding: score = `offset` + the sum of the features' points."""
+
+    features: tuple[RealPoints, ...]
+    offset: float
+
+
+def fit(
+    candidates: Sequence[Candidate],
+    bad: Bad,
+    *,
+    ridge: float = 300.0,
+    least_share: float = 0.03,
+    smallest_bin: float = 0.03,
+) -> Model:
+    """Fit a model to firms with outcome `bad`, shape (firms,).
+
+    A feature whose points spread by less than `least_share` of its field's sum is dropped,
+    and the rest fitted again; merged bins hold at least `smallest_bin` of the firms known.
+    Raises ScorecardError where no feature tells anything.
+    """
+    evidence = [weights_of_evidence(c.feature, c.bins, bad, smallest_bin) for c in candidates]
+    kept = [i for i, woe in enumerate(evidence) if np.ptp(woe) > 0]
+    while kept:
+        rows = np.stack([evidence[i][candidates[i].bins] for i in kept], axis=1)
+        slopes, intercept = _fitted(rows, bad, ridge)
+        points = {i: FACTOR * slope * evidence[i] for i, slope in zip(kept, slopes, strict=True)}
+        spreads = {i: float(np.std(points[i][candidates[i].bins])) for i in kept}
+        sums: dict[str, float] = {}
+        for i in kept:
+            sums[candidates[i].field] = sums.get(candidates[i].field, 0.0) + spreads[i]
+        weak = [i for i in kept if spreads[i] <= least_share * sums[candidates[i].field]]
+        if not weak:
+            features = tuple(_real(candidates[i], points[i]) for i in kept)
+            return Model(features, BASE_SCORE + FACTOR * (intercept - math.log(BASE_ODDS)))
+        # One at a time: what a weak feature knew goes to those that resemble it.
+        kept.remove(min(weak, key=lambda i: spreads[i] / max(sums[candidates[i].field], 1e-12)))
+    raise ScorecardError("features: none tells good firms from bad ones; add features or firms")
+
+
+def _real(candidate: Candidate, points: Floats) -> RealPoints:
+    counts = np.bincount(candidate.bins, minlength=candidate.feature.bin_count)
+    return RealPoints(
+        holder=candidate.holder,
+        feature=candidate.feature.name,
+        field=candidate.field,
+        public=candidate.feature.public,
+        points=points,
+        frequencies=counts / counts.sum(),
+    )
+
+
+def weights_of_evidence(
+    feature: Feature, bins: NDArray[np.uint16], bad: Bad, smallest_bin: float
+) -> Floats:
+    """Return ln(share of good / share of bad) a fine bin, equal where optbinning merges bins.
+
+    Half a firm is added to each count, so that a group without defaults stays finite.
+    """
+    order = _order(feature)
+    ranks = np.empty(feature.bin_count, dtype=np.float64)
+    ranks[MISSING] = np.nan
+    ranks[order] = np.arange(len(order))
+    known = bins != MISSING
+    groups = np.zeros(feature.bin_count, dtype=np.int64)
+    if len(set(bins[known].tolist())) > 1 and 0 < bad[known].sum() < known.sum():
+        binning = _binning(feature, smallest_bin)
+        binning.fit(ranks[bins[known]], bad[known].astype(np.int64))
+        groups[order] = 1 + _indices(binning, ranks[order])
+    else:
+        groups[order] = 1
+    goods = np.bincount(groups[bins], weights=~bad, minlength=groups.max() + 1) + 0.5
+    bads = np.bincount(groups[bins], weights=bad, minlength=groups.max() + 1) + 0.5
+    woe = np.log(goods / goods.sum()) - np.log(bads / bads.sum())
+    if known.all():
+        woe[0] = 0.0  # nobody was missing, so nothing is known of those who will be
+    return np.asarray(woe[groups], dtype=np.float64)
+
+
+def _binning(feature: Feature, smallest_bin: float) -> Any:
+    categorical = feature.type == "category"
+    return OptimalBinning(
+        dtype="categorical" if categorical else "numerical",
+        monotonic_trend=None if categorical else "auto_asc_desc",
+        min_prebin_size=smallest_bin,
+        max_n_bins=8,
+    )
+
+
+def _indices(binning: Any, ranks: Floats) -> NDArray[np.int64]:
+    return np.asarray(binning.transform(ranks, metric="indices"), dtype=np.int64)
+
+
+def _order(feature: Feature) -> list[int]:
+    """Return the fine bins but `missing` in order of value; a special before its interval."""
+    if feature.type == "category":
+        return list(range(1, feature.bin_count))
+    specials, edges = feature.bins.specials, feature.bins.edges
+    keys = {1 + i: (bisect_right(edges, v), 0, v) for i, v in enumerate(specials)}
+    keys |= {1 + len(specials) + i: (i, 1, 0.0) for i in range(len(edges) + 1)}
+    return sorted(keys, key=lambda index: keys[index])
+
+
+def _logistic(rows: Floats, bad: Bad, ridge: float) -> tuple[Floats, float]:
+    """Return slopes ≥ 0 and the intercept of ln(odds of good) = intercept + rows · slopes."""
+    good = ~bad
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        odds = rows @ parameters[:-1] + parameters[-1]
+        likelihood = np.logaddexp(0, odds) - good * odds
+        slopes = parameters[:-1]
+        error = 1 / (1 + np.exp(-odds)) - good
+        gradient = np.append(rows.T @ error + ridge * slopes, error.sum())
+        return float(likelihood.sum() + ridge / 2 * slopes @ slopes), gradient
+
+    start = np.append(np.full(rows.shape[1], 0.3), math.log(good.sum() / bad.sum()))
+    bounds = [(0.0, None)] * rows.shape[1] + [(None, None)]
+    result = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(result.x[:-1]), float(result.x[-1])
+
+
+def _fitted(rows: Floats, bad: Bad, ridge: float) -> tuple[Floats, float]:
+    """Fit with the ridge, then the common scale without it: a ridge also flattens the odds."""
+    slopes, _ = _logistic(rows, bad, ridge)
+    scale, intercept = _logistic((rows @ slopes)[:, None], bad, 0.0)
+    return slopes * scale[0], intercept
+
+
+def rounded_scorecard(
+    model: Model,
+    *,
+    name: str,
+    version: str,
+    catalogue_version: str,
+    participants: Sequence[Participant],
+    fields: Sequence[ScoreField],
+) -> tuple[Scorecard, RoundedPoints]:
+    """Return the model as a scorecard of whole points (policy b), and the rounding.
+
+    The steps of `fields` are replaced by those that the rounding finds.
+    """
+    rounded = round_points(model.features)
+    scorecard = Scorecard(
+        name=name,
+        version=version,
+        catalogue_version=catalogue_version,
+        participants=tuple(participants),
+        fields=tuple(
+            field.model_copy(update={"step": round(rounded.steps[field.name], 6)})
+            for field in fields
+        ),
+        points=tuple(
+            FeaturePoints(
+                holder=real.holder,
+                feature=real.feature,
+                field=real.field,
+                points=rounded.points[real.key],
+            )
+            for real in model.features
+            if any(rounded.points[real.key])
+        ),
+        scale=Scale(offset=round(model.offset + rounded.offset, 6)),
+    )
+    return scorecard, rounded
