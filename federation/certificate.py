@@ -8,6 +8,7 @@ certificate, and takes peers' keys from nowhere else.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -130,6 +131,16 @@ class ModelCertificate(Document):
             raise Refusal(Reason.WRONG_CONTEXT, "model and epoch have different catalogues")
         epoch.require_participants(self.holders)
         return context(self.hash, self.bank, self.chain, epoch.opening.hash)
+
+    def require_material(self, holder: SpiffeId, public_key: bytes, bundle: bytes) -> None:
+        """Raises Refusal(uncertified_model) unless key and weight bundle are the certified ones.
+
+        Call it before either is parsed: a malformed key disables re-randomisation, and a
+        ciphertext with crafted noise survives flooding.
+        """
+        certified = (self.public_key, self.participant(holder).bundle)
+        if certified != tuple(hashlib.sha256(raw).digest() for raw in (public_key, bundle)):
+            raise Refusal(Reason.UNCERTIFIED_MODEL, "key or weights are not those certified")
 
     def require_valid(self, now: int) -> None:
         """Raises Refusal(uncertified_model) outside the certificate's validity."""

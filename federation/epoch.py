@@ -15,9 +15,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from federation.documents import Array, Bytes32, Document, Id, Name, Part, Time
-from federation.errors import Reason, Refusal
+from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
+from federation.roster import Roster
 from federation.signed import Signed
 
 SALT_BYTES = 32
@@ -133,6 +134,20 @@ def read_descriptor(signed: Signed, members: Members) -> Descriptor:
     descriptor = Descriptor.open_(signed, members.hub.signing)
     _same_chain(descriptor.chain, members)
     return descriptor
+
+
+def check_roster(descriptor: Descriptor, roster: Roster) -> None:
+    """Raises Refusal(conflict) unless the descriptor names a state that this roster was in.
+
+    A member that lacks batches has to fetch them first; with all of them, a refusal means that
+    the hub showed it another roster than it announced.
+    """
+    try:
+        rows = roster.size_at(descriptor.roster_root)
+    except DocumentError as error:
+        raise Refusal(Reason.CONFLICT, str(error)) from error
+    if rows != descriptor.roster_rows:
+        raise Refusal(Reason.CONFLICT, f"the roster had {rows} rows at the descriptor's root")
 
 
 def read_manifest(signed: Signed, holder: SpiffeId, members: Members) -> Manifest:

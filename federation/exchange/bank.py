@@ -19,7 +19,7 @@ from federation.consent import Consent
 from federation.entries import Kind, check_logged
 from federation.epoch import OpenEpoch
 from federation.errors import FederationError, Reason, Refusal
-from federation.exchange.hub import knowledge_context
+from federation.exchange.evidence import knowledge_context
 from federation.exchange.messages import Blinding, QueryReply, QueryRequest
 from federation.identity import SpiffeId
 from federation.membership import Members

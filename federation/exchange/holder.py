@@ -12,19 +12,18 @@ from typing import Protocol
 
 from federation.answers import KeyStatement, TableAnswer, UnlockAnswer
 from federation.certificate import ModelCertificate
-from federation.consent import verify_consent
 from federation.entries import CLOCK_SKEW, Kind, Logged, check_logged, entry
 from federation.envelope import EnvelopeKey
 from federation.epoch import OpenEpoch
-from federation.errors import EnvelopeError, Reason, Refusal, SignatureInvalid
-from federation.exchange.hub import knowledge_context
+from federation.errors import DocumentError, EnvelopeError, Reason, Refusal, SignatureInvalid
+from federation.exchange.evidence import check_evidence
 from federation.exchange.messages import UnlockRequest
 from federation.identity import SpiffeId
 from federation.membership import Members
-from federation.permit import Permit, consent_tag, open_as_named
+from federation.permit import Permit, open_as_named
 from federation.signed import Signed, SigningKey
 from scoring.errors import OprfError
-from scoring.oprf import check_element, hash_to_group, verify_knowledge
+from scoring.oprf import check_element
 
 
 class Ledger(Protocol):
@@ -166,7 +165,7 @@ class UnlockDesk:
         hub = self._members.hub
         try:
             recorded = check_logged(logged, Kind.PERMIT, hub.id, hub.signing, now)
-        except SignatureInvalid as error:
+        except (SignatureInvalid, DocumentError) as error:
             raise Refusal(Reason.BAD_PROMISE, str(error)) from error
         if recorded.time != permit.issued:
             raise Refusal(Reason.BAD_PROMISE, "permit and its entry have different times")
@@ -177,25 +176,8 @@ class UnlockDesk:
             raise Refusal(Reason.NAMED_REQUIRED, "this holder has no key to be told the subject")
         try:
             evidence = open_as_named(request.named, permit.hash, self._holder, self._sealing)
-        except EnvelopeError as error:
+        except (EnvelopeError, DocumentError) as error:
             raise Refusal(Reason.NAMED_REQUIRED, str(error)) from error
-        root = self._members.root
-        consent = verify_consent(evidence.consent, root.licence_authority.encode(), now)
-        covered = (
-            evidence.permit == permit.hash
-            and consent.uscc == evidence.uscc
-            and consent.bank == permit.bank
-            and consent.purpose == permit.purpose
-            and root.chain in consent.chains
-            and self._holder in consent.named
-            and consent_tag(evidence.tag_key, consent.hash) == permit.consent_tag
-        )
-        if not covered:
-            raise Refusal(Reason.NO_CONSENT, "evidence does not cover the permit")
-        statement = knowledge_context(root.chain, permit.bank, consent.hash, permit.ctx)
-        try:
-            verify_knowledge(
-                hash_to_group(consent.uscc.encode()), permit.blinded, statement, evidence.proof
-            )
-        except OprfError as error:
-            raise Refusal(Reason.BAD_PROOF, str(error)) from error
+        consent = check_evidence(evidence, permit, self._members.root, now)
+        if self._holder not in consent.named:
+            raise Refusal(Reason.NO_CONSENT, "consent does not name this holder")

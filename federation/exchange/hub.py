@@ -19,6 +19,7 @@ from federation.consent import Consent, verify_consent
 from federation.entries import Kind, entry
 from federation.epoch import OpenEpoch
 from federation.errors import Reason, Refusal
+from federation.exchange.evidence import knowledge_context
 from federation.exchange.messages import Blinding, QueryRequest
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
@@ -151,12 +152,12 @@ class PermitDesk:
         now: int,
     ) -> ModelCertificate:
         self._members.require(bank, Role.BANK)
-        if certificate is None:
+        if certificate is None or certificate.hash != request.certificate_hash:
             raise Refusal(Reason.UNCERTIFIED_MODEL, "no such certificate is installed")
         if certificate.bank != bank:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"certificate is {certificate.bank}'s")
         certificate.require_valid(now)
-        if epoch is None:
+        if epoch is None or epoch.number != request.epoch:
             raise Refusal(Reason.NOT_OPEN, f"epoch {request.epoch} is not open")
         epoch.require_open(now)
         if not hmac.compare_digest(request.ctx, certificate.context(epoch)):
@@ -247,13 +248,6 @@ class PermitDesk:
         if member.named:
             named = seal_to_named(evidence, holder, member.sealing)
         return Draft(permit, permit.sign(self._key), envelope, recorded, named)
-
-
-def knowledge_context(
-    chain: str, bank: SpiffeId, consent_hash: bytes, ctx: bytes
-) -> tuple[bytes, ...]:
-    """What the proof of knowledge of r is bound to, besides H(USCC) and B."""
-    return (chain.encode(), str(bank).encode(), consent_hash, ctx)
 
 
 def _query_hash(consent: Consent, blindings: tuple[Blinding, ...]) -> bytes:
