@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.postgresql import Cluster, programs
 
 # One deterministic profile: a run that fails here fails anywhere, and a loaded machine is no fault.
 settings.register_profile("yinxin", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "yinxin"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A running PostgreSQL server; `make test` installs it, and without it CI fails."""
+    binaries = programs()
+    if binaries is None:
+        reason = "no PostgreSQL server is installed; run: make postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with Cluster(binaries) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once on each kind that Yinxin supports."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/node.sqlite"
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.create_database()

@@ -1,0 +1,92 @@
+"""A PostgreSQL server for tests: a throw-away cluster on a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
+
+
+def programs() -> Path | None:
+    """The folder of the newest installed server's programs, or None."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if folders:
+        return max(folders, key=lambda folder: float(re.sub(r"[^\d.]", "", folder.parent.name)))
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+class Cluster:
+    """One server; databases on it are made on demand and die with it."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        # PostgreSQL refuses to run as root; Debian's package brings a user for it.
+        self._user = None
+        if os.geteuid() == 0:
+            names = {entry.pw_name for entry in pwd.getpwall()}
+            self._user = "postgres" if "postgres" in names else "nobody"
+        # A socket's path may have 107 bytes, so no deep folder.
+        self._folder = Path(tempfile.mkdtemp(prefix="yx-pg-", dir="/tmp"))
+        self._count = 0
+
+    def __enter__(self) -> Cluster:
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=yinxin", "--encoding=UTF8")
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        log = self._folder / "log"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder}"
+        self._run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={options}")
+
+    def stop(self) -> None:
+        """Stops it as a crash would."""
+        self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
+
+    def create_database(self) -> str:
+        """Makes an empty database and returns its URL."""
+        self._count += 1
+        name = f"test_{os.getpid()}_{self._count}"
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        query = {"unix_sock": str(self._folder / ".s.PGSQL.5432")}
+        url = URL.create("postgresql+pg8000", "yinxin", database=database, query=query)
+        return url.render_as_string(hide_password=False)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._binaries / program, *arguments, "--pgdata", self._folder / "data"],
+            check=True,
+            user=self._user,
+            cwd=self._folder,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
