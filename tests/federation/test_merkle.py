@@ -121,6 +121,22 @@ def test_forged_proofs_are_refused() -> None:
             verify_inclusion(*arguments)
 
 
+def test_a_short_proof_does_not_pass_an_inner_node_for_a_leaf() -> None:
+    # The hashes do lead to the root of 4; only the length of the proof gives it away.
+    inner, sibling = node_hash(LEAVES[0], LEAVES[1]), node_hash(LEAVES[2], LEAVES[3])
+    assert node_hash(inner, sibling) == root(LEAVES[:4])
+    with pytest.raises(DocumentError, match="shorter"):
+        verify_inclusion(inner, 0, 4, [sibling], root(LEAVES[:4]))
+
+
+def test_a_long_proof_does_not_give_a_leaf_another_number() -> None:
+    # Leaf 2 of 3 passed off as leaf 0 of 1: again the hashes lead to the root.
+    proof = inclusion_proof(LEAVES[:3], 2)
+    assert node_hash(proof[0], LEAVES[2]) == root(LEAVES[:3])
+    with pytest.raises(DocumentError, match="longer"):
+        verify_inclusion(LEAVES[2], 0, 1, proof, root(LEAVES[:3]))
+
+
 def test_an_inner_node_does_not_pass_for_a_leaf() -> None:
     # Without the prefixes of section 2.1 this data would hash to the inner node.
     inner = node_hash(LEAVES[0], LEAVES[1])
