@@ -20,9 +20,12 @@ from tests.node.workers import probes
 ROOT = Path(__file__).parents[3]
 
 
+LIGHT = "tests.node.workers.probes"  # where the mathematics is not needed, workers start faster
+
+
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
-    made = WorkerPool(2, niceness=3)
+    made = WorkerPool(2, niceness=3, module=LIGHT)
     await made.start()
     yield made
     await made.stop()
@@ -35,16 +38,19 @@ async def test_jobs_run_in_other_processes_and_return(pool: WorkerPool) -> None:
     assert os.getpid() not in pids
 
 
-async def test_a_worker_has_no_grpc_and_stays_small(pool: WorkerPool) -> None:
+async def test_a_worker_has_no_grpc_and_stays_small() -> None:
     import grpc
 
+    pool = WorkerPool(1)
+    await pool.start()
     assert grpc.__name__ in sys.modules
     found = set(await pool.run(probes.loaded))
     assert {"scoring", "tenseal", "rbcl", "numpy"} <= found
     unwanted = {"grpc", "google", "polars", "pyarrow", "pandas", "sqlalchemy", "fastapi", "typer",
                 "pydantic", "pytest", "structlog", "prometheus_client"}  # fmt: skip
     assert unwanted & found == set()
-    assert await pool.run(probes.resident) < 100e6
+    assert await pool.run(probes.resident) < 80e6
+    await pool.stop()
 
 
 async def test_a_worker_is_polite_and_survives_control_c(pool: WorkerPool) -> None:
@@ -80,7 +86,7 @@ async def test_a_worker_that_dies_idle_costs_no_job(pool: WorkerPool) -> None:
 
 
 async def test_the_queue_is_bounded() -> None:
-    small = WorkerPool(1, queue=2)
+    small = WorkerPool(1, queue=2, module=LIGHT)
     await small.start()
     tasks = [asyncio.create_task(small.run(probes.pause, 0.2)) for _ in range(3)]
     await asyncio.sleep(0.05)
@@ -121,7 +127,7 @@ async def test_an_error_of_a_job_is_the_callers(pool: WorkerPool) -> None:
 
 
 async def test_a_cancelled_caller_leaves_the_slot_taken_until_the_job_ends() -> None:
-    single = WorkerPool(1)
+    single = WorkerPool(1, module=LIGHT)
     await single.start()
     task = asyncio.create_task(single.run(probes.pause, 0.4))
     await asyncio.sleep(0.1)
@@ -136,11 +142,11 @@ async def test_a_cancelled_caller_leaves_the_slot_taken_until_the_job_ends() -> 
 
 
 async def test_a_stopped_pool_runs_nothing() -> None:
-    pool = WorkerPool(1)
+    pool = WorkerPool(1, module=LIGHT)
     with pytest.raises(PoolClosed):
         await pool.run(probes.double, 1)
     await pool.start()
-    children = psutil.Process().children(recursive=True)
+    pid = await pool.run(probes.pause, 0)
     running = asyncio.create_task(pool.run(probes.double, 1))
     waiting = asyncio.create_task(pool.run(probes.double, 1))
     await asyncio.sleep(0)
@@ -148,14 +154,12 @@ async def test_a_stopped_pool_runs_nothing() -> None:
     assert await running == 2
     with pytest.raises(WorkerError):
         await waiting
-    assert not any(
-        child.is_running() for child in children if "tracker" not in " ".join(child.cmdline())
-    )
+    assert not psutil.pid_exists(pid)
 
 
 async def test_peak_memory_is_the_workers_own(pool: WorkerPool) -> None:
     before = pool.state().peak_bytes
-    assert 10e6 < before < 100e6
+    assert 5e6 < before < 80e6
     await pool.run(probes.memory, 80_000_000)
     assert pool.state().peak_bytes > before + 50e6
 
