@@ -36,7 +36,7 @@ class AroundInterceptor(_ServerInterceptor):
         """The context manager for one call of `method` (`/package.Service/Name`)."""
         raise NotImplementedError
 
-    def adapt(self, handler: Handler) -> Handler:
+    def adapt(self, method: str, handler: Handler) -> Handler:
         """A last change to the handler before it is wrapped; none by default."""
         return handler
 
@@ -48,7 +48,7 @@ class AroundInterceptor(_ServerInterceptor):
         if handler is None:
             return None
         method = handler_call_details.method
-        return wrap(self.adapt(handler), lambda context: self.around(method, context))
+        return wrap(self.adapt(method, handler), lambda context: self.around(method, context))
 
 
 def rebuild(

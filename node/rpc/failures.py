@@ -42,7 +42,8 @@ class FailureInterceptor(AroundInterceptor):
 
     The log gets method, reference, reason and, for refusals, the detail that the refuser wrote
     for it; for internal errors the traceback. The text of other errors stays out of it, because
-    it may quote the request. `observe` is for metrics.
+    it may quote the request. `observe` is for the node's query log and metrics; what it raises
+    reaches nobody, and the client hears of the first error all the same.
     """
 
     def __init__(self, own: SpiffeId, observe: FailureObserver | None = None) -> None:
@@ -58,10 +59,12 @@ class FailureInterceptor(AroundInterceptor):
             raise  # already has its status: health and reflection abort by themselves
         except Exception as error:  # the last resort of the process's edge
             failure = failure_of(error, self._own)
-            self._tell(method, failure, error)
-            await context.abort(failure.code, failure.details, failure.metadata())
+            try:
+                await self._tell(method, failure, error)
+            finally:
+                await context.abort(failure.code, failure.details, failure.metadata())
 
-    def _tell(self, method: str, failure: Failure, error: Exception) -> None:
+    async def _tell(self, method: str, failure: Failure, error: Exception) -> None:
         event: dict[str, Any] = {
             "method": method,
             "code": failure.code.name,
@@ -73,9 +76,9 @@ class FailureInterceptor(AroundInterceptor):
         else:
             _log.info("call refused", detail=_detail(error), **event)
         if self._observe is not None:
-            self._observe(method, failure, error)
+            await self._observe(method, failure, error)
 
-    def adapt(self, handler: Handler) -> Handler:
+    def adapt(self, method: str, handler: Handler) -> Handler:
         """Keeps gRPC from answering for messages that it cannot read or write."""
         inner = behaviour_of(handler)
 

@@ -84,12 +84,16 @@ async def test_each_error_crosses_as_its_counterpart(
     chain: Chain, error: Exception, expected: type[RemoteError], reason: str, party: SpiffeId
 ) -> None:
     seen: list[Failure] = []
+
+    async def observe(method: str, failure: Failure, error: Exception) -> None:
+        seen.append(failure)
+
     raising = Raising(error)
     async with (
         serving(
             chain.files(TAX),
             handlers=raising.handlers,
-            observe=lambda method, failure, error: seen.append(failure),
+            observe=observe,
         ) as server,
         channel(server.port, chain.files(HUB)) as hub,
     ):
