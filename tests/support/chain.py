@@ -20,7 +20,14 @@ from federation.certificate import read_certificate
 from federation.consent import Consent, ConsentClaims, sign_consent, verify_consent
 from federation.entries import Logged, promise
 from federation.envelope import EnvelopeKey
-from federation.epoch import Descriptor, Manifest, OpenEpoch, make_opening, read_epoch
+from federation.epoch import (
+    Descriptor,
+    Manifest,
+    OpenEpoch,
+    check_roster,
+    make_opening,
+    read_epoch,
+)
 from federation.exchange.bank import Session, combine_tables, table_is_signed
 from federation.exchange.holder import UnlockDesk
 from federation.exchange.regulator import (
@@ -67,7 +74,10 @@ UNNAMED = (INSURANCE, POWER, TAX)
 class Chain:
     """The parties, two open epochs, and models made by the real certification."""
 
-    def __init__(self, firms: int = 24, seed: int = 7) -> None:
+    def __init__(
+        self, firms: int = 24, seed: int = 7, holder: type[HolderSide] = HolderSide
+    ) -> None:
+        """`holder` lets a test take one of a holder's defences away."""
         self.licence = SubjectAuthority.create(LICENCE_DOMAIN, NOW)
         self.authority = CertificateAuthority.create(DOMAIN, NOW)
         self.audit = EnvelopeKey.generate()
@@ -75,8 +85,8 @@ class Chain:
         self.signing = {party: SigningKey.generate() for party in (HUB, REGULATOR, HARBOUR, DELTA)}
         self.sealing = {party: EnvelopeKey.generate() for party in (REGULATOR, HARBOUR, DELTA)}
         self.holders = {
-            holder: HolderSide(holder, kind, named=holder == COURT)
-            for holder, kind in (
+            party: holder(party, kind, named=party == COURT)
+            for party, kind in (
                 (TAX, "tax"),
                 (POWER, "power"),
                 (INSURANCE, "insurance"),
@@ -186,6 +196,7 @@ class Chain:
             opening.sign(hub),
         )
         self.epoch_documents[number] = documents
+        check_roster(descriptor, self.roster)
         self.epochs[number] = read_epoch(*documents, self.members)
         return self.epochs[number]
 
@@ -228,7 +239,7 @@ class Chain:
                 {h: sha256(bundle) for h, bundle in bundles.items()},
                 sha256(keys.public_key),
                 PARAMETER_SET,
-                NOW,
+                NOW - DAY,
             )
             signed = certificate.sign(self.signing[REGULATOR])
             self._models[name] = Model(

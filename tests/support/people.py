@@ -133,6 +133,7 @@ class HolderSide:
         cover = known << np.uint64(certificate.coverage.offset)
         clear = cover + self.pads(ctx, epoch, codes) + self.masks(certificate, ctx)
         clear &= np.uint64(MODULUS - 1)
+        certificate.require_material(self.id, model.public_key, model.bundles[self.id])
         layout = catalogue.bins_per_feature(self.kind)
         evaluator = BlindEvaluator(model.public_key, model.bundles[self.id], layout)
         return evaluator.evaluate(bins, clear)
