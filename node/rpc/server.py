@@ -137,11 +137,11 @@ def build_server(
     names for health and reflection. `interceptors` (metrics, tracing) see every call, refused ones
     too, but not how a failure is told. Has to be called in the event loop that will serve.
 
-    Raises TlsError, or ServerError when the address cannot be bound, the certificate is another
-    party's or a method of `roles` belongs to none of the services.
+    Raises TlsError, also for a certificate of another party or without the host name by which
+    clients know `own`; ServerError when the address cannot be bound or a method of `roles` belongs
+    to none of the services.
     """
-    if tls.load().identity != own:
-        raise TlsError(f"{tls.certificates}: certificate is for {tls.load().identity}, not {own}")
+    tls.load().check_server(own)
     strays = [name for name in roles if name.split("/")[1] not in services]
     if strays:
         raise ServerError(f"roles: {', '.join(strays)} belong to none of the services")

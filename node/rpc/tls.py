@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from federation.errors import IdentityError
-from federation.identity import SpiffeId
+from federation.identity import SpiffeId, dns_name
 from node.errors import NodeError
 from node.rpc.identity import certificate_identity
 
@@ -38,6 +38,18 @@ class TlsMaterial:
     private_key: bytes
     authorities: bytes
     identity: SpiffeId
+    hosts: tuple[str, ...]
+
+    def check_server(self, own: SpiffeId) -> None:
+        """Raises TlsError unless clients that look for `own` will accept this certificate."""
+        if self.identity != own:
+            raise TlsError(f"certificate is for {self.identity}, not for {own}; install {own}'s")
+        try:
+            name = dns_name(own)
+        except IdentityError as error:
+            raise TlsError(str(error)) from error
+        if name not in self.hosts:
+            raise TlsError(f"certificate lacks the DNS name {name}; have it issued with that name")
 
     def __repr__(self) -> str:
         return f"TlsMaterial(identity={self.identity})"
@@ -88,7 +100,9 @@ class TlsFiles:
             identity = certificate_identity(own)
         except IdentityError as error:
             raise TlsError(f"{self.certificates}: {error}") from error
-        return TlsMaterial(certificates, private_key, authorities, identity)
+        names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        hosts = tuple(names.get_values_for_type(x509.DNSName))
+        return TlsMaterial(certificates, private_key, authorities, identity, hosts)
 
     def stamp(self) -> Stamp:
         """Changes when a file is replaced or rewritten. Raises TlsError if one is missing."""

@@ -176,7 +176,8 @@ async def test_an_authentic_bank_posing_as_a_holder_is_refused_by_the_client(cha
 
 async def test_a_host_name_without_the_identity_does_not_make_a_holder(chain: Chain) -> None:
     """Only authorities that break their rule could help an impostor: the rule is load-bearing."""
-    localhost = chain.issue("localhost", [str(BANK)], ["localhost", "127.0.0.1"])
+    hosts = ["localhost", "127.0.0.1", dns_name(BANK)]
+    localhost = chain.issue("localhost", [str(BANK)], hosts)
     async with (
         serving(localhost, own=BANK) as fake,
         channel(fake.port, chain.files(HUB), party=TAX) as to,

@@ -167,6 +167,9 @@ async def test_a_server_does_not_start_with_anothers_certificate_or_a_taken_port
     with pytest.raises(TlsError, match="certificate is for"):
         async with serving(chain.files(BANK), own=TAX):
             pass
+    with pytest.raises(TlsError, match=r"lacks the DNS name tax\.holder\.csj"):
+        async with serving(chain.issue("nameless", [str(TAX)], ["localhost"])):
+            pass
     async with serving(chain.files(TAX)) as server:
         with pytest.raises(ServerError, match="cannot listen"):
             async with serving(chain.files(TAX), address=f"127.0.0.1:{server.port}"):
