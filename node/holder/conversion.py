@@ -13,15 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from node.holder.mapping import (
-    Categories,
-    Factor,
-    FeatureMapping,
-    Flag,
-    MonthsSince,
-    Percent,
-    WanYuan,
-)
+from node.holder.mapping import FeatureMapping
+from node.holder.units import Categories, Factor, Flag, MonthsSince, Percent, WanYuan
 
 _DIGITS: Final = 12
 

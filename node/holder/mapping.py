@@ -4,7 +4,7 @@ TOML, one file a kind and source:
 
     format = "yinxin-mapping/1"
     kind = "tax"
-    as_of = 2026-05-31                 # the day that the data describe
+    as_of = 2026-05-31                 # the day that the data describe; a caller may give it
     key = "纳税人识别号"                # the column that holds the credit code
 
     [source]
@@ -26,14 +26,14 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from node.errors import NodeError
+from node.holder.units import Categories, Conversion, Number, Table
 from scoring.catalogue import Catalogue, Feature
 
-FORMAT: Final = "yinxin-mapping/1"
 _REMEDIES: Final = {
     "missing": "add the key",
     "extra_forbidden": "remove the key, or correct its spelling",
@@ -51,87 +51,7 @@ class MappingError(NodeError):
         self.path, self.key, self.problem, self.remedy = path, key, problem, remedy
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Number(_Table):
-    """The cell is the value already."""
-
-    type: Literal["number"] = "number"
-
-
-class Factor(_Table):
-    """Value = cell × factor, for any other unit."""
-
-    type: Literal["factor"] = "factor"
-    factor: float
-
-    @model_validator(mode="after")
-    def _not_zero(self) -> Self:
-        if self.factor == 0:
-            raise ValueError("factor is 0, which makes all values equal; give the unit's ratio")
-        return self
-
-
-class Percent(_Table):
-    """Value = cell ÷ 100; a trailing % is allowed."""
-
-    type: Literal["percent"] = "percent"
-
-
-class WanYuan(_Table):
-    """Value in yuan = cell in 万元 × 10,000."""
-
-    type: Literal["wan_yuan"] = "wan_yuan"
-
-
-class MonthsSince(_Table):
-    """Value = whole months from the cell's date to the mapping's as-of date."""
-
-    type: Literal["months_since"] = "months_since"
-    date_format: str = "%Y-%m-%d"
-
-
-class Categories(_Table):
-    """Value = the catalogue's category that `values` gives for the cell's text.
-
-    A text that is not listed rejects the row, unless `rest` names a category for it.
-    """
-
-    type: Literal["categories"] = "categories"
-    values: dict[str, str] = Field(min_length=1)
-    rest: str | None = None
-
-
-class Flag(_Table):
-    """Value = 1 for the texts in `yes`, 0 for those in `no`; any other rejects the row."""
-
-    type: Literal["flag"] = "flag"
-    yes: tuple[str, ...] = Field(min_length=1, strict=False)
-    no: tuple[str, ...] = Field(min_length=1, strict=False)
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> Self:
-        if both := sorted(set(self.yes) & set(self.no)):
-            raise ValueError(f"{both} stand for yes and for no; keep each in one list")
-        return self
-
-
-def _shorthand(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
-
-
-Conversion = Annotated[
-    Annotated[
-        Number | Factor | Percent | WanYuan | MonthsSince | Categories | Flag,
-        Field(discriminator="type"),
-    ],
-    BeforeValidator(_shorthand),
-]
-
-
-class FeatureMapping(_Table):
+class FeatureMapping(Table):
     """Where one feature comes from: source column, conversion, missing markers, range.
 
     Empty cells are always missing; `missing` lists the other texts that mean it.
@@ -149,7 +69,7 @@ class FeatureMapping(_Table):
         return self
 
 
-class CsvSource(_Table):
+class CsvSource(Table):
     """A CSV file with a header line (a byte order mark is allowed)."""
 
     type: Literal["csv"]
@@ -158,15 +78,19 @@ class CsvSource(_Table):
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
 
 
-class ParquetSource(_Table):
+class ParquetSource(Table):
     """A Parquet file."""
 
     type: Literal["parquet"]
     path: str = Field(min_length=1)
 
 
-class SqlSource(_Table):
-    """One SELECT on any SQLAlchemy URL, given here or in the file `url_file`."""
+class SqlSource(Table):
+    """One SELECT on any SQLAlchemy URL, given here or in the file `url_file`.
+
+    The query may name two parameters: `:as_of`, a date, and `:as_of_month`, text such as
+    2026-05.
+    """
 
     type: Literal["sql"]
     url: str | None = None
@@ -183,14 +107,14 @@ class SqlSource(_Table):
 Source = Annotated[CsvSource | ParquetSource | SqlSource, Field(discriminator="type")]
 
 
-class Limits(_Table):
+class Limits(Table):
     """When ingest fails as a whole, and how many rows are read at a time."""
 
     rejected_share: float = Field(default=0.02, ge=0, le=1)
     batch_rows: int = Field(default=50_000, ge=1, le=1_000_000)
 
 
-class HolderMapping(_Table):
+class HolderMapping(Table):
     """A mapping file; its relative paths start from the folder of `file`."""
 
     format: Literal["yinxin-mapping/1"]
@@ -215,10 +139,13 @@ class HolderMapping(_Table):
         return list(dict.fromkeys([self.key, *(f.column for f in self.features.values())]))
 
 
-def load_mapping(path: Path, catalogue: Catalogue | None = None) -> HolderMapping:
+def load_mapping(
+    path: Path, catalogue: Catalogue | None = None, *, as_of: date | None = None
+) -> HolderMapping:
     """Read a mapping file and, where `catalogue` is given, check it against it.
 
-    Raises MappingError naming file, key and remedy.
+    `as_of` takes the place of the file's, so that one file serves every night. Raises
+    MappingError naming file, key and remedy.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -228,6 +155,8 @@ def load_mapping(path: Path, catalogue: Catalogue | None = None) -> HolderMappin
         raise MappingError(path, "(file)", str(error), "correct the TOML") from None
     if "file" in document:
         raise MappingError(path, "file", "not a key of a mapping", "remove the key")
+    if as_of is not None:
+        document["as_of"] = as_of
     try:
         mapping = HolderMapping.model_validate({**document, "file": path})
     except ValidationError as error:

@@ -9,13 +9,25 @@ that is declared read-only where the driver can and rolled back always.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import polars as pl
-from sqlalchemy import URL, Row, create_engine, make_url, text
+from sqlalchemy import (
+    URL,
+    BindParameter,
+    Date,
+    Row,
+    String,
+    TextClause,
+    bindparam,
+    create_engine,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from node.holder.mapping import CsvSource, HolderMapping, ParquetSource, SqlSource
@@ -107,7 +119,8 @@ def _read_sql(mapping: HolderMapping, source: SqlSource) -> Iterator[pl.DataFram
         read_only = {"postgresql_readonly": True} if engine.name == "postgresql" else {}
         with engine.execution_options(**read_only).connect() as connection:
             result = connection.execute(
-                text(source.query), execution_options={"yield_per": mapping.limits.batch_rows}
+                _statement(source.query, mapping.as_of),
+                execution_options={"yield_per": mapping.limits.batch_rows},
             )
             names = list(result.keys())
             _check_columns(mapping, names)
@@ -122,6 +135,17 @@ def _read_sql(mapping: HolderMapping, source: SqlSource) -> Iterator[pl.DataFram
         ) from error
     finally:
         engine.dispose()
+
+
+def _statement(query: str, as_of: datetime.date) -> TextClause:
+    statement = text(query)
+    parameters: list[BindParameter[Any]] = [
+        bindparam("as_of", as_of, Date),
+        bindparam("as_of_month", f"{as_of:%Y-%m}", String),
+    ]
+    return statement.bindparams(
+        *(p for p in parameters if re.search(rf"(?<![:\w]):{p.key}\b", query))
+    )
 
 
 def _url(mapping: HolderMapping, source: SqlSource) -> URL:

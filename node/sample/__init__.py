@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from node.sample.generate import SampleError, generate
+from node.sample.errors import SampleError
+from node.sample.generate import generate
 
 __all__ = ["SampleError", "generate"]

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from node.sample.errors import SampleError
+
 REGION: Final = "999999"
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _PREFIX: Final = "91" + REGION + "MA"
@@ -33,10 +35,10 @@ def codes(count: int, seed: int) -> list[str]:
     The bodies are an affine permutation of 0..31^6-1 (the multiplier is prime to 31),
     so that uniqueness needs no search.
 
-    Raises ValueError if `count` exceeds the number of bodies.
+    Raises SampleError if `count` exceeds the number of bodies.
     """
     if not 0 <= count <= SPACE:
-        raise ValueError(f"count: {count} codes do not exist, ask for at most {SPACE}")
+        raise SampleError(f"count: {count} codes do not exist, ask for at most {SPACE}")
     rng = np.random.default_rng([seed, 1])
     multiplier = int(rng.integers(1, SPACE // 31)) * 31 + int(rng.integers(1, 31))
     offset = int(rng.integers(0, SPACE))

@@ -18,7 +18,7 @@ from node.sample.presentation import NO, YES, Column, Table
 
 QUERY: Final = (
     "SELECT u.credit_code, {columns} FROM insured_unit AS u "
-    "JOIN insured_month AS m ON m.unit_id = u.unit_id WHERE m.month = '{month}'"
+    "JOIN insured_month AS m ON m.unit_id = u.unit_id WHERE m.month = :as_of_month"
 )
 _SLIPS_FROM: Final = 200  # smaller samples stay clean: one slip would exceed the limit
 _FIRMS_A_SLIP: Final = 2000
@@ -30,10 +30,10 @@ def file_name(table: Table) -> str:
     return table.kind + {"csv": ".csv", "parquet": ".parquet", "sql": ".db"}[table.source]
 
 
-def query(table: Table, as_of: date) -> str:
+def query(table: Table) -> str:
     """Return the SELECT that gives a SQL table's columns for the as-of month."""
     columns = ", ".join(f"m.{column.header}" for column in table.columns)
-    return QUERY.format(columns=columns, month=f"{as_of:%Y-%m}")
+    return QUERY.format(columns=columns)
 
 
 def frame(

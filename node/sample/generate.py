@@ -22,10 +22,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from node.errors import NodeError
 from node.files import replacing
 from node.sample import files
 from node.sample.codes import codes, names
+from node.sample.errors import SampleError
 from node.sample.holders import HOLDERS
 from node.sample.mappings import mapping_toml
 from node.sample.population import SECTORS, population
@@ -34,10 +34,6 @@ from node.sample.presentation import TABLES
 FORMAT: Final = "yinxin-sample/1"
 TODAY: Final = date(2026, 6, 30)
 MOST: Final = 10_000_000
-
-
-class SampleError(NodeError):
-    """A sample that cannot be generated or read."""
 
 
 def generate(

@@ -15,7 +15,9 @@ _HEAD = """\
 
 format = "yinxin-mapping/1"
 kind = "{kind}"
+# The day that the data describe; whoever opens an epoch may give another.
 as_of = {as_of}
+# The column that holds the unified social credit code.
 key = {key}
 
 [source]
@@ -34,12 +36,12 @@ def mapping_toml(table: Table, as_of: date, folder: str = "..") -> str:
         kind=table.kind,
         as_of=as_of.isoformat(),
         key=_text(table.key),
-        source=_source(table, as_of, folder),
+        source=_source(table, folder),
     )
     return "\n".join([head, *(_feature(table, column) for column in table.columns)])
 
 
-def _source(table: Table, as_of: date, folder: str) -> str:
+def _source(table: Table, folder: str) -> str:
     path = f"{folder}/{file_name(table)}"
     if table.source != "sql":
         lines = [f'type = "{table.source}"', f"path = {_text(path)}"]
@@ -50,9 +52,10 @@ def _source(table: Table, as_of: date, folder: str) -> str:
         (
             'type = "sql"',
             "# Any SQLAlchemy URL; where it holds a password, put it into a file of its own",
-            '# and write url_file = "secret.url" instead.',
+            '# and write url_file = "secret.url" instead. The query may use the parameters',
+            "# :as_of (a date) and :as_of_month (text such as 2026-05).",
             f"url = {_text('sqlite:///' + path)}",
-            f"query = {_text(query(table, as_of))}",
+            f"query = {_text(query(table))}",
         )
     )
 
