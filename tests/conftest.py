@@ -30,9 +30,12 @@ def postgresql() -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, once on each kind that Yinxin supports."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/node.sqlite"
+        yield f"sqlite:///{tmp_path}/node.sqlite"
+        return
     cluster: Cluster = request.getfixturevalue("postgresql")
-    return cluster.create_database()
+    url = cluster.create_database()
+    yield url
+    cluster.drop_database(url)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 
 def programs() -> Path | None:
@@ -57,7 +57,13 @@ class Cluster:
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         log = self._folder / "log"
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._folder}"
+        settings = {
+            "listen_addresses": "''",
+            "unix_socket_directories": self._folder,
+            # After a crash the server syncs every file; one call for all of them is quicker.
+            "recovery_init_sync_method": "syncfs",
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={options}")
 
     def stop(self) -> None:
@@ -67,12 +73,19 @@ class Cluster:
     def create_database(self) -> str:
         """Makes an empty database and returns its URL."""
         self._count += 1
-        name = f"test_{os.getpid()}_{self._count}"
+        name = f"test_{self._count}"
+        self._execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Drops what `create_database` made, whoever is still connected to it."""
+        self._execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(statement))
         engine.dispose()
-        return self._url(name)
 
     def _url(self, database: str) -> str:
         query = {"unix_sock": str(self._folder / ".s.PGSQL.5432")}
