@@ -8,6 +8,7 @@ that in eleven years.
 from __future__ import annotations
 
 import errno
+import hmac
 import os
 import secrets
 import stat
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from node.errors import SealError, SecretFileError
 
@@ -23,6 +26,7 @@ _VERSION = b"\x01"
 _NONCE_BYTES = 12
 _OVERHEAD = len(_VERSION) + _NONCE_BYTES + 16
 _DOMAIN = b"yinxin/seal/v1\x00"
+_TAG_DOMAIN = b"yinxin/tag/v1\x00"
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -82,7 +86,7 @@ def secret_problem(path: Path) -> str:
 class KeyEncryptionKey:
     """The key under which a node seals what it keeps: AES-256-GCM, bound to a purpose."""
 
-    __slots__ = ("_aead",)
+    __slots__ = ("_aead", "_key")
 
     def __init__(self, key: bytes) -> None:
         """Takes 32 bytes; raises SecretFileError for any other length."""
@@ -92,6 +96,7 @@ class KeyEncryptionKey:
                 "restore the original file, data sealed under another key cannot be opened"
             )
         self._aead = AESGCM(key)
+        self._key = key
 
     @classmethod
     def load(cls, path: Path) -> KeyEncryptionKey:
@@ -127,6 +132,15 @@ class KeyEncryptionKey:
             raise SealError(
                 "sealed data does not open; restore it and the key it was sealed under"
             ) from error
+
+    def tag(self, purpose: bytes, value: bytes) -> bytes:
+        """A name for `value`, 32 bytes, that only this key's owner can compute or check.
+
+        HMAC-SHA256 under a key of its own for each purpose (HKDF-SHA256, RFC 5869). For what has
+        to be found again but could be guessed from a plain hash.
+        """
+        key = HKDF(SHA256(), KEY_BYTES, None, _TAG_DOMAIN + purpose).derive(self._key)
+        return hmac.digest(key, value, "sha256")
 
     def __repr__(self) -> str:
         return "KeyEncryptionKey(…)"

@@ -70,10 +70,10 @@ class ChainStore:
         member = Member.open_(credential, self.root.regulator_signing)
         return self.put(connection, MEMBER, credential, member.not_before, str(member.id))
 
-    def put_catalogue(self, connection: Connection, raw: bytes) -> bool:
-        """Keeps a catalogue (its canonical JSON) under its digest."""
+    def put_catalogue(self, connection: Connection, raw: bytes, number: int = 0) -> bool:
+        """Keeps a catalogue (its canonical JSON) under its digest; the hub numbers its own."""
         digest = hashlib.sha256(raw).digest()
-        return self._put(connection, CATALOGUE, 0, digest.hex(), digest, raw)
+        return self._put(connection, CATALOGUE, number, digest.hex(), digest, raw)
 
     def _put(
         self, connection: Connection, kind: str, number: int, name: str, digest: bytes, body: bytes

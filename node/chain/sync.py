@@ -67,9 +67,11 @@ class ChainSync:
         )
         now = self._clock.now()
         members = self._read_members(state, now)
-        catalogue = Catalogue.from_json(state.catalogue).to_json().encode()
-        if catalogue != state.catalogue:
-            raise DocumentError("catalogue", "is not in canonical form")
+        if len(state.catalogues) > MAX_EPOCHS:
+            raise DocumentError("catalogues", f"are more than {MAX_EPOCHS}")
+        for raw in state.catalogues:
+            if Catalogue.from_json(raw).to_json().encode() != raw:
+                raise DocumentError("catalogue", "is not in canonical form")
         batches = await self._read_batches(state.roster_batches, members.hub)
         if len(state.epochs) > MAX_EPOCHS:
             raise DocumentError("epochs", f"are more than {MAX_EPOCHS}")
@@ -78,7 +80,8 @@ class ChainSync:
         def unit(connection: Connection) -> None:
             for credential in members.credentials():
                 self._chain.put_member(connection, credential)
-            self._chain.put_catalogue(connection, catalogue)
+            for raw in state.catalogues:
+                self._chain.put_catalogue(connection, raw)
             for number, batch in batches:
                 self._chain.put(connection, BATCH, batch, number)
             for number, documents in verified:

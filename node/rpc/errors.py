@@ -22,7 +22,7 @@ are the unavailability of the party called.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +115,8 @@ class Failure:
         return tuple(found)
 
 
-FailureObserver = Callable[[str, Failure, Exception], None]
-"""Called with method, failure and the error itself, before the client hears of it."""
+FailureObserver = Callable[[str, Failure, Exception], Awaitable[None]]
+"""Awaited with method, failure and the error itself, before the client hears of it."""
 
 
 def failure_of(error: Exception, own: SpiffeId) -> Failure:

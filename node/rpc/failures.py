@@ -43,7 +43,7 @@ class FailureInterceptor(AroundInterceptor):
     The log gets method, reference, reason and, for refusals, the detail that the refuser wrote
     for it; for internal errors the traceback. The text of other errors stays out of it, because
     it may quote the request. `observe` is for the node's query log and metrics; what it raises
-    reaches nobody, and the client hears of the first error all the same.
+    reaches the own log alone, and the client hears of the first error all the same.
     """
 
     def __init__(self, own: SpiffeId, observe: FailureObserver | None = None) -> None:
@@ -59,12 +59,15 @@ class FailureInterceptor(AroundInterceptor):
             raise  # already has its status: health and reflection abort by themselves
         except Exception as error:  # the last resort of the process's edge
             failure = failure_of(error, self._own)
-            try:
-                await self._tell(method, failure, error)
-            finally:
-                await context.abort(failure.code, failure.details, failure.metadata())
+            self._tell(method, failure, error)
+            if self._observe is not None:
+                try:
+                    await self._observe(method, failure, error)
+                except Exception:  # else gRPC would answer with its text
+                    _log.exception("failure not recorded", reference=failure.reference)
+            await context.abort(failure.code, failure.details, failure.metadata())
 
-    async def _tell(self, method: str, failure: Failure, error: Exception) -> None:
+    def _tell(self, method: str, failure: Failure, error: Exception) -> None:
         event: dict[str, Any] = {
             "method": method,
             "code": failure.code.name,
@@ -75,8 +78,6 @@ class FailureInterceptor(AroundInterceptor):
             _log.error("call failed", exc_info=error, **event)
         else:
             _log.info("call refused", detail=_detail(error), **event)
-        if self._observe is not None:
-            await self._observe(method, failure, error)
 
     def adapt(self, method: str, handler: Handler) -> Handler:
         """Keeps gRPC from answering for messages that it cannot read or write."""

@@ -86,8 +86,12 @@ class RpcServer:
     async def start(self) -> None:
         """Accepts calls; every service is reported as serving."""
         await self._server.start()
-        for service in self._services:
-            await self.set_serving(service, serving=True)
+        await self.set_all_serving(serving=True)
+
+    async def set_all_serving(self, *, serving: bool) -> None:
+        """What health answers for the whole node and each of its services."""
+        for service in ("", *self._services):
+            await self.set_serving(service, serving=serving)
 
     async def set_serving(self, service: str, *, serving: bool) -> None:
         """What health answers for `service` (full protobuf name, or `""` for the whole node)."""

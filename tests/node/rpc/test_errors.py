@@ -134,6 +134,21 @@ async def test_the_wire_carries_generic_words_only(chain: Chain, error: Exceptio
     assert {key for key, _ in wire.trailing_metadata()} <= allowed
 
 
+async def test_an_observer_that_fails_changes_nothing_for_the_client(chain: Chain) -> None:
+    async def broken(method: str, failure: Failure, error: Exception) -> None:
+        raise OSError(SECRET)
+
+    handlers = Raising(Refusal(Reason.BAD_PROOF)).handlers
+    async with (
+        serving(chain.files(TAX), handlers=handlers, observe=broken) as server,
+        channel(server.port, chain.files(HUB)) as hub,
+    ):
+        with capture_logs() as logs, pytest.raises(RemoteRefusal) as caught:
+            await hub.unary(ECHO, Chunk(), Chunk)
+    assert SECRET not in str(caught.value.__cause__)
+    assert [log["event"] for log in logs] == ["call refused", "failure not recorded"]
+
+
 async def test_references_are_fresh(chain: Chain) -> None:
     references = set()
     async with (

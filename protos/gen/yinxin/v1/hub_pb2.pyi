@@ -39,29 +39,32 @@ class ChainState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MEMBERS_FIELD_NUMBER: _builtins.int
-    CATALOGUE_FIELD_NUMBER: _builtins.int
+    CATALOGUES_FIELD_NUMBER: _builtins.int
     EPOCHS_FIELD_NUMBER: _builtins.int
     ROSTER_ROWS_FIELD_NUMBER: _builtins.int
     ROSTER_BATCHES_FIELD_NUMBER: _builtins.int
-    catalogue: _builtins.bytes
     roster_rows: _builtins.int
     roster_batches: _builtins.int
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]: ...
+    @_builtins.property
+    def catalogues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The catalogues of the epochs, the newest last; canonical JSON."""
+
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Epoch]: ...
     def __init__(
         self,
         *,
         members: _abc.Iterable[_common_pb2.Signed] | None = ...,
-        catalogue: _builtins.bytes = ...,
+        catalogues: _abc.Iterable[_builtins.bytes] | None = ...,
         epochs: _abc.Iterable[_common_pb2.Epoch] | None = ...,
         roster_rows: _builtins.int = ...,
         roster_batches: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "epochs", b"epochs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,241 @@
+"""A node's process: what every role starts, in order, and ends, in order.
+
+Workers are spawned first, then the database is opened and brought up to date, then the role
+builds its servers and tasks. On SIGTERM or SIGINT the servers stop taking calls and finish those
+they have, tasks end, the writer commits what waits, and the workers end last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from federation.entries import Kind, Logged, entry, promise
+from federation.errors import FederationError
+from federation.identity import Role, SpiffeId
+from federation.membership import Members
+from federation.signed import Signed
+from node.chain import ChainStore, ChainSync
+from node.clock import Clock, SystemClock
+from node.config import NodeConfig, PeerConfig
+from node.errors import NodeError
+from node.identity import NodeIdentity, load_identity
+from node.log import QueryLog
+from node.observability import logging
+from node.observability.metrics import NodeMetrics
+from node.rpc.client import Channel, ChannelLimits
+from node.rpc.errors import Failure
+from node.rpc.identity import peer
+from node.rpc.server import Register, RpcServer, ServerLimits, build_server
+from node.rpc.tls import TlsFiles
+from node.storage import Store
+from node.workers.pool import WorkerPool
+
+C = TypeVar("C", bound=NodeConfig)
+
+_log = structlog.get_logger(__name__)
+
+SYNC_SECONDS = 5.0
+HEALTH_SECONDS = 1.0
+
+
+@dataclass
+class Runtime(Generic[C]):
+    """What a role's code works with."""
+
+    config: C
+    identity: NodeIdentity
+    clock: Clock
+    store: Store
+    log: QueryLog
+    chain: ChainStore
+    pool: WorkerPool
+    metrics: NodeMetrics
+    servers: list[RpcServer] = field(default_factory=list)
+    tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """Called in order after the servers stopped: channels to close, other servers to end."""
+
+    def tls(self) -> TlsFiles:
+        """The node's TLS files."""
+        tls = self.config.tls
+        return TlsFiles(tls.certificate, tls.key, tls.ca)
+
+    def channel(self, party: SpiffeId, address: str) -> Channel:
+        """A channel to another member, closed with the node."""
+        deadlines = self.config.deadlines
+        limits = ChannelLimits(deadline=deadlines.query, stream_deadline=deadlines.prepare)
+        channel = Channel(party, address, self.tls(), limits)
+        self.closing.append(channel.close)
+        return channel
+
+    def peer_channel(self, role: Role, peer_config: PeerConfig) -> Channel:
+        """A channel to a configured peer of that role in this chain."""
+        party = SpiffeId(self.config.trust_domain, role, peer_config.name)
+        return self.channel(party, peer_config.address)
+
+    def follow_chain(self, hub: Channel) -> ChainSync:
+        """Keeps the copy of the chain up to date while the node runs."""
+        sync = ChainSync(hub, self.chain, self.store, self.log, self.clock)
+        self.tasks.append(sync.keep(SYNC_SECONDS))
+        return sync
+
+    def add_server(
+        self,
+        address: str,
+        roles: Mapping[str, frozenset[Role]],
+        register: Register,
+        *,
+        tls: TlsFiles | None = None,
+        trust_domain: str | None = None,
+    ) -> None:
+        """A gRPC server of the node. `roles` says who may call which method, by full name.
+
+        Refusals go into the query log before the other side hears of them. `tls` and
+        `trust_domain` are the node's and the chain's own unless given.
+        """
+        self.servers.append(
+            build_server(
+                address=address,
+                tls=tls or self.tls(),
+                own=self.identity.id,
+                trust_domains=[trust_domain or self.config.trust_domain],
+                roles=roles,
+                register=[register],
+                services=sorted({name.split("/")[1] for name in roles}),
+                limits=ServerLimits(
+                    message_bytes=self.config.limits.message_bytes,
+                    calls=self.config.limits.concurrent_calls,
+                ),
+                observe=self._observe,
+            )
+        )
+
+    async def members(self) -> Members:
+        """The chain's members now."""
+        now = self.clock.now()
+        return await self.store.read(lambda connection: self.chain.members(connection, now))
+
+    def append(self, connection: Connection, kind: Kind, raw: bytes) -> None:
+        """Writes an entry within a unit of work."""
+        self.log.append(connection, kind, self.clock.now(), raw)
+
+    def logged(self, document: Signed, raw_entry: bytes) -> Logged:
+        """A document with its durable entry and this node's promise for it."""
+        signed = promise(self.identity.id, raw_entry, self.identity.signing, self.clock.now())
+        return Logged(document, raw_entry, signed)
+
+    async def _observe(self, method: str, failure: Failure, error: Exception) -> None:
+        """Counts a failed call, and writes a refusal into the query log.
+
+        Only refusals of this node: what another node refused stands in that one's log.
+        """
+        self.metrics.failed(method, failure.code.name, failure.reason)
+        if not isinstance(error, FederationError):
+            return
+        try:
+            caller = str(peer())
+        except NodeError:
+            caller = ""
+        now = self.clock.now()
+        raw = entry(
+            Kind.REFUSAL,
+            now,
+            reason=failure.reason,
+            caller=caller,
+            method=method.rpartition("/")[2],
+            reference=failure.reference,
+        )
+        await self.store.run(lambda connection: self.append(connection, Kind.REFUSAL, raw))
+
+
+Builder = Callable[[Runtime[C]], Awaitable[None]]
+"""A role: it appends its servers, tasks and closers to the runtime."""
+
+
+def serve(config: C, build: Builder[C]) -> None:
+    """Runs a node until SIGTERM or SIGINT. Raises NodeError when it cannot start."""
+    logging.configure(config.log.level, config.log.format)
+    asyncio.run(_serve(config, build))
+
+
+@contextlib.asynccontextmanager
+async def running(
+    config: C, *, workers: int | None = None, clock: Clock | None = None
+) -> AsyncIterator[Runtime[C]]:
+    """The parts of a node without its servers: for commands that work on the node's state."""
+    clock = clock or SystemClock()
+    identity = load_identity(config, clock.now())
+    config.create_data_dir()
+    pool = WorkerPool(config.workers if workers is None else workers)
+    database = config.database
+    store = await asyncio.to_thread(
+        Store.open,
+        config.database_url(),
+        pool=database.pool,
+        batch=database.batch,
+        waiting=database.queue,
+    )
+    try:
+        log, chain = QueryLog(store), ChainStore(store, identity.root)
+        metrics = NodeMetrics(config.role.value)
+        runtime = Runtime(config, identity, clock, store, log, chain, pool, metrics)
+        try:
+            yield runtime
+        finally:
+            for close in runtime.closing:
+                await close()
+    finally:
+        await pool.stop()
+        await asyncio.to_thread(store.close)
+
+
+async def _serve(config: C, build: Builder[C]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    async with running(config) as runtime:
+        await runtime.pool.start()
+        await build(runtime)
+        for server in runtime.servers:
+            await server.start()
+        runtime.tasks.append(_report_health(runtime))
+        tasks = [asyncio.create_task(task) for task in runtime.tasks]
+        _log.info("serving", node=str(runtime.identity.id), listen=config.listen)
+        try:
+            await _until(stop, tasks)
+        finally:
+            for server in runtime.servers:
+                await server.stop(config.deadlines.shutdown)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            _log.info("stopped", node=str(runtime.identity.id))
+
+
+async def _report_health(runtime: Runtime[C]) -> None:
+    """A node that cannot write its log answers nothing; its health service says so."""
+    serving = True
+    while True:
+        await asyncio.sleep(HEALTH_SECONDS)
+        if runtime.store.healthy != serving:
+            serving = runtime.store.healthy
+            for server in runtime.servers:
+                await server.set_all_serving(serving=serving)
+
+
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Until told to stop. A task that ends by itself has failed, and the node with it."""
+    stopped = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for task in done - {stopped}:
+        await task
