@@ -39,6 +39,8 @@ def _fix_environment() -> None:
         if os.environ.get(name):
             raise UnsafeEnvironment(f"{name} writes message bytes to standard error; unset it")
     os.environ[CIPHER_VARIABLE] = CIPHER_SUITES
+    # Otherwise every lost connection is a line of gRPC's own on standard error.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 _fix_environment()

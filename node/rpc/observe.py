@@ -9,7 +9,17 @@ from typing import Any
 from node.observability.metrics import NodeMetrics
 from node.observability.tracing import Tracing
 from node.rpc.around import AroundInterceptor, Context, Handler, behaviour_of, rebuild
-from node.rpc.errors import Failure
+from node.rpc.errors import Failure, FailureObserver
+
+
+def together(*observers: FailureObserver) -> FailureObserver:
+    """One observer that awaits several in order; the first that raises ends it."""
+
+    async def observe(method: str, failure: Failure, error: Exception) -> None:
+        for each in observers:
+            await each(method, failure, error)
+
+    return observe
 
 
 class MetricsInterceptor(AroundInterceptor):
@@ -39,7 +49,7 @@ class MetricsInterceptor(AroundInterceptor):
 
         return rebuild(handler, behaviour_of(handler), read, write)
 
-    def observe(self, method: str, failure: Failure, error: Exception) -> None:
+    async def observe(self, method: str, failure: Failure, error: Exception) -> None:
         """Counts how a failed call was answered."""
         self._metrics.failed(method, failure.code.name, failure.reason)
 

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from federation.errors import IdentityError
 from federation.identity import SpiffeId, dns_name
-from node.errors import NodeError
+from node.errors import NodeError, SecretFileError
+from node.keys import read_secret
 from node.rpc.identity import certificate_identity
 
 Stamp = tuple[tuple[int, int, int], ...]
@@ -80,11 +81,15 @@ class TlsFiles:
     def load(self) -> TlsMaterial:
         """Reads and checks the files.
 
-        Raises TlsError unless the key is an unencrypted P-256 key, the first certificate is for
-        that key and carries exactly one SPIFFE id, and there is at least one authority.
+        Raises TlsError unless the key is an unencrypted P-256 key in a file of mode 0600, the
+        first certificate is for that key and carries exactly one SPIFFE id, and there is at least
+        one authority.
         """
         certificates = _read(self.certificates)
-        private_key = _read(self.private_key)
+        try:
+            private_key = read_secret(self.private_key)
+        except SecretFileError as error:
+            raise TlsError(str(error)) from error
         authorities = _read(self.authorities)
         try:
             key = serialization.load_pem_private_key(private_key, password=None)

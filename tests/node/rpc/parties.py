@@ -75,6 +75,7 @@ class Chain:
         certificate = builder.sign(self.key, hashes.SHA256())
         files = TlsFiles(self.folder / f"{stem}.pem", self.folder / f"{stem}.key", self.authorities)
         files.certificates.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files.private_key.touch(mode=0o600)
         files.private_key.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

@@ -198,6 +198,7 @@ async def test_certificates_of_a_real_authority_work(tmp_path: Path) -> None:
         )
         pem = authority.issue_tls(make_csr(key), party, now, 30, [dns_name(party)])
         files.certificates.write_bytes(pem)
+        files.private_key.touch(mode=0o600)
         files.private_key.write_bytes(tls_key_to_pem(key))
         return files
 

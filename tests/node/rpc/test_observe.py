@@ -13,8 +13,8 @@ from federation.errors import Reason, Refusal
 from node.errors import NodeError
 from node.observability.metrics import NodeMetrics
 from node.observability.tracing import Tracing, configure_tracing, tracing_to
-from node.rpc.errors import RemoteError
-from node.rpc.observe import MetricsInterceptor, TracingInterceptor
+from node.rpc.errors import Failure, RemoteError
+from node.rpc.observe import MetricsInterceptor, TracingInterceptor, together
 from node.workers.pool import PoolState
 from tests.node.rpc.parties import BANK, DOWN, ECHO, HUB, TAX, UP, Chain, channel, serving
 from yinxin.v1.common_pb2 import Chunk
@@ -43,9 +43,14 @@ async def test_calls_failures_and_bytes_are_counted_and_served(chain: Chain) -> 
     metrics.watch_pool(lambda: PoolState(2, 1, 5, 0, 1000))
     metrics.query("granted")
     counting = MetricsInterceptor(metrics)
+    remembered: list[str] = []
+
+    async def remember(method: str, failure: Failure, error: Exception) -> None:
+        remembered.append(failure.reason)
+
     async with serving(
         chain.files(TAX), handlers={"Down": refuse},
-        interceptors=[counting], observe=counting.observe,
+        interceptors=[counting], observe=together(counting.observe, remember),
     ) as server:  # fmt: skip
         async with channel(server.port, chain.files(HUB)) as hub:
             request = Chunk(data=CODE.encode())
@@ -78,6 +83,7 @@ async def test_calls_failures_and_bytes_are_counted_and_served(chain: Chain) -> 
     ):
         assert line in text, line
     assert CODE not in text
+    assert remembered == [Reason.BAD_PROOF, Reason.FOREIGN_CERTIFICATE]
 
 
 def test_labels_are_of_fixed_vocabularies() -> None:

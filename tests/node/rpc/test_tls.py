@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,26 @@ async def test_tls_1_2_is_refused_and_1_3_accepted(chain: Chain) -> None:
         code, report = await handshake(server.port, "-tls1_3", *own)
         assert code == 0, report
         assert "ESTABLISHED" in report and "TLSv1.3" in report
+
+
+async def test_a_server_with_tls_1_2_alone_is_not_called(chain: Chain) -> None:
+    """The same key and certificate: what the client objects to is the version."""
+    tax = chain.files(TAX)
+    for version, established in (("-tls1_2", False), ("-tls1_3", True)):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            "openssl", "s_server", "-accept", f"127.0.0.1:{port}", version, "-alpn", "h2",
+            "-cert", str(tax.certificates), "-key", str(tax.private_key),
+            "-CAfile", str(chain.authorities), "-Verify", "1", "-brief",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        async with channel(port, chain.files(HUB)) as hub:
+            with pytest.raises(PartyUnavailable):
+                await hub.ready(2)
+        process.kill()
+        report, _ = await process.communicate()
+        assert (b"Protocol version: TLSv1" in report) == established, report
 
 
 def test_without_the_cipher_rule_tls_1_2_succeeds(chain: Chain) -> None:
@@ -146,9 +167,13 @@ def test_half_a_replacement_keeps_the_old_material(chain: Chain) -> None:
 def test_material_that_cannot_serve_is_refused_by_name(chain: Chain) -> None:
     with pytest.raises(TlsError, match="2 URI names"):
         chain.issue("two", [str(TAX), str(HUB)]).load()
-    with pytest.raises(TlsError, match="No such file"):
+    with pytest.raises(TlsError, match="absent"):
         TlsFiles(chain.folder / "absent", chain.folder / "absent", chain.authorities).load()
     files = chain.files(TAX)
+    files.private_key.chmod(0o640)
+    with pytest.raises(TlsError, match="chmod 600"):
+        files.load()
+    files.private_key.chmod(0o600)
     files.private_key.write_bytes(
         ed25519.Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM,
