@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.postgresql import Cluster, programs
+from tests.support.postgresql import Cluster, programs
 
 # One deterministic profile: a run that fails here fails anywhere, and a loaded machine is no fault.
 settings.register_profile("yinxin", deadline=None, derandomize=True, max_examples=50)

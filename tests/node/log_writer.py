@@ -2,8 +2,8 @@
 
     python log_writer.py URL NAME COUNT
 
-It starts when it is sent a line. Each entry goes with a change of state in the same unit of work. Every fifth unit fails after it
-has appended, so that indices are given back.
+It starts when it is sent a line. Each entry goes with a change of state in the same unit of work.
+Every fifth unit fails after it has appended, so that indices are given back.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from node.errors import (
 from node.storage import GroupCommitter, Store, metadata, open_engine, upgrade
 from node.storage.engine import writing
 from node.storage.migrate import latest
-from tests.postgresql import Cluster
+from tests.support.postgresql import Cluster
 
 
 @pytest.fixture
