@@ -5,6 +5,7 @@ Every attack has a twin that differs in the attack alone and passes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ FLAG = (0.0, 0.99, 0.01, 0.0)
 DEFAULT = PolicyThresholds()
 
 
-def catalogue(frequencies: list[tuple[float, ...] | None], public: set[int]) -> Catalogue:
+def catalogue(frequencies: Sequence[tuple[float, ...] | None], public: set[int]) -> Catalogue:
     """One kind, `tax`, whose features f0, f1 … have four bins each."""
     return Catalogue(
         version="t",
@@ -68,7 +69,7 @@ def scorecard(points: list[list[int]], version: str = "t") -> Scorecard:
 
 def judge(
     points: list[list[int]],
-    frequencies: list[tuple[float, ...] | None] | None = None,
+    frequencies: Sequence[tuple[float, ...] | None] | None = None,
     public: set[int] | None = None,
     thresholds: PolicyThresholds = DEFAULT,
 ) -> PolicyReport:
@@ -211,6 +212,15 @@ def test_attack_padding_with_features_that_do_not_vary_is_refused() -> None:
     report = judge([*GOOD[:4], *idle])
     assert failed(report) == {"a"}
     assert (report.failures[0].figure, report.failures[0].limit) == (4, 5)
+
+
+def test_attack_padding_with_features_that_hardly_vary_is_refused() -> None:
+    """Below 5 % of the field's spread a feature hides nothing, however many such there are."""
+    points = [[0, 0, 1, 1]] * 8
+    rare = (0.0, 0.9999, 0.0001, 0.0)
+    assert judge(points, [*[EVEN] * 5, *[rare] * 3]).passed
+    report = judge(points, [*[EVEN] * 4, *[rare] * 4])
+    assert [(item.rule, item.figure) for item in report.failures] == [("a", 4)]
 
 
 def test_attack_padding_with_public_features_is_refused() -> None:

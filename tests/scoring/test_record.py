@@ -15,7 +15,8 @@ from scoring.words import MODULUS
 def layouts(draw: st.DrawFn) -> RecordLayout:
     coverage = draw(st.integers(3, 18))
     room = RECORD_BITS - coverage.bit_length()
-    fields, offset = [], 0
+    fields: list[FieldLayout] = []
+    offset = 0
     while offset < room and (not fields or draw(st.booleans())):
         width = draw(st.integers(1, room - offset))
         maximum = draw(st.integers(1 << (width - 1), (1 << width) - 1))

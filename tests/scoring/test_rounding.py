@@ -41,7 +41,7 @@ def assert_policy_b(given_: list[RealPoints], rounded: RoundedPoints) -> None:
         values = {value for member in members for value in rounded.points[member.key]}
         assert values <= set(range(LEVELS))
         support: Counter[int] = Counter()
-        used = set()
+        used: set[int] = set()
         for member in members:
             mine = jumps(rounded.points[member.key])
             used |= mine
@@ -180,7 +180,7 @@ def test_the_cost_of_rounding_is_small_and_measured_on_both_scores() -> None:
     bins = {
         f.key: random.choice(len(f.points), rows, p=f.frequencies).astype(np.uint16) for f in made
     }
-    score = sum(f.points[bins[f.key]] for f in made)
+    score = np.sum([f.points[bins[f.key]] for f in made], axis=0)
     bad = random.random(rows) < 1 / (1 + np.exp((score - score.mean()) / 25 + 1.5))
     rounded = round_points(made)
     cost = rounding_cost(made, rounded, bins, bad)
