@@ -238,6 +238,15 @@ def test_attack_padding_with_public_features_is_refused() -> None:
     assert share_of_f0(diluted) == share_of_f0(alone)
 
 
+def test_carrying_is_measured_against_the_plain_sum_public_features_included() -> None:
+    """0.14 is over 5 % of the root of squares (1.03), and under 5 % of the sum (5.4)."""
+    slight = (0.0, 0.98, 0.02, 0.0)
+    points, shares = [[0, 0, 1, 1]] * 13, [*[EVEN] * 10, *[slight] * 3]
+    report = judge(points, shares, public=set(range(6)))
+    assert [(item.rule, item.figure) for item in report.failures] == [("a", 4)]
+    assert judge(points[6:], shares[6:]).passed
+
+
 def test_a_public_feature_may_dominate() -> None:
     """The registry's entries can weigh as they like, on the field's grid."""
     points = [[0, 1, 2, 3], *[[0, 0, 1, 1]] * 6]
