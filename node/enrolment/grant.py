@@ -1,0 +1,153 @@
+"""The regulator's answer to a request: a TLS certificate and a credential, in one JSON file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from federation.authority import as_time
+from federation.canonical import canonical_json, parse_canonical
+from federation.errors import DocumentError, FederationError
+from federation.identity import dns_name, peer_identity
+from federation.membership import Member, MemberRequest, TrustRoot
+from federation.pki import CertificateAuthority, TlsKey, load_certificate
+from federation.signed import Signed, SigningKey
+from node.enrolment.errors import EnrolmentError
+from node.enrolment.request import names_and_addresses
+
+MAX_GRANT_BYTES = 64 * 1024
+DAY = 86_400
+
+_FORMAT = "yinxin-grant/1"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A member's credential, and the certificate (PEM) for its TLS key."""
+
+    credential: Signed
+    certificate: bytes
+
+    def to_json(self) -> bytes:
+        """The grant's file, canonical JSON."""
+        return canonical_json(
+            {
+                "format": _FORMAT,
+                "credential": parse_canonical(self.credential.to_json(), MAX_GRANT_BYTES),
+                "tls_certificate": self.certificate.decode("ascii"),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Self:
+        """Reads a grant; does not verify it. Raises DocumentError."""
+        value = parse_canonical(raw, MAX_GRANT_BYTES)
+        if not isinstance(value, dict) or value.get("format") != _FORMAT:
+            raise DocumentError("grant", f"is not a {_FORMAT} file", "ask the regulator for it")
+        certificate = value.get("tls_certificate")
+        if set(value) != {"format", "credential", "tls_certificate"} or not (
+            isinstance(certificate, str) and certificate.isascii()
+        ):
+            raise DocumentError("grant", "must have format, credential and tls_certificate only")
+        credential = Signed.from_json(canonical_json(value["credential"]))
+        return cls(credential, certificate.encode("ascii"))
+
+
+def grant_member(
+    request: MemberRequest,
+    *,
+    root: TrustRoot,
+    authority: CertificateAuthority,
+    signing: SigningKey,
+    now: int,
+    days: int,
+) -> Grant:
+    """What the regulator signs for a request that `read_request` returned and it agrees to.
+
+    Raises IdentityError when the certificate request does not prove possession of a P-256 key,
+    or the authority ends within `days`.
+    """
+    hosts, numbers = names_and_addresses(request.id, request.addresses)
+    csr = request.tls_request.encode()
+    certificate = authority.issue_tls(csr, request.id, now, days, hosts, numbers)
+    member = Member(
+        chain=root.chain,
+        id=request.id,
+        kind=request.kind,
+        title=request.title,
+        signing=request.signing,
+        agreement=request.agreement,
+        sealing=request.sealing,
+        named=request.named,
+        not_before=now,
+        not_after=now + days * DAY,
+    )
+    return Grant(member.sign(signing), certificate)
+
+
+def check_grant(
+    grant: Grant, request: MemberRequest, root: TrustRoot, tls: TlsKey, now: int
+) -> Member:
+    """The credential in a grant, once it grants exactly `request` and is valid now.
+
+    Raises EnrolmentError otherwise: a key, name or title that differs, another authority.
+    """
+    try:
+        member = Member.open_(grant.credential, root.regulator_signing)
+    except FederationError as error:
+        raise EnrolmentError(
+            f"grant: the credential is not of {root.regulator}, the regulator in trust.json "
+            f"({error})"
+        ) from error
+    if (member.chain, member.id) != (root.chain, request.id):
+        raise EnrolmentError(
+            f"grant: it is for {member.id} in chain {member.chain}, and this folder is of "
+            f"{request.id} in chain {root.chain}"
+        )
+    for field in ("signing", "agreement", "sealing", "kind", "title", "named"):
+        if getattr(member, field) != getattr(request, field):
+            raise EnrolmentError(
+                f"grant: {field} is not that of request.json; send the regulator this request"
+            )
+    if not member.not_before <= now < member.not_after:
+        raise EnrolmentError("grant: the credential is not valid now; check the machine's clock")
+    _check_certificate(grant.certificate, request, root, tls, now)
+    return member
+
+
+def _check_certificate(
+    pem: bytes, request: MemberRequest, root: TrustRoot, tls: TlsKey, now: int
+) -> None:
+    try:
+        certificate = load_certificate(pem)
+        certificate.verify_directly_issued_by(load_certificate(root.authority.encode()))
+        extensions = certificate.extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        party = peer_identity(names.get_values_for_type(x509.UniformResourceIdentifier))
+    except (FederationError, InvalidSignature, ValueError, TypeError) as error:
+        raise EnrolmentError(
+            "grant: the TLS certificate is not of the chain's authority"
+        ) from error
+    except x509.ExtensionNotFound as error:
+        raise EnrolmentError("grant: the TLS certificate lacks a name or usage") from error
+    if certificate.public_key() != tls.public_key():
+        raise EnrolmentError("grant: the TLS certificate is for another key than keys/tls.key")
+    if party != request.id:
+        raise EnrolmentError(f"grant: the TLS certificate is {party}'s, not {request.id}'s")
+    hosts, numbers = names_and_addresses(request.id, request.addresses)
+    missing = {*hosts} - {*names.get_values_for_type(x509.DNSName)}
+    missing |= {str(n) for n in {*numbers} - {*names.get_values_for_type(x509.IPAddress)}}
+    if missing:
+        raise EnrolmentError(
+            f"grant: the TLS certificate lacks the names {', '.join(sorted(missing))}, without "
+            f"which nobody reaches {dns_name(request.id)}"
+        )
+    if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH} <= {*usages}:
+        raise EnrolmentError("grant: the TLS certificate is not for servers and clients")
+    if not certificate.not_valid_before_utc <= as_time(now) < certificate.not_valid_after_utc:
+        raise EnrolmentError("grant: the TLS certificate is not valid now; check the clock")

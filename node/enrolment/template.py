@@ -1,0 +1,168 @@
+"""The first configuration of a node, with a comment at every key that is worth changing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from federation.identity import Role, SpiffeId
+from node.config import PeerConfig
+from node.enrolment import folder as files
+
+_HEADER = """\
+# {title} · {zh} – configuration of {id}
+# Paths are relative to this file. YINXIN__SECTION__KEY in the environment overrides a key.
+# 路径相对于本文件；环境变量 YINXIN__SECTION__KEY 可覆盖任一项。
+"""
+_TITLES = {
+    Role.HUB: ("Hub", "地方征信平台"),
+    Role.HOLDER: ("Data holder", "数据持有方"),
+    Role.BANK: ("Bank agent", "银行端"),
+    Role.REGULATOR: ("Regulator", "监管方"),
+}
+_TAIL = """\
+
+# State is kept in SQLite under data_dir unless a PostgreSQL database is named.
+# 默认使用 data_dir 下的 SQLite；也可改用 PostgreSQL。
+{database}
+
+[log]
+level = "info"          # debug, info, warning, error
+format = "json"         # json, or console for people
+
+[metrics]
+{metrics}
+
+[deadlines]             # seconds
+connect = 5.0
+query = 10.0
+prepare = 120.0
+shutdown = 15.0
+"""
+
+
+@dataclass(frozen=True)
+class HomeSettings:
+    """What a role's first configuration says besides its files.
+
+    `hub` and `regulator` are the peers that the role calls; `consents` is a hub's address for
+    enterprises, `api` a bank's for its own systems; None leaves the default, commented.
+    """
+
+    listen: str = "127.0.0.1:7443"
+    advertise: str | None = None
+    hub: PeerConfig | None = None
+    regulator: PeerConfig | None = None
+    consents: str | None = None
+    api: str | None = None
+    metrics: str | None = None
+    database: str | None = None
+    workers: int = 1
+
+
+def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: HomeSettings) -> str:
+    """The text of node.toml for a member."""
+    title, zh = _TITLES[party.role]
+    lines = [_HEADER.format(title=title, zh=zh, id=party)]
+    lines += [
+        _key("chain", chain),
+        _key("trust_domain", party.trust_domain),
+        _key("name", party.name),
+        _key("data_dir", files.DATA),
+        _key("listen", settings.listen, "where this node takes calls / 监听地址"),
+        _optional("advertise", settings.advertise, "node.example:7443", "where others reach it"),
+        f"workers = {settings.workers}  # processes for lattice and OPRF work, at most one a core",
+        "",
+        "# Who this node is. Keys never leave this folder. / 密钥不得离开本机",
+        _key("signing_key", files.SIGNING_KEY),
+        _key("key_encryption_key", files.STORAGE_KEY, "seals what the node keeps; back it up"),
+        _key("credential", files.MEMBER),
+        _key("trust_bundle", files.TRUST),
+    ]
+    lines += _ROLE_KEYS[party.role](kind, sealing)
+    lines += [
+        "",
+        "[tls]",
+        _key("certificate", files.TLS_CERTIFICATE),
+        _key("key", files.TLS_KEY),
+        _key("ca", files.AUTHORITY),
+        *_peer("hub", settings.hub),
+        *_peer("regulator", settings.regulator),
+    ]
+    if party.role is Role.HUB:
+        lines += [
+            "",
+            "[consents]              # for enterprises / 企业授权入口",
+            _key("listen", settings.consents or "127.0.0.1:7444"),
+            _key("licence_authority", files.LICENCE_AUTHORITY),
+        ]
+    if party.role is Role.BANK:
+        lines += ["", "[api]                   # REST, for the bank's own systems / 行内系统接口"]
+        lines += [_key("listen", settings.api or "127.0.0.1:8080")]
+    if party.role is Role.REGULATOR:
+        lines += ["", *_POLICY]
+    lines.append(_TAIL.format(database=_database(settings), metrics=_metrics(settings)))
+    return "\n".join(lines)
+
+
+def _holder(kind: str, sealing: bool) -> list[str]:
+    lines = ["", _key("kind", kind, "what it holds, as the catalogue names it / 数据类别")]
+    lines.append(_key("agreement_key", files.AGREEMENT_KEY))
+    if sealing:
+        lines.append(_key("sealing_key", files.SEALING_KEY))
+    lines.append("budget = 10000          # most permits of one bank in 24 hours / 每家银行日限额")
+    return lines
+
+
+def _bank(kind: str, sealing: bool) -> list[str]:
+    return [_key("sealing_key", files.SEALING_KEY)]
+
+
+def _hub(kind: str, sealing: bool) -> list[str]:
+    return []
+
+
+def _regulator(kind: str, sealing: bool) -> list[str]:
+    return [
+        _key("sealing_key", files.SEALING_KEY),
+        _key("audit_key", files.AUDIT_KEY, "opens the evidence of every query"),
+        _key("authority_certificate", files.AUTHORITY),
+        _key("authority_key", files.AUTHORITY_KEY, "keep it offline between enrolments"),
+    ]
+
+
+_ROLE_KEYS = {Role.HOLDER: _holder, Role.BANK: _bank, Role.HUB: _hub, Role.REGULATOR: _regulator}
+_POLICY = [
+    "[policy]                # certification of models, PROTOCOL section 3 / 模型认证规则",
+    "fewest_features = 5     # non-public features that carry a field",
+    "least_share = 0.05      # of the field's spread, from which a feature carries it",
+    "greatest_share = 0.60   # of the field's spread, that one feature may have",
+    "most_levels = 8         # equally spaced point values a field",
+    "jump_support = 3        # features in which every jump of points occurs",
+]
+
+
+def _peer(section: str, peer: PeerConfig | None) -> list[str]:
+    if peer is None:
+        return []
+    return ["", f"[{section}]", _key("name", peer.name), _key("address", peer.address)]
+
+
+def _database(settings: HomeSettings) -> str:
+    if settings.database is not None:
+        return "[database]\n" + _key("url", settings.database)
+    return "[database]\n" + '# url = "postgresql+pg8000://yinxin@localhost/yinxin"'
+
+
+def _metrics(settings: HomeSettings) -> str:
+    return _optional("listen", settings.metrics, "127.0.0.1:9464", "Prometheus; off unless given")
+
+
+def _key(name: str, value: str, about: str = "") -> str:
+    # A JSON string is a TOML basic string.
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return f"{line}  # {about}" if about else line
+
+
+def _optional(name: str, value: str | None, example: str, about: str) -> str:
+    return _key(name, value, about) if value is not None else f"# {_key(name, example, about)}"
