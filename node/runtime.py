@@ -140,20 +140,25 @@ class Runtime(Generic[C]):
         self.metrics.failed(method, failure.code.name, failure.reason)
         if not isinstance(error, FederationError):
             return
-        try:
-            caller = str(peer())
-        except NodeError:
-            caller = ""
         now = self.clock.now()
         raw = entry(
             Kind.REFUSAL,
             now,
             reason=failure.reason,
-            caller=caller,
+            caller=_caller(),
             method=method.rpartition("/")[2],
             reference=failure.reference,
         )
         await self.store.run(lambda connection: self.append(connection, Kind.REFUSAL, raw))
+
+
+def _caller() -> str:
+    """Who is being refused. An enterprise's id is its code, which no log may hold."""
+    try:
+        caller = peer()
+    except NodeError:
+        return ""  # refused before it was known who calls
+    return "" if caller.role is Role.ENTERPRISE else str(caller)
 
 
 Builder = Callable[[Runtime[C]], Awaitable[None]]

@@ -1,0 +1,242 @@
+"""`yinxin hub`: the local credit platform of a chain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy import Connection
+
+from federation.identity import Role
+from federation.uscc import Uscc
+from node.cli.enrol import add_enrolment
+from node.cli.output import AsJson, emit, fail
+from node.config import HubConfig, load
+from node.enrolment import read_grant_file
+from node.hub import publication
+from node.hub.publication import Hub
+from node.runtime import running, serve
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="The local credit platform: hub of a chain.")
+members = typer.Typer(no_args_is_help=True, help="Members of the chain.")
+roster = typer.Typer(no_args_is_help=True, help="Enrolled enterprises.")
+catalogue = typer.Typer(no_args_is_help=True, help="The chain's list of features.")
+epoch = typer.Typer(no_args_is_help=True, help="Dated states of the data.")
+for name, group in (
+    ("member", members),
+    ("roster", roster),
+    ("catalogue", catalogue),
+    ("epoch", epoch),
+):
+    app.add_typer(group, name=name)
+add_enrolment(app, Role.HUB)
+
+Config = Annotated[
+    Path, typer.Option("--config", help="The node's configuration.", show_default=True)
+]
+DEFAULT = Path("node.toml")
+
+
+@app.command("serve")
+def serve_command(config: Config = DEFAULT) -> None:
+    """Run the hub until it is told to stop."""
+    from node.hub.main import build
+
+    serve(load(HubConfig, config), build)
+
+
+@app.command()
+def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
+    """Members, roster, epochs and the size of the log."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        now = hub.clock.now()
+        log = await hub.log.count_by_kind()
+
+        def look(connection: Connection) -> dict[str, Any]:
+            return {
+                "hub": str(hub.identity.id),
+                "members": [str(m.id) for role in Role for m in _members(hub, connection, role)],
+                "enterprises": hub.chain.roster(connection, now).size,
+                "epochs": [_epoch(hub, connection, n) for n in hub.chain.epoch_numbers(connection)],
+            }
+
+        return {**await hub.store.read(look), "log_entries": log}
+
+    emit(_run(config, work), as_json)
+
+
+@members.command("add")
+def add_member(
+    grants: Annotated[list[Path], typer.Argument(help="Grant files of the regulator.")],
+    address: Annotated[str, typer.Option(help="HOST:PORT at which the hub reaches a holder.")] = "",
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Publish members that the regulator enrolled."""
+    if address and len(grants) > 1:
+        fail("address: give it with one grant at a time", code=2)
+    credentials = [read_grant_file(path).credential for path in grants]
+
+    def unit(hub: Hub, connection: Connection) -> list[str]:
+        added = [publication.add_member(hub, connection, c, address) for c in credentials]
+        return [str(member.id) for member in added]
+
+    emit({"added": _write(config, unit)}, as_json)
+
+
+@members.command("list")
+def list_members(config: Config = DEFAULT, as_json: AsJson = False) -> None:
+    """The members, and where the hub reaches them."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        def look(connection: Connection) -> dict[str, Any]:
+            known = publication.routes(connection)
+            rows = [
+                {"id": str(m.id), "kind": m.kind, "title": m.title, "address": known.get(m.id, "")}
+                for role in Role
+                for m in _members(hub, connection, role)
+            ]
+            return {"members": rows}
+
+        return await hub.store.read(look)
+
+    emit(_run(config, work), as_json)
+
+
+@roster.command("enrol")
+def enrol(
+    file: Annotated[Path, typer.Argument(help="A unified social credit code on each line.")],
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol enterprises; those that are enrolled already are passed over."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: cannot be read as UTF-8 text ({error})")
+    codes = [_code(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+    def unit(hub: Hub, connection: Connection) -> dict[str, int]:
+        batches = publication.enrol(hub, connection, dict.fromkeys(codes))
+        size = hub.chain.roster(connection, hub.clock.now()).size
+        return {"enrolled": sum(len(batch.codes) for batch in batches), "enterprises": size}
+
+    emit(_write(config, unit), as_json)
+
+
+@catalogue.command("publish")
+def publish(
+    file: Annotated[Path, typer.Argument(help="The catalogue, JSON.")],
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a catalogue; the next epochs are announced with it."""
+    from scoring.catalogue import Catalogue
+
+    try:
+        parsed = Catalogue.from_json(file.read_bytes())
+    except OSError as error:
+        fail(f"{file}: cannot be read ({error.strerror})")
+    _write(config, lambda hub, connection: publication.publish_catalogue(hub, connection, parsed))
+    emit({"catalogue": parsed.version, "digest": parsed.digest().hex()}, as_json)
+
+
+@epoch.command("announce")
+def announce(
+    opens: Annotated[
+        datetime | None, typer.Option(help="First moment of answers, UTC; now unless given.")
+    ] = None,
+    days: Annotated[float, typer.Option(min=0.01, max=400, help="How long it answers.")] = 2,
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Announce the next epoch, so that holders can load their data for it."""
+
+    def unit(hub: Hub, connection: Connection) -> dict[str, Any]:
+        begin = hub.clock.now() if opens is None else int(opens.replace(tzinfo=UTC).timestamp())
+        closes = begin + int(timedelta(days=days).total_seconds())
+        made = publication.announce(hub, connection, begin, closes)
+        return _epoch(hub, connection, made.epoch)
+
+    emit(_write(config, unit), as_json)
+
+
+@epoch.command("open")
+def open_epoch(
+    number: Annotated[int, typer.Argument(help="The epoch's number.")],
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Sign the opening over the manifests that have arrived. Holders that are late are left out."""
+
+    async def work(hub: Hub) -> dict[str, Any]:
+        known = await hub.members()
+
+        def unit(connection: Connection) -> dict[str, Any]:
+            publication.open_epoch(hub, connection, number, known)
+            return _epoch(hub, connection, number)
+
+        return await hub.store.run(unit)
+
+    emit(_run(config, work), as_json)
+
+
+def _epoch(hub: Hub, connection: Connection, number: int) -> dict[str, Any]:
+    """An epoch as commands show it."""
+    descriptor = hub.chain.descriptor(connection, number)
+    if descriptor is None:
+        fail(f"epoch {number} is not announced")
+    now = hub.clock.now()
+    opened = hub.chain.epoch(connection, number, now) is not None
+    state = "announced" if not opened else "open" if now < descriptor.closes else "closed"
+    return {
+        "epoch": number,
+        "state": state,
+        "opens": _when(descriptor.opens),
+        "closes": _when(descriptor.closes),
+        "enterprises": descriptor.roster_rows,
+        "holders": [str(m.holder) for m in publication.arrived(hub, connection, number)],
+    }
+
+
+def _members(hub: Hub, connection: Connection, role: Role) -> list[Any]:
+    return list(hub.chain.members(connection, hub.clock.now()).of(role))
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _code(file: Path, number: int, line: str) -> Uscc:
+    from federation.errors import DocumentError
+
+    try:
+        return Uscc.parse(line.split(",", maxsplit=1)[0])
+    except DocumentError as error:
+        fail(f"{file}, line {number}: {error}")
+
+
+def _run(config: Path, work: Callable[[Hub], Coroutine[Any, Any, T]]) -> T:
+    """Runs `work` on the hub's state; the hub may be serving meanwhile."""
+
+    async def inner() -> T:
+        async with running(load(HubConfig, config)) as hub:
+            return await work(hub)
+
+    return asyncio.run(inner())
+
+
+def _write(config: Path, unit: Callable[[Hub, Connection], T]) -> T:
+    """Runs one unit of work on the hub's state."""
+
+    async def work(hub: Hub) -> T:
+        return await hub.store.run(lambda connection: unit(hub, connection))
+
+    return _run(config, work)

@@ -1,0 +1,1 @@
+"""The hub: the local credit platform of one chain."""

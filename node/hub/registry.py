@@ -1,0 +1,142 @@
+"""The consent registry and the permits, as one transaction of the hub sees them.
+
+Whatever could be guessed by enumerating firms (a consent's hash, a query's) is stored under a
+keyed tag, and consents themselves are padded to one size and sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from federation.compact import MAX_COMPACT_BYTES
+from federation.consent import Cancellation, Consent
+from federation.exchange.hub import Draft, PermitRequest
+from federation.permit import Permit
+from federation.signed import Signed
+from node.hub.tables import hub_consents, hub_elements, hub_envelopes, hub_permits
+from node.keys import KeyEncryptionKey
+
+_CONSENT, _QUERY = b"hub/consent", b"hub/query"
+
+
+class HubRegistry:
+    """Implements `federation.exchange.hub.Registry` on a connection within a unit of work."""
+
+    def __init__(self, connection: Connection, key: KeyEncryptionKey) -> None:
+        self._connection = connection
+        self._key = key
+
+    def tag(self, consent_hash: bytes) -> bytes:
+        """The name under which a consent is kept and logged."""
+        return self._key.tag(_CONSENT, consent_hash)
+
+    def stored(self, query: bytes) -> tuple[Draft, ...] | None:
+        """The permits of a query that were issued before, without their envelopes."""
+        rows = self._connection.execute(
+            select(hub_permits)
+            .where(hub_permits.c.query == self._key.tag(_QUERY, query))
+            .order_by(hub_permits.c.position)
+        ).all()
+        if not rows:
+            return None
+        drafts = []
+        for row in rows:
+            signed = Signed.from_json(bytes(row.permit))
+            permit = Permit.parse(signed.payload)
+            drafts.append(Draft(permit, signed, b"", bytes(row.entry), bytes(row.named)))
+        return tuple(drafts)
+
+    def cancelled(self, consent: Consent) -> bool:
+        """Whether the enterprise cancelled this consent."""
+        row = self._row(consent.hash)
+        return row is not None and row.cancelled_at is not None
+
+    def uses(self, consent: Consent) -> int:
+        """How many uses were taken."""
+        row = self._row(consent.hash)
+        return 0 if row is None else row.uses
+
+    def element_used(self, blinded: bytes) -> bool:
+        """Whether a permit for this element exists."""
+        query = select(hub_elements.c.blinded).where(hub_elements.c.blinded == blinded)
+        return self._connection.execute(query).first() is not None
+
+    def keep(self, request: PermitRequest, drafts: tuple[Draft, ...]) -> None:
+        """Stores fresh permits with their envelopes, and takes one use of the consent."""
+        query = self._key.tag(_QUERY, request.query)
+        for position, draft in enumerate(drafts):
+            self._connection.execute(
+                insert(hub_permits).values(
+                    query=query,
+                    position=position,
+                    permit=draft.signed.to_json(),
+                    entry=draft.entry,
+                    named=draft.named,
+                )
+            )
+            self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
+            self.keep_envelope(draft.envelope)
+        self.register(request.consent)
+        tag = self.tag(request.consent.hash)
+        self._connection.execute(
+            update(hub_consents)
+            .where(hub_consents.c.tag == tag)
+            .values(uses=hub_consents.c.uses + 1)
+        )
+
+    def register(self, consent: Consent) -> bool:
+        """Keeps a consent; false when it was kept already."""
+        row = self._row(consent.hash)
+        if row is not None and row.registered:
+            return False
+        tag = self.tag(consent.hash)
+        sealed = self._key.seal(consent.compact.encode().ljust(MAX_COMPACT_BYTES), tag)
+        if row is None:
+            self._connection.execute(
+                insert(hub_consents).values(tag=tag, sealed=sealed, uses=0, cancelled_at=None)
+            )
+        else:
+            self._connection.execute(
+                update(hub_consents).where(hub_consents.c.tag == tag).values(sealed=sealed)
+            )
+        return True
+
+    def cancel(self, cancellation: Cancellation, now: int) -> bool:
+        """Cancels a consent, seen before or not; false when it was cancelled already."""
+        row = self._row(cancellation.consent_hash)
+        tag = self.tag(cancellation.consent_hash)
+        if row is None:
+            self._connection.execute(
+                insert(hub_consents).values(tag=tag, sealed=None, uses=0, cancelled_at=now)
+            )
+            return True
+        if row.cancelled_at is not None:
+            return False
+        self._connection.execute(
+            update(hub_consents).where(hub_consents.c.tag == tag).values(cancelled_at=now)
+        )
+        return True
+
+    def keep_envelope(self, body: bytes) -> bytes:
+        """Keeps an envelope for the regulator; returns its SHA-256."""
+        digest = hashlib.sha256(body).digest()
+        self._connection.execute(insert(hub_envelopes).values(hash=digest, body=body))
+        return digest
+
+    def _row(self, consent_hash: bytes) -> _ConsentRow | None:
+        table = hub_consents.c
+        row = self._connection.execute(
+            select(table.sealed.is_not(None), table.uses, table.cancelled_at).where(
+                table.tag == self.tag(consent_hash)
+            )
+        ).first()
+        return None if row is None else _ConsentRow(*row)
+
+
+class _ConsentRow(NamedTuple):
+    registered: bool
+    uses: int
+    cancelled_at: int | None

@@ -1,0 +1,51 @@
+"""The hub's tables. It keeps no answer, and no code, consent or hash of one in the clear."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
+
+from node.storage.schema import metadata
+
+hub_consents = Table(
+    "hub_consents",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary),
+    Column("uses", Integer, nullable=False),
+    Column("cancelled_at", BigInteger),
+)
+"""The consent registry. `tag` is HMAC(registry key, consent hash); `sealed` is the consent,
+padded and encrypted at rest, absent for one that was cancelled before it was seen."""
+
+hub_permits = Table(
+    "hub_permits",
+    metadata,
+    Column("query", LargeBinary, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("permit", LargeBinary, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("named", LargeBinary, nullable=False),
+)
+"""Issued permits, so that a repeated query gets them again. `query` is a tag, as above."""
+
+hub_elements = Table(
+    "hub_elements",
+    metadata,
+    Column("blinded", LargeBinary, primary_key=True),
+)
+
+hub_envelopes = Table(
+    "hub_envelopes",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Evidence sealed to the regulator; the log entries name it by SHA-256."""
+
+hub_routes = Table(
+    "hub_routes",
+    metadata,
+    Column("member", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+)
+"""Where the hub reaches holders, HOST:PORT."""
