@@ -6,13 +6,18 @@ tag that binds the permit to that consent, and the proof that its element is of 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 
+from federation.canonical import b64
 from federation.consent import Consent, verify_consent
+from federation.entries import Kind, read_entry
+from federation.envelope import EnvelopeKey
 from federation.errors import Reason, Refusal
 from federation.identity import SpiffeId
-from federation.membership import TrustRoot
-from federation.permit import Evidence, Permit, consent_tag
+from federation.membership import Members, TrustRoot
+from federation.permit import Evidence, Permit, consent_tag, open_for_audit
+from federation.signed import Signed
 from scoring.errors import OprfError
 from scoring.oprf import hash_to_group, verify_knowledge
 
@@ -50,3 +55,27 @@ def check_evidence(evidence: Evidence, permit: Permit, root: TrustRoot, at: int)
     except OprfError as error:
         raise Refusal(Reason.BAD_PROOF, str(error)) from error
     return consent
+
+
+def audit_permit(
+    recorded: bytes, document: Signed, envelope: bytes, members: Members, audit: EnvelopeKey
+) -> Consent:
+    """The consent behind a permit of the hub's log, found with the audit key alone.
+
+    `recorded` is the entry, `document` the permit and `envelope` what the hub keeps beside the
+    entry. Raises FederationError for anything that does not bear the permit out: each is a
+    finding against the hub, whose signature is on the entry's tree and on the permit.
+    """
+    permit = Permit.open_(document, members.hub.signing)
+    logged = read_entry(recorded)
+    sealed = b64(hashlib.sha256(envelope).digest())
+    expected = (Kind.PERMIT, b64(permit.hash), sealed, permit.issued)
+    if (
+        logged.kind,
+        logged.body.get("document"),
+        logged.body.get("envelope"),
+        logged.time,
+    ) != expected:
+        raise Refusal(Reason.BAD_PERMIT, "entry does not record this permit with this envelope")
+    evidence = open_for_audit(envelope, permit.hash, audit)
+    return check_evidence(evidence, permit, members.root, permit.issued)
