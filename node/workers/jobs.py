@@ -21,6 +21,7 @@ from node.workers.errors import HashMismatch, JobFailed
 from scoring import lattice, oprf
 from scoring.oprf import group
 from scoring.pads import pad_words
+from scoring.published import publish_weights, read_weights
 from scoring.words import MODULUS, ROWS, words_to_bytes
 
 CACHED_COLUMNS = 600
@@ -67,6 +68,22 @@ def prepare_bucket(
         _evaluators[key] = evaluator
     _evaluators.move_to_end(key)
     return evaluator.evaluate(bins, clear)
+
+
+def clear_bucket(
+    bundle_path: str,
+    bundle_sha256: bytes,
+    bins_per_feature: Sequence[int],
+    bins: NDArray[np.uint16],
+    clear: NDArray[np.uint64],
+) -> bytes:
+    """The table of one bucket under a published scorecard: 8192 words of 6 bytes big-endian.
+
+    Arguments as in `prepare_bucket`; raises as it does. The weights are in the open, cover, pad
+    and mask in `clear` are what hides the rows.
+    """
+    weights = read_weights(_verified(bundle_path, bundle_sha256))
+    return words_to_bytes(lattice.clear_table(weights, bins_per_feature, bins, clear))
 
 
 def hash_codes(codes: Sequence[bytes]) -> bytes:
@@ -126,6 +143,20 @@ def generate_model(
         public_key_sha256=hashlib.sha256(keys.public_key).digest(),
         bundle_sha256=hashes,
     )
+
+
+def publish_model(
+    weights_by_holder: Mapping[str, Sequence[int]], bundle_paths: Mapping[str, str]
+) -> GeneratedModel:
+    """`generate_model` for a published scorecard: bundles in the clear, and no keys at all."""
+    if weights_by_holder.keys() != bundle_paths.keys():
+        raise JobFailed("bundle_paths: name a path for each holder of weights_by_holder")
+    hashes = {}
+    for holder, weights in weights_by_holder.items():
+        bundle = publish_weights(weights)
+        hashes[holder] = hashlib.sha256(bundle).digest()
+        _write(Path(bundle_paths[holder]), bundle)
+    return GeneratedModel(b"", b"", hashlib.sha256(b"").digest(), hashes)
 
 
 def _columns() -> int:

@@ -160,3 +160,25 @@ async def test_jobs_and_their_errors_cross_processes(model: Model) -> None:
             bins, clear,
         )  # fmt: skip
     await pool.stop()
+
+
+def test_a_published_bucket_is_the_plain_table(tmp_path: Path) -> None:
+    paths = {holder: tmp_path / f"{holder}.points" for holder in WEIGHTS}
+    made = jobs.publish_model(WEIGHTS, {name: str(path) for name, path in paths.items()})
+    assert (made.public_key, made.secret_key) == (b"", b"")
+    assert made.public_key_sha256 == hashlib.sha256(b"").digest()
+    rng = np.random.default_rng(5)
+    bins = np.array([rng.integers(0, count, ROWS) for count in BINS], dtype=np.uint16)
+    clear = rng.integers(0, MODULUS, ROWS, dtype=np.uint64)
+    for holder, weights in WEIGHTS.items():
+        digest = made.bundle_sha256[holder]
+        table = words_from_bytes(jobs.clear_bucket(str(paths[holder]), digest, BINS, bins, clear))
+        chosen = [weights[b] + weights[3 + c] for b, c in bins.T.tolist()]
+        expected = [
+            (int(c) + sum(weights) + w) % MODULUS for c, w in zip(clear, chosen, strict=True)
+        ]
+        assert table.tolist() == expected
+        with pytest.raises(HashMismatch):
+            jobs.clear_bucket(str(paths[holder]), bytes(32), BINS, bins, clear)
+    with pytest.raises(JobFailed, match="bundle_paths"):
+        jobs.publish_model(WEIGHTS, {})
