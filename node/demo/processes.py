@@ -1,0 +1,140 @@
+"""The processes of a chain on this machine: started, watched, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from node.demo.errors import DemoError
+
+SAMPLE_SECONDS = 0.25
+STOP_SECONDS = 30.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on now, all different."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [found.getsockname()[1] for found in sockets]
+    finally:
+        for found in sockets:
+            found.close()
+
+
+class Processes:
+    """Child processes by name, each with a log file; all are stopped when the block is left."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._peak = 0
+        self._most = 0
+        self._stopping = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, name="memory", daemon=True)
+
+    def __enter__(self) -> Processes:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._sampler.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._sampler.join()
+        self.stop_all()
+
+    @property
+    def peak_rss_mb(self) -> int:
+        """Most memory that all processes held at one moment, worker processes included."""
+        return round(self._peak / 1e6)
+
+    @property
+    def most(self) -> int:
+        """Most processes at one moment, worker processes included, this one not."""
+        return self._most
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Starts `yinxin ARGUMENTS` in a process of its own session."""
+        with self.log_of(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "node.cli", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str) -> None:
+        """Ends a process and its workers at once, as a crash would."""
+        process = self._running.pop(name)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+    def check(self, name: str) -> None:
+        """Raises DemoError, with the end of its log, when a process has ended by itself."""
+        code = self._running[name].poll()
+        if code is not None:
+            tail = self.log_of(name).read_text(errors="replace")[-2000:]
+            raise DemoError(f"{name} ended with code {code}; the end of its log:\n{tail}")
+
+    def log_of(self, name: str) -> Path:
+        """Where a process writes."""
+        return self._logs / f"{name}.log"
+
+    def stop(self, name: str) -> None:
+        """Ends one process in order."""
+        self._stop([name])
+
+    def stop_all(self) -> None:
+        """Ends all of them in order; one that does not end in time is killed."""
+        self._stop(list(self._running))
+
+    def _stop(self, names: Sequence[str]) -> None:
+        stopping = {name: self._running.pop(name) for name in names}
+        for process in stopping.values():
+            if process.poll() is None:
+                process.terminate()
+        for process in stopping.values():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                # Workers end with their node; whatever did not is ended here.
+                _signal_group(process, signal.SIGKILL)
+                process.wait()
+
+    def _sample(self) -> None:
+        while not self._stopping.wait(SAMPLE_SECONDS):
+            total = count = 0
+            for process in list(self._running.values()):
+                for found in _tree(process.pid):
+                    try:
+                        total += found.memory_info().rss
+                        count += 1
+                    except psutil.Error:
+                        continue  # it ended in between
+            self._peak = max(self._peak, total)
+            self._most = max(self._most, count)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return  # all of the group have ended
