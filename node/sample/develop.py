@@ -78,19 +78,23 @@ def ingested(folder: Path, catalogue: Catalogue) -> tuple[dict[str, NDArray[np.u
     return bins, listing["default"].to_numpy() == 1
 
 
+def counts(catalogue: Catalogue, bins: Bins) -> dict[str, list[float]]:
+    """Return how many firms lie in each bin, by feature id, for `Catalogue.with_frequencies`."""
+    return {
+        feature.id: np.bincount(row, minlength=feature.bin_count).tolist()
+        for kind, rows in bins.items()
+        for feature, row in zip(catalogue.features_of(kind), rows, strict=True)
+    }
+
+
 def published(catalogue: Catalogue, bins: Bins, model: Model | None = None) -> Catalogue:
     """Return the catalogue, as version `sample-1`, with the frequencies that `bins` have.
 
     With a model, also with each feature's loading: the correlation of its points with the
     first principal component of all points.
     """
-    counts = {
-        feature.id: np.bincount(row, minlength=feature.bin_count).tolist()
-        for kind, rows in bins.items()
-        for feature, row in zip(catalogue.features_of(kind), rows, strict=True)
-    }
     loadings = _loadings(catalogue, bins, model) if model else {}
-    counted = catalogue.with_frequencies(counts)
+    counted = catalogue.with_frequencies(counts(catalogue, bins))
     return Catalogue(
         version=VERSION,
         name=Text(zh="示例目录", en="Sample catalogue"),
@@ -118,10 +122,15 @@ def _loadings(catalogue: Catalogue, bins: Bins, model: Model) -> dict[str, float
     return {n: round(float(np.clip(v, -1, 1)), 3) for n, v in zip(names, loadings, strict=True)}
 
 
-def candidates(catalogue: Catalogue, bins: Bins, rows: NDArray[np.bool_]) -> list[Candidate]:
-    """Return every feature of the sample's holders, with the bins of the chosen firms."""
+def candidates(
+    catalogue: Catalogue,
+    bins: Bins,
+    rows: NDArray[np.bool_],
+    field_of: Mapping[str, str] = FIELD_OF,
+) -> list[Candidate]:
+    """Return every feature of the holders in `bins`, with the bins of the chosen firms."""
     return [
-        Candidate(holder_id(kind), feature, FIELD_OF[kind], row[rows])
+        Candidate(holder_id(kind), feature, field_of[kind], row[rows])
         for kind, table in bins.items()
         for feature, row in zip(catalogue.features_of(kind), table, strict=True)
     ]

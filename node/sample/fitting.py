@@ -42,6 +42,9 @@ Bad = NDArray[np.bool_]
 FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
 """Score points a unit of log odds."""
 
+_RELIEF: Final = 0.9
+"""What is left of a dominating feature's slope at each step down."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -67,31 +70,56 @@ def fit(
     *,
     ridge: float = 300.0,
     least_share: float = 0.03,
+    greatest_share: float = 0.5,
     smallest_bin: float = 0.03,
 ) -> Model:
     """Fit a model to firms with outcome `bad`, shape (firms,).
 
-    A feature whose points spread by less than `least_share` of its field's sum is dropped,
-    and the rest fitted again; merged bins hold at least `smallest_bin` of the firms known.
-    Raises ScorecardError where no feature tells anything.
+    So that it can pass policy a after rounding, a feature whose points spread by less than
+    `least_share` of its field's sum is dropped, and one that has more than `greatest_share`
+    of the spread of its field's non-public features is held down; each time the rest is
+    fitted again. Merged bins hold at least `smallest_bin` of the firms known. Raises
+    ScorecardError where no feature tells anything.
     """
     evidence = [weights_of_evidence(c.feature, c.bins, bad, smallest_bin) for c in candidates]
     kept = [i for i, woe in enumerate(evidence) if np.ptp(woe) > 0]
+    caps: dict[int, float] = {}
     while kept:
         rows = np.stack([evidence[i][candidates[i].bins] for i in kept], axis=1)
-        slopes, intercept = _fitted(rows, bad, ridge)
-        points = {i: FACTOR * slope * evidence[i] for i, slope in zip(kept, slopes, strict=True)}
-        spreads = {i: float(np.std(points[i][candidates[i].bins])) for i in kept}
-        sums: dict[str, float] = {}
-        for i in kept:
-            sums[candidates[i].field] = sums.get(candidates[i].field, 0.0) + spreads[i]
-        weak = [i for i in kept if spreads[i] <= least_share * sums[candidates[i].field]]
-        if not weak:
-            features = tuple(_real(candidates[i], points[i]) for i in kept)
+        slopes, scale, intercept = _fitted(rows, bad, ridge, [caps.get(i) for i in kept])
+        spreads = dict(zip(kept, (slopes * rows.std(axis=0)).tolist(), strict=True))
+        in_step, independent = _field_spreads(candidates, spreads)
+        weak = [i for i in kept if spreads[i] <= least_share * in_step[candidates[i].field]]
+        if weak:
+            # One at a time: what a weak feature knew goes to those that resemble it.
+            kept.remove(min(weak, key=lambda i: spreads[i]))
+            continue
+        strong = [
+            i
+            for i in kept
+            if not candidates[i].feature.public
+            and spreads[i] > greatest_share * independent[candidates[i].field]
+        ]
+        if not strong:
+            points = [FACTOR * scale * s * evidence[i] for i, s in zip(kept, slopes, strict=True)]
+            features = tuple(_real(candidates[i], p) for i, p in zip(kept, points, strict=True))
             return Model(features, BASE_SCORE + FACTOR * (intercept - math.log(BASE_ODDS)))
-        # One at a time: what a weak feature knew goes to those that resemble it.
-        kept.remove(min(weak, key=lambda i: spreads[i] / max(sums[candidates[i].field], 1e-12)))
+        for i in strong:
+            caps[i] = _RELIEF * float(slopes[kept.index(i)])
     raise ScorecardError("features: none tells good firms from bad ones; add features or firms")
+
+
+def _field_spreads(
+    candidates: Sequence[Candidate], spreads: dict[int, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return by field the sum of spreads, and the root of the non-public ones' squares."""
+    in_step: dict[str, float] = {}
+    squares: dict[str, float] = {}
+    for i, spread in spreads.items():
+        field, public = candidates[i].field, candidates[i].feature.public
+        in_step[field] = in_step.get(field, 0.0) + spread
+        squares[field] = squares.get(field, 0.0) + (0.0 if public else spread**2)
+    return in_step, {field: math.sqrt(square) for field, square in squares.items()}
 
 
 def _real(candidate: Candidate, points: Floats) -> RealPoints:
@@ -157,8 +185,10 @@ def _order(feature: Feature) -> list[int]:
     return sorted(keys, key=lambda index: keys[index])
 
 
-def _logistic(rows: Floats, bad: Bad, ridge: float) -> tuple[Floats, float]:
-    """Return slopes ≥ 0 and the intercept of ln(odds of good) = intercept + rows · slopes."""
+def _logistic(
+    rows: Floats, bad: Bad, ridge: float, caps: Sequence[float | None]
+) -> tuple[Floats, float]:
+    """Return slopes within 0..cap and intercept of ln(odds of good) = intercept + rows·slopes."""
     good = ~bad
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
@@ -169,17 +199,19 @@ def _logistic(rows: Floats, bad: Bad, ridge: float) -> tuple[Floats, float]:
         gradient = np.append(rows.T @ error + ridge * slopes, error.sum())
         return float(likelihood.sum() + ridge / 2 * slopes @ slopes), gradient
 
-    start = np.append(np.full(rows.shape[1], 0.3), math.log(good.sum() / bad.sum()))
-    bounds = [(0.0, None)] * rows.shape[1] + [(None, None)]
+    start = np.append(np.zeros(rows.shape[1]), math.log(good.sum() / bad.sum()))
+    bounds = [*((0.0, cap) for cap in caps), (None, None)]
     result = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(result.x[:-1]), float(result.x[-1])
 
 
-def _fitted(rows: Floats, bad: Bad, ridge: float) -> tuple[Floats, float]:
-    """Fit with the ridge, then the common scale without it: a ridge also flattens the odds."""
-    slopes, _ = _logistic(rows, bad, ridge)
-    scale, intercept = _logistic((rows @ slopes)[:, None], bad, 0.0)
-    return slopes * scale[0], intercept
+def _fitted(
+    rows: Floats, bad: Bad, ridge: float, caps: Sequence[float | None]
+) -> tuple[Floats, float, float]:
+    """Fit with the ridge, then a common scale without it: a ridge also flattens the odds."""
+    slopes, _ = _logistic(rows, bad, ridge, caps)
+    scale, intercept = _logistic((rows @ slopes)[:, None], bad, 0.0, [None])
+    return slopes, float(scale[0]), intercept
 
 
 def rounded_scorecard(
