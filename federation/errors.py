@@ -41,7 +41,7 @@ class EnvelopeError(FederationError):
 
 
 class Reason(StrEnum):
-    """Why a member refuses a request: the whole vocabulary of refusals on the wire."""
+    """Why a member refuses a request. The reason stays in the refuser's own log."""
 
     NO_CONSENT = "no_consent"
     EXPIRED = "expired"
@@ -76,8 +76,8 @@ class Reason(StrEnum):
 class Refusal(FederationError):
     """A member refuses a request.
 
-    `str()` is the reason alone, which is all that the other side is told. `detail` is for the
-    refuser's own log and must not name an enterprise, a weight or a score either.
+    The other side is told neither: `str()` is the reason, for the refuser's logs, and `detail`
+    for its application log. Neither may name an enterprise, a weight or a score.
     """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

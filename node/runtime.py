@@ -30,9 +30,11 @@ from node.identity import NodeIdentity, load_identity
 from node.log import QueryLog
 from node.observability import logging
 from node.observability.metrics import NodeMetrics
+from node.observability.tracing import Tracing, configure_tracing
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.errors import Failure
 from node.rpc.identity import peer
+from node.rpc.observe import MetricsInterceptor, TracingInterceptor
 from node.rpc.server import Register, RpcServer, ServerLimits, build_server
 from node.rpc.tls import TlsFiles
 from node.storage import Store
@@ -58,6 +60,7 @@ class Runtime(Generic[C]):
     chain: ChainStore
     pool: WorkerPool
     metrics: NodeMetrics
+    tracing: Tracing
     servers: list[RpcServer] = field(default_factory=list)
     tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
@@ -109,6 +112,10 @@ class Runtime(Generic[C]):
                 trust_domains=[trust_domain or self.config.trust_domain],
                 roles=roles,
                 register=[register],
+                interceptors=[
+                    MetricsInterceptor(self.metrics),
+                    TracingInterceptor(self.tracing),
+                ],
                 services=sorted({name.split("/")[1] for name in roles}),
                 limits=ServerLimits(
                     message_bytes=self.config.limits.message_bytes,
@@ -191,12 +198,14 @@ async def running(
     try:
         log, chain = QueryLog(store), ChainStore(store, identity.root)
         metrics = NodeMetrics(config.role.value)
-        runtime = Runtime(config, identity, clock, store, log, chain, pool, metrics)
+        tracing = configure_tracing(config.role.value, config.tracing.endpoint)
+        runtime = Runtime(config, identity, clock, store, log, chain, pool, metrics, tracing)
         try:
             yield runtime
         finally:
             for close in runtime.closing:
                 await close()
+            await asyncio.to_thread(tracing.close)
     finally:
         await pool.stop()
         await asyncio.to_thread(store.close)
@@ -210,6 +219,7 @@ async def _serve(config: C, build: Builder[C]) -> None:
     async with running(config) as runtime:
         await runtime.pool.start()
         await build(runtime)
+        _serve_metrics(runtime)
         for server in runtime.servers:
             await server.start()
         runtime.tasks.append(_report_health(runtime))
@@ -224,6 +234,20 @@ async def _serve(config: C, build: Builder[C]) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             _log.info("stopped", node=str(runtime.identity.id))
+
+
+def _serve_metrics(runtime: Runtime[C]) -> None:
+    if runtime.config.metrics.listen is None:
+        return
+    host, _, port = runtime.config.metrics.listen.rpartition(":")
+    runtime.metrics.watch_pool(runtime.pool.state)
+    runtime.metrics.watch_log(lambda: runtime.store.read_blocking(QueryLog.size_in))
+    server = runtime.metrics.serve(host.strip("[]"), int(port))
+
+    async def close() -> None:
+        await asyncio.to_thread(server.close)
+
+    runtime.closing.append(close)
 
 
 async def _report_health(runtime: Runtime[C]) -> None:

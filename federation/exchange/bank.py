@@ -211,6 +211,8 @@ def _unblind(
         unlocked = UnlockAnswer.open_(answer, session.certificate.participant(holder).signing)
         if (unlocked.holder, unlocked.ctx, unlocked.permit) != (holder, session.ctx, permit.hash):
             raise Refusal(Reason.WRONG_CONTEXT, "answer is for another permit or context")
+        if holder not in session.keys:
+            raise Refusal(Reason.WRONG_CONTEXT, "holder has stated no key in this context")
         verify(session.keys[holder], [permit.blinded], [unlocked.evaluated], unlocked.proof)
         return finalize(query.code, query.scalars[index], unlocked.evaluated)
     except (FederationError, OprfError) as error:

@@ -20,7 +20,7 @@ from federation.exchange.evidence import check_evidence
 from federation.exchange.messages import UnlockRequest
 from federation.identity import SpiffeId
 from federation.membership import Members
-from federation.permit import Permit, open_as_named
+from federation.permit import PERMIT_SECONDS, Permit, open_as_named
 from federation.signed import Signed, SigningKey
 from scoring.errors import OprfError
 from scoring.oprf import check_element
@@ -88,6 +88,8 @@ class UnlockDesk:
             raise Refusal(Reason.WRONG_AUDIENCE, "permit is for other holders")
         if not permit.issued - CLOCK_SKEW <= now < permit.expires:
             raise Refusal(Reason.EXPIRED, "permit is outside its time")
+        if permit.expires - permit.issued > PERMIT_SECONDS:
+            raise Refusal(Reason.BAD_PERMIT, "permit is for longer than permits are")
         self._check_promise(request.permit, permit, now)
         if certificate is None:
             raise Refusal(Reason.UNCERTIFIED_MODEL, "no such certificate is installed")

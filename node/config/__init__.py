@@ -23,6 +23,7 @@ from node.config.sections import (
     PeerConfig,
     Section,
     TlsConfig,
+    TracingConfig,
 )
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "SecretFile",
     "Section",
     "TlsConfig",
+    "TracingConfig",
     "load",
 ]

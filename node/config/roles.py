@@ -30,6 +30,7 @@ from node.config.sections import (
     MetricsConfig,
     PeerConfig,
     TlsConfig,
+    TracingConfig,
 )
 from node.errors import ConfigError, ConfigProblem
 from node.keys import read_secret
@@ -83,6 +84,7 @@ class NodeConfig(BaseSettings):
     database: DatabaseConfig = DatabaseConfig()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
+    tracing: TracingConfig = TracingConfig()
     deadlines: DeadlinesConfig = DeadlinesConfig()
     limits: LimitsConfig = LimitsConfig()
 

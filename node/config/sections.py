@@ -63,6 +63,13 @@ class MetricsConfig(Section):
     listen: Address | None = None
 
 
+class TracingConfig(Section):
+    """OpenTelemetry traces; off unless an endpoint is given."""
+
+    endpoint: str | None = None
+    """URL of an OTLP collector over HTTP. Needs the extra `otlp`."""
+
+
 class DeadlinesConfig(Section):
     """How long a call may take, in seconds."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from federation.consent import verify_cancellation, verify_consent
+from federation.consent import Cancellation, Consent, verify_cancellation, verify_consent
 from federation.entries import Kind, entry
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
@@ -51,7 +51,7 @@ class ConsentsService(ConsentsServicer):
         def unit(connection: Connection) -> bytes:
             registry = self._registry(connection)
             registry.register(consent)
-            return self._record(registry, connection, Kind.CONSENT, consent.hash, consent.compact)
+            return self._record(registry, connection, Kind.CONSENT, consent)
 
         return receipt(self._hub, await self._hub.store.run(unit))
 
@@ -66,8 +66,7 @@ class ConsentsService(ConsentsServicer):
         def unit(connection: Connection) -> bytes:
             registry = self._registry(connection)
             registry.cancel(cancellation, now)
-            digest, compact = cancellation.consent_hash, cancellation.compact
-            return self._record(registry, connection, Kind.CANCELLED, digest, compact)
+            return self._record(registry, connection, Kind.CANCELLED, cancellation)
 
         return receipt(self._hub, await self._hub.store.run(unit))
 
@@ -79,12 +78,11 @@ class ConsentsService(ConsentsServicer):
         registry: HubRegistry,
         connection: Connection,
         kind: Kind,
-        consent_hash: bytes,
-        compact: str,
+        statement: Consent | Cancellation,
     ) -> bytes:
-        tag = registry.tag(consent_hash)
+        tag = registry.tag(statement)
         envelope = registry.keep_envelope(
-            seal_statement(compact, tag, self._hub.identity.root.audit)
+            seal_statement(statement.compact, tag, self._hub.identity.root.audit)
         )
         raw = entry(kind, self._hub.clock.now(), consent=tag, envelope=envelope)
         self._hub.append(connection, kind, raw)

@@ -29,9 +29,13 @@ class HubRegistry:
         self._connection = connection
         self._key = key
 
-    def tag(self, consent_hash: bytes) -> bytes:
-        """The name under which a consent is kept and logged."""
-        return self._key.tag(_CONSENT, consent_hash)
+    def tag(self, statement: Consent | Cancellation) -> bytes:
+        """The name under which a consent, or the cancellation of it, is kept and logged.
+
+        The firm is part of it: what another firm cancels has a tag that no consent has.
+        """
+        digest = statement.hash if isinstance(statement, Consent) else statement.consent_hash
+        return self._key.tag(_CONSENT, digest + statement.uscc.encode() + statement.issuer.encode())
 
     def stored(self, query: bytes) -> tuple[Draft, ...] | None:
         """The permits of a query that were issued before, without their envelopes."""
@@ -51,12 +55,12 @@ class HubRegistry:
 
     def cancelled(self, consent: Consent) -> bool:
         """Whether the enterprise cancelled this consent."""
-        row = self._row(consent.hash)
+        row = self._row(consent)
         return row is not None and row.cancelled_at is not None
 
     def uses(self, consent: Consent) -> int:
         """How many uses were taken."""
-        row = self._row(consent.hash)
+        row = self._row(consent)
         return 0 if row is None else row.uses
 
     def element_used(self, blinded: bytes) -> bool:
@@ -80,7 +84,7 @@ class HubRegistry:
             self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
             self.keep_envelope(draft.envelope)
         self.register(request.consent)
-        tag = self.tag(request.consent.hash)
+        tag = self.tag(request.consent)
         self._connection.execute(
             update(hub_consents)
             .where(hub_consents.c.tag == tag)
@@ -89,10 +93,10 @@ class HubRegistry:
 
     def register(self, consent: Consent) -> bool:
         """Keeps a consent; false when it was kept already."""
-        row = self._row(consent.hash)
+        row = self._row(consent)
         if row is not None and row.registered:
             return False
-        tag = self.tag(consent.hash)
+        tag = self.tag(consent)
         sealed = self._key.seal(consent.compact.encode().ljust(MAX_COMPACT_BYTES), tag)
         if row is None:
             self._connection.execute(
@@ -106,8 +110,8 @@ class HubRegistry:
 
     def cancel(self, cancellation: Cancellation, now: int) -> bool:
         """Cancels a consent, seen before or not; false when it was cancelled already."""
-        row = self._row(cancellation.consent_hash)
-        tag = self.tag(cancellation.consent_hash)
+        row = self._row(cancellation)
+        tag = self.tag(cancellation)
         if row is None:
             self._connection.execute(
                 insert(hub_consents).values(tag=tag, sealed=None, uses=0, cancelled_at=now)
@@ -126,11 +130,11 @@ class HubRegistry:
         self._connection.execute(insert(hub_envelopes).values(hash=digest, body=body))
         return digest
 
-    def _row(self, consent_hash: bytes) -> _ConsentRow | None:
+    def _row(self, statement: Consent | Cancellation) -> _ConsentRow | None:
         table = hub_consents.c
         row = self._connection.execute(
             select(table.sealed.is_not(None), table.uses, table.cancelled_at).where(
-                table.tag == self.tag(consent_hash)
+                table.tag == self.tag(statement)
             )
         ).first()
         return None if row is None else _ConsentRow(*row)

@@ -14,7 +14,7 @@ hub_consents = Table(
     Column("uses", Integer, nullable=False),
     Column("cancelled_at", BigInteger),
 )
-"""The consent registry. `tag` is HMAC(registry key, consent hash); `sealed` is the consent,
+"""The consent registry. `tag` is HMAC(registry key, consent hash ‖ firm); `sealed` is the consent,
 padded and encrypted at rest, absent for one that was cancelled before it was seen."""
 
 hub_permits = Table(

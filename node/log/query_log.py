@@ -75,9 +75,13 @@ class QueryLog:
 
     async def size(self) -> int:
         """How many entries there are."""
-        return await self._store.read(
-            lambda connection: connection.execute(select(_next_index)).scalar_one()
-        )
+        return await self._store.read(self.size_in)
+
+    @staticmethod
+    def size_in(connection: Connection) -> int:
+        """How many entries there are, as `connection` sees it."""
+        size: int = connection.execute(select(_next_index)).scalar_one()
+        return size
 
     async def get(self, index: int) -> LogEntry:
         """One entry; raises LogError when there is none of that index."""

@@ -7,7 +7,7 @@ other Refusal, bad
 DocumentError,
   IdentityError,
   unreadable message,
-  ChunkError              → INVALID_ARGUMENT     "malformed request"  RemoteInvalid
+  ScoringError, ChunkError            → INVALID_ARGUMENT     "malformed request"  RemoteInvalid
 StorageUnavailable        → UNAVAILABLE          "unavailable"        PartyUnavailable (this node)
 PartyUnavailable          → UNAVAILABLE          "unavailable"        PartyUnavailable (that party)
 RemoteRefusal,
@@ -32,6 +32,7 @@ import grpc.aio
 from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
 from federation.identity import SpiffeId
 from node.errors import NodeError, StorageUnavailable
+from scoring.errors import ScoringError
 
 REFERENCE_KEY = "yinxin-reference"
 PARTY_KEY = "yinxin-party"
@@ -133,6 +134,9 @@ def failure_of(error: Exception, own: SpiffeId) -> Failure:
             return Failure(code.INVALID_ARGUMENT, "malformed request", "malformed", reference)
         case FederationError():
             return Failure(code.PERMISSION_DENIED, "refused", "unverified", reference)
+        case ScoringError():
+            # What a caller sent made no sense; the text may quote a model, so nobody gets it.
+            return Failure(code.INVALID_ARGUMENT, "malformed request", "malformed", reference)
         case StorageUnavailable():
             return Failure(code.UNAVAILABLE, "unavailable", "storage", reference, own)
         case RemoteError():
