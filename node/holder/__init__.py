@@ -1,0 +1,1 @@
+"""A data holder's node: it loads data, opens and closes epochs, prepares buckets, unlocks rows."""

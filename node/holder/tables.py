@@ -1,0 +1,101 @@
+"""The holder's tables: commitments, public statements and counters. No secret, no subject.
+
+What an epoch's root protects lies in files (`node.holder.vault`); these tables hold its hashes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+
+from node.storage.schema import metadata
+
+holder_snapshots = Table(
+    "holder_snapshots",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("file", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("known", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("loaded_at", BigInteger, nullable=False),
+    Column("submitted_at", BigInteger),
+)
+"""The data of an epoch: one row, hence one manifest, an epoch. `salt` is sealed."""
+
+holder_closures = Table(
+    "holder_closures",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("erased_at", BigInteger),
+)
+"""Epochs that are over. Nothing is made for one from its row on; `erased_at` is set when nothing
+of its secrets is left on disk."""
+
+holder_models = Table(
+    "holder_models",
+    metadata,
+    Column("certificate", LargeBinary, primary_key=True),
+    Column("installed_at", BigInteger, nullable=False),
+)
+
+holder_contexts = Table(
+    "holder_contexts",
+    metadata,
+    Column("ctx", LargeBinary, primary_key=True),
+    Column("epoch", BigInteger, nullable=False, index=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("stated_at", BigInteger, nullable=False),
+)
+"""One key statement a ctx, as signed (DSSE JSON) and as logged."""
+
+holder_tables = Table(
+    "holder_tables",
+    metadata,
+    Column("ctx", LargeBinary, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False, index=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    CheckConstraint("length(hash) = 32", name="hash_length"),
+)
+"""The one table of a bucket that may leave. Its primary key is the defence against T − T′."""
+
+holder_permits = Table(
+    "holder_permits",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("blinded", LargeBinary, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("consent_tag", LargeBinary, nullable=False),
+    Column("answered_at", BigInteger, nullable=False),
+    Index("ix_holder_permits_bank_answered_at", "bank", "answered_at"),
+)
+"""Answered permits. `consent_tag` is random to whoever lacks its key: it names no enterprise."""
+
+holder_banks = Table(
+    "holder_banks",
+    metadata,
+    Column("bank", Text, primary_key=True),
+    Column("stopped", Boolean, nullable=False),
+    Column("budget", Integer),
+)
+"""What the administrator decided about a bank; a bank without a row has the defaults."""
