@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from sqlalchemy.exc import (
 
 from node.errors import StorageError, StorageUnavailable
 from node.storage.failures import translated
+from node.storage.turnstile import Turnstile
 
 WRITER_LOCK = 0x59_58_4C_4F_47
 """Key of the advisory lock that writers hold on PostgreSQL: "YXLOG"."""
 _WRITES = "yinxin_writes"
+_TURNSTILE = "yinxin_turnstile"
 
 
 def open_engine(url: str, *, pool: int = 8, busy_timeout_s: float = 10.0) -> Engine:
@@ -64,10 +66,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with (
         translated(),
+        _turn(engine),
         engine.connect().execution_options(**{_WRITES: True}) as connection,
         connection.begin(),
     ):
         yield connection
+
+
+def _turn(engine: Engine) -> AbstractContextManager[None]:
+    turnstile = engine.get_execution_options().get(_TURNSTILE)
+    return turnstile.turn() if isinstance(turnstile, Turnstile) else nullcontext()
 
 
 @contextmanager
@@ -111,6 +119,7 @@ def _open_sqlite(url: str, pool: int, busy_timeout_s: float) -> Engine:
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
     database = Path(str(engine.url.database))
+    engine.update_execution_options(**{_TURNSTILE: Turnstile(database, busy_timeout_s)})
 
     @event.listens_for(engine, "do_connect")
     def make_folder(*_: object) -> None:

@@ -29,8 +29,14 @@ def upgrade(engine: Engine) -> str:
 def latest() -> str:
     """The newest revision this program ships."""
     from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
 
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    try:
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    except CommandError as error:
+        raise SchemaError(
+            "the migrations do not form one line; let each name the one before it"
+        ) from error
     if head is None:
         raise SchemaError("the program ships no migrations; install it again")
     return head

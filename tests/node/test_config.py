@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.identity import Role
 from node.config import BankConfig, HolderConfig, HubConfig, NodeConfig, RegulatorConfig, load
 from node.errors import ConfigError
 
@@ -25,6 +26,25 @@ certificate = "tls.crt"
 key = "tls.key"
 ca = "ca.crt"
 """
+PEER = '{ name = "peer", address = "127.0.0.1:7000" }'
+
+# What each role asks for beyond the common keys: top-level keys, and sections.
+ROLES: dict[type[NodeConfig], tuple[str, str]] = {
+    HolderConfig: (f'kind = "tax"\nagreement_key = "kek"\nhub = {PEER}\n', ""),
+    HubConfig: ("", '[consents]\nlisten = "[::1]:7444"\nlicence_authority = "ca.crt"\n'),
+    BankConfig: (f'sealing_key = "kek"\nhub = {PEER}\nregulator = {PEER}\n', ""),
+    RegulatorConfig: (
+        'authority_certificate = "ca.crt"\nauthority_key = "kek"\n'
+        'audit_key = "kek"\nsealing_key = "kek"\n',
+        "",
+    ),
+}
+
+
+class Plain(NodeConfig):
+    """A role without keys of its own."""
+
+    role = Role.HUB
 
 
 @pytest.fixture
@@ -48,7 +68,7 @@ def faults(
     folder: Path, text: str, environment: dict[str, str] | None = None
 ) -> dict[str, tuple[str, str]]:
     with pytest.raises(ConfigError) as caught:
-        load(HubConfig, write(folder, text), environment or {})
+        load(Plain, write(folder, text), environment or {})
     return {fault.key: (fault.problem, fault.remedy) for fault in caught.value.problems}
 
 
@@ -56,7 +76,7 @@ def test_a_complete_file_loads_and_its_paths_are_relative_to_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
-    config = load(HubConfig, write(folder, KEYS + TLS), {})
+    config = load(Plain, write(folder, KEYS + TLS), {})
     assert str(config.spiffe_id) == "spiffe://csj.yinxin.example/hub/centre"
     assert config.data_dir == folder / "state"
     assert config.tls.key == folder / "tls.key"
@@ -66,16 +86,21 @@ def test_a_complete_file_loads_and_its_paths_are_relative_to_it(
     assert config.data_dir.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("role", [HubConfig, BankConfig, RegulatorConfig])
-def test_every_role_loads(folder: Path, role: type[NodeConfig]) -> None:
-    assert load(role, write(folder, KEYS + TLS), {}).spiffe_id.role is role.role
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_loads_with_its_own_keys(folder: Path, role: type[NodeConfig]) -> None:
+    keys, sections = ROLES[role]
+    config = load(role, write(folder, KEYS + keys + TLS + sections), {})
+    assert config.spiffe_id.role is role.role
+    with pytest.raises(ConfigError) as caught:
+        load(role, write(folder, KEYS + TLS), {})
+    assert all(fault.problem == "is missing" for fault in caught.value.problems)
 
 
-def test_a_holder_names_its_kind(folder: Path) -> None:
-    path = write(folder, KEYS + TLS)
-    with pytest.raises(ConfigError, match="kind: is missing"):
-        load(HolderConfig, path, {})
-    assert load(HolderConfig, path, {"YINXIN__KIND": "tax"}).kind == "tax"
+def test_an_interface_that_leaves_the_machine_needs_tls(folder: Path) -> None:
+    keys, sections = ROLES[BankConfig]
+    text = KEYS + keys + TLS + sections + '[api]\nlisten = "0.0.0.0:8080"\n'
+    with pytest.raises(ConfigError, match="leaves this machine without TLS"):
+        load(BankConfig, write(folder, text), {})
 
 
 def test_the_environment_overrides_the_file(folder: Path) -> None:
@@ -86,7 +111,7 @@ def test_the_environment_overrides_the_file(folder: Path) -> None:
         "PATH": "/bin",
     }
     text = KEYS + TLS + "[limits]\nmessage_bytes = 5000000\n"
-    config = load(HubConfig, write(folder, text), environment)
+    config = load(Plain, write(folder, text), environment)
     assert config.name == "other"
     assert config.limits.concurrent_calls == 7
     assert config.limits.message_bytes == 5_000_000
@@ -129,7 +154,7 @@ def test_a_password_in_an_open_file_is_refused_and_never_shown(folder: Path) -> 
     assert "hunter2" not in str(found)
     path = folder / "node.toml"
     path.chmod(0o600)
-    config = load(HubConfig, path, {})
+    config = load(Plain, path, {})
     assert config.database_url() == "postgresql+pg8000://yinxin:hunter2@db/hub"
     assert "hunter2" not in repr(config)
 
@@ -142,7 +167,7 @@ def test_a_password_file_completes_the_url(folder: Path) -> None:
         + TLS
         + '[database]\nurl = "postgresql+pg8000://yinxin@db/hub"\npassword_file = "password"\n'
     )
-    config = load(HubConfig, write(folder, text), {})
+    config = load(Plain, write(folder, text), {})
     assert config.database_url() == "postgresql+pg8000://yinxin:p%40ss%2Fword@db/hub"
 
 
@@ -164,12 +189,12 @@ def test_a_chunk_must_fit_in_a_message(folder: Path) -> None:
 def test_what_is_no_toml_or_no_file_is_a_problem_too(folder: Path) -> None:
     assert set(faults(folder, "chain = ")) == {"file"}
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(HubConfig, folder / "absent.toml", {})
+        load(Plain, folder / "absent.toml", {})
     found = faults(folder, KEYS + TLS, {"YINXIN__LIMITS": "{not json"})
     assert next(iter(found)) == "YINXIN__…"
 
 
 def test_a_configuration_cannot_be_changed(folder: Path) -> None:
-    config = load(HubConfig, write(folder, KEYS + TLS), {})
+    config = load(Plain, write(folder, KEYS + TLS), {})
     with pytest.raises(ValueError, match="frozen"):
         config.name = "other"  # type: ignore[misc]

@@ -27,6 +27,7 @@ from node.errors import (
 from node.storage import GroupCommitter, Store, metadata, open_engine, upgrade
 from node.storage.engine import writing
 from node.storage.migrate import latest
+from node.storage.turnstile import Turnstile
 from tests.support.postgresql import Cluster
 
 
@@ -438,3 +439,39 @@ async def test_a_server_that_goes_away_is_an_outage_until_it_is_back(postgresql:
     await recovered(store)
     assert await store.run(lambda connection: 1) == 1
     store.close()
+
+
+async def test_an_operators_write_gets_its_turn_from_a_busy_process(tmp_path: Path) -> None:
+    """What stops a bank cannot wait for a quiet moment."""
+    url = f"sqlite:///{tmp_path}/node.sqlite"
+    busy, operator = Store.open(url), Store.open(url)
+    done = asyncio.Event()
+
+    async def keep_writing() -> None:
+        while not done.is_set():
+            await busy.run(lambda connection: connection.exec_driver_sql("SELECT 1").close())
+
+    tasks = [asyncio.create_task(keep_writing()) for _ in range(8)]
+    await asyncio.sleep(0.05)
+    for _ in range(5):
+        before = busy.committer.commits
+        await operator.run(lambda connection: None)
+        assert busy.committer.commits - before <= 10
+    done.set()
+    await asyncio.gather(*tasks)
+    busy.close()
+    operator.close()
+
+
+def test_a_turn_that_never_comes_is_an_outage(tmp_path: Path) -> None:
+    turnstile = Turnstile(tmp_path / "node.sqlite", 0.05)
+    with (
+        turnstile.turn(),
+        pytest.raises(StorageUnavailable, match="another process"),
+        turnstile.turn(),
+    ):
+        pass
+    with turnstile.turn():
+        pass
+    with pytest.raises(StorageUnavailable, match="cannot be opened"):
+        Turnstile(tmp_path / "absent" / "node.sqlite", 0.05).turn().__enter__()
