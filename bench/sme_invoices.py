@@ -26,7 +26,8 @@ import numpy as np
 from bench.sme_files import EXAMPLES, KINDS, SEED, write_files
 from federation.policy import PolicyThresholds, certify_policy
 from node.sample.develop import Bins, candidates, counts, holder_id, ingested
-from node.sample.fitting import Bad, Candidate, Model, fit, rounded_scorecard
+from node.sample.evidence import Bad
+from node.sample.fitting import Candidate, Model, fit, rounded_scorecard
 from scoring.catalogue import Catalogue
 from scoring.documents import Text
 from scoring.quality import auc, ks, rounding_cost

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from node.sample.errors import SampleError
 from node.sample.generate import generate
+from node.sample.shipped import CATALOGUE, REPORT, SCORECARD
 
-__all__ = ["SampleError", "generate"]
+__all__ = ["CATALOGUE", "REPORT", "SCORECARD", "SampleError", "generate"]

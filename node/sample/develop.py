@@ -27,7 +27,8 @@ from federation.policy import PolicyThresholds, certify_policy
 from node.files import replacing
 from node.holder.ingest import align, ingest
 from node.holder.mapping import load_mapping
-from node.sample.fitting import Bad, Candidate, Model, fit, rounded_scorecard
+from node.sample.evidence import Bad
+from node.sample.fitting import Candidate, Model, fit, rounded_scorecard
 from node.sample.generate import generate
 from scoring.catalogue import Catalogue
 from scoring.documents import Text

@@ -12,17 +12,16 @@ which a ridge keeps from resting on one of several features that say the same.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from optbinning import OptimalBinning
 from scipy.optimize import minimize
 
-from scoring.catalogue import MISSING, Feature
+from node.sample.evidence import Bad, Floats, weights_of_evidence
+from scoring.catalogue import Feature
 from scoring.errors import ScorecardError
 from scoring.rounding import RealPoints, RoundedPoints, round_points
 from scoring.scorecard import (
@@ -35,9 +34,6 @@ from scoring.scorecard import (
     Scorecard,
     ScoreField,
 )
-
-Floats = NDArray[np.float64]
-Bad = NDArray[np.bool_]
 
 FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
 """Score points a unit of log odds."""
@@ -79,7 +75,7 @@ def fit(
     `least_share` of its field's sum is dropped, and one that has more than `greatest_share`
     of the spread of its field's non-public features is held down; each time the rest is
     fitted again. Merged bins hold at least `smallest_bin` of the firms known. Raises
-    ScorecardError where no feature tells anything.
+    ScorecardError where no feature tells anything, or too few do for `greatest_share`.
     """
     evidence = [weights_of_evidence(c.feature, c.bins, bad, smallest_bin) for c in candidates]
     kept = [i for i, woe in enumerate(evidence) if np.ptp(woe) > 0]
@@ -104,9 +100,25 @@ def fit(
             points = [FACTOR * scale * s * evidence[i] for i, s in zip(kept, slopes, strict=True)]
             features = tuple(_real(candidates[i], p) for i, p in zip(kept, points, strict=True))
             return Model(features, BASE_SCORE + FACTOR * (intercept - math.log(BASE_ODDS)))
+        _check_feasible(candidates, kept, greatest_share)
         for i in strong:
             caps[i] = _RELIEF * float(slopes[kept.index(i)])
     raise ScorecardError("features: none tells good firms from bad ones; add features or firms")
+
+
+def _check_feasible(
+    candidates: Sequence[Candidate], kept: Sequence[int], greatest_share: float
+) -> None:
+    own: dict[str, int] = {candidates[i].field: 0 for i in kept}
+    for i in kept:
+        own[candidates[i].field] += not candidates[i].feature.public
+    for field, number in own.items():
+        # Even n equal features have 1/√n of the spread each.
+        if number * greatest_share**2 <= 1:
+            raise ScorecardError(
+                f"field {field}: {number} features that tell anything are too few for none to "
+                f"have over {greatest_share:.0%} of the spread; merge it with another field"
+            )
 
 
 def _field_spreads(
@@ -132,57 +144,6 @@ def _real(candidate: Candidate, points: Floats) -> RealPoints:
         points=points,
         frequencies=counts / counts.sum(),
     )
-
-
-def weights_of_evidence(
-    feature: Feature, bins: NDArray[np.uint16], bad: Bad, smallest_bin: float
-) -> Floats:
-    """Return ln(share of good / share of bad) a fine bin, equal where optbinning merges bins.
-
-    Half a firm is added to each count, so that a group without defaults stays finite.
-    """
-    order = _order(feature)
-    ranks = np.empty(feature.bin_count, dtype=np.float64)
-    ranks[MISSING] = np.nan
-    ranks[order] = np.arange(len(order))
-    known = bins != MISSING
-    groups = np.zeros(feature.bin_count, dtype=np.int64)
-    if len(set(bins[known].tolist())) > 1 and 0 < bad[known].sum() < known.sum():
-        binning = _binning(feature, smallest_bin)
-        binning.fit(ranks[bins[known]], bad[known].astype(np.int64))
-        groups[order] = 1 + _indices(binning, ranks[order])
-    else:
-        groups[order] = 1
-    goods = np.bincount(groups[bins], weights=~bad, minlength=groups.max() + 1) + 0.5
-    bads = np.bincount(groups[bins], weights=bad, minlength=groups.max() + 1) + 0.5
-    woe = np.log(goods / goods.sum()) - np.log(bads / bads.sum())
-    if known.all():
-        woe[0] = 0.0  # nobody was missing, so nothing is known of those who will be
-    return np.asarray(woe[groups], dtype=np.float64)
-
-
-def _binning(feature: Feature, smallest_bin: float) -> Any:
-    categorical = feature.type == "category"
-    return OptimalBinning(
-        dtype="categorical" if categorical else "numerical",
-        monotonic_trend=None if categorical else "auto_asc_desc",
-        min_prebin_size=smallest_bin,
-        max_n_bins=8,
-    )
-
-
-def _indices(binning: Any, ranks: Floats) -> NDArray[np.int64]:
-    return np.asarray(binning.transform(ranks, metric="indices"), dtype=np.int64)
-
-
-def _order(feature: Feature) -> list[int]:
-    """Return the fine bins but `missing` in order of value; a special before its interval."""
-    if feature.type == "category":
-        return list(range(1, feature.bin_count))
-    specials, edges = feature.bins.specials, feature.bins.edges
-    keys = {1 + i: (bisect_right(edges, v), 0, v) for i, v in enumerate(specials)}
-    keys |= {1 + len(specials) + i: (i, 1, 0.0) for i in range(len(edges) + 1)}
-    return sorted(keys, key=lambda index: keys[index])
 
 
 def _logistic(

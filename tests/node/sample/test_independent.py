@@ -16,14 +16,12 @@ from node.demo.independent import records_from_values, reference_records
 from node.holder import conversion
 from node.holder.ingest import align, ingest
 from node.holder.mapping import load_mapping
-from node.sample import generate
+from node.sample import CATALOGUE, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.reference import record_words
 from scoring.scorecard import Scorecard
 
 ROOT = Path(__file__).parents[3]
-DATA = ROOT / "node/sample/data"
-CATALOGUE, SCORECARD = DATA / "catalogue-sample-1.json", DATA / "scorecard-sample-1.json"
 FIRMS = 4000
 
 

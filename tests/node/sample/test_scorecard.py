@@ -13,23 +13,22 @@ import pytest
 
 from federation.policy import PolicyThresholds, certify_policy
 from node.demo.independent import reference_records
-from node.sample import generate
+from node.sample import CATALOGUE, REPORT, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.quality import auc
 from scoring.scorecard import Scorecard
 
 ROOT = Path(__file__).parents[3]
-DATA = ROOT / "node/sample/data"
 
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return Catalogue.from_json((DATA / "catalogue-sample-1.json").read_bytes())
+    return Catalogue.from_json(CATALOGUE.read_bytes())
 
 
 @pytest.fixture(scope="module")
 def scorecard() -> Scorecard:
-    return Scorecard.from_json((DATA / "scorecard-sample-1.json").read_bytes())
+    return Scorecard.from_json(SCORECARD.read_bytes())
 
 
 def test_it_passes_policy(catalogue: Catalogue, scorecard: Scorecard) -> None:
@@ -57,7 +56,7 @@ def test_it_fits_a_record_and_the_flooding_bound(
 
 
 def test_its_report_says_what_rounding_costs() -> None:
-    report = json.loads((DATA / "scorecard-sample-1.report.json").read_text())
+    report = json.loads(REPORT.read_text())
     assert report["policy"] == {"passed": True, "failures": []}
     for part in ("training", "holdout"):
         for figure in ("auc", "ks"):
@@ -67,9 +66,7 @@ def test_its_report_says_what_rounding_costs() -> None:
 
 def test_it_separates_another_sample(tmp_path: Path, scorecard: Scorecard) -> None:
     generate(4000, 77, tmp_path)
-    words = reference_records(
-        tmp_path, DATA / "catalogue-sample-1.json", DATA / "scorecard-sample-1.json"
-    )
+    words = reference_records(tmp_path, CATALOGUE, SCORECARD)
     layout = scorecard.layout()
     scores = np.zeros(len(words))
     for field, place in zip(scorecard.fields, layout.fields, strict=True):
@@ -90,7 +87,7 @@ def test_the_script_writes_the_same_again(
     command = [sys.executable, "-m", "node.sample.develop", "--out", str(tmp_path)]
     command += ["--catalogue", str(ROOT / "scoring/data/catalogue-1.json")]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=110).returncode == 0
-    names = sorted(path.name for path in DATA.glob("*.json"))
+    names = sorted(path.name for path in CATALOGUE.parent.glob("*.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     again = Scorecard.from_json((tmp_path / "scorecard-sample-1.json").read_bytes())
     assert again.points == scorecard.points
