@@ -15,6 +15,8 @@ import numpy as np
 from scoring.errors import ScorecardError
 from scoring.words import MODULUS, WORD_BYTES, words_from_bytes, words_to_bytes
 
+PARAMETER_SET = "yinxin-published-1"
+"""What a certificate of a published scorecard names in place of the lattice parameters."""
 MAGIC = b"YXP1"
 HEADER_BYTES = len(MAGIC) + 4
 MAX_COLUMNS = 500

@@ -87,25 +87,29 @@ def seal_submission(submission: Submission, regulator: bytes) -> bytes:
     )
 
 
-def consider(
-    sealed: bytes,
-    bank: SpiffeId,
-    key: EnvelopeKey,
-    catalogue: Catalogue,
-    members: Members,
-    thresholds: PolicyThresholds,
-) -> Considered:
-    """Opens and judges a submission of `bank`.
+def open_submission(sealed: bytes, bank: SpiffeId, key: EnvelopeKey) -> Submission:
+    """The submission that `bank` sealed to the regulator.
 
-    Raises EnvelopeError, DocumentError or ScorecardError for one that cannot be read, and
-    Refusal for one that names another bank or holders that the chain does not have.
+    Raises EnvelopeError or DocumentError for one that cannot be read, Refusal(wrong_bank) for
+    one that names another bank.
     """
     submission = Submission.parse(
         open_(key, SUBMISSION_PURPOSE, str(bank).encode(), sealed, SUBMISSION_BYTES)
     )
     if submission.bank != bank:
         raise Refusal(Reason.WRONG_BANK, "submission names another bank")
-    members.require(bank, Role.BANK)
+    return submission
+
+
+def judge(
+    submission: Submission, catalogue: Catalogue, members: Members, thresholds: PolicyThresholds
+) -> Considered:
+    """A submission with the policy's verdict on it.
+
+    Raises ScorecardError for one without a scorecard, and Refusal for one that names holders
+    that the chain does not have.
+    """
+    members.require(submission.bank, Role.BANK)
     scorecard = Scorecard.from_json(submission.scorecard)
     for participant in scorecard.participants:
         member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
@@ -116,6 +120,18 @@ def consider(
         passed=report.passed, salt=secrets.token_bytes(32), report=report.to_json()
     )
     return Considered(submission, scorecard, report, verdict)
+
+
+def consider(
+    sealed: bytes,
+    bank: SpiffeId,
+    key: EnvelopeKey,
+    catalogue: Catalogue,
+    members: Members,
+    thresholds: PolicyThresholds,
+) -> Considered:
+    """Opens and judges a submission of `bank`. Raises as `open_submission` and `judge`."""
+    return judge(open_submission(sealed, bank, key), catalogue, members, thresholds)
 
 
 def make_certificate(

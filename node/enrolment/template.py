@@ -127,7 +127,7 @@ def _regulator(kind: str, sealing: bool) -> list[str]:
         _key("sealing_key", files.SEALING_KEY),
         _key("audit_key", files.AUDIT_KEY, "opens the evidence of every query"),
         _key("authority_certificate", files.AUTHORITY),
-        _key("authority_key", files.AUTHORITY_KEY, "keep it offline between enrolments"),
+        _key("authority_key", files.AUTHORITY_KEY, "signs the certificates of members"),
     ]
 
 

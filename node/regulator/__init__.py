@@ -1,0 +1,1 @@
+"""The regulator of a chain: its root of trust, and the certifier of its models."""
