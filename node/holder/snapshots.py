@@ -22,6 +22,8 @@ from node.holder.errors import HolderError
 from node.holder.tables import holder_snapshots
 from node.runtime import Runtime
 
+OPEN_FILES = 8
+"""Epochs overlap by a few days; older files are let go of."""
 SALT_PURPOSE = b"holder/snapshot-salt/"
 
 
@@ -85,14 +87,13 @@ class Snapshots:
         `manifest` is the one that the epoch's opening names. Raises HolderError when the data on
         disk are not those.
         """
-        if manifest.hash not in self._files:
-            self._files[manifest.hash] = await self._open(manifest)
-        return await asyncio.to_thread(self._files[manifest.hash].bucket, bucket)
-
-    def forget(self, epochs_kept: set[bytes]) -> None:
-        """Lets go of the files of other manifests than these."""
-        for digest in self._files.keys() - epochs_kept:
-            del self._files[digest]
+        file = self._files.get(manifest.hash)
+        if file is None:
+            file = await self._open(manifest)
+            self._files[manifest.hash] = file
+            if len(self._files) > OPEN_FILES:
+                del self._files[next(iter(self._files))]
+        return await asyncio.to_thread(file.bucket, bucket)
 
     async def _open(self, manifest: Manifest) -> ColumnFile:
         epoch = manifest.epoch

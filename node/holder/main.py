@@ -1,0 +1,91 @@
+"""Builds a holder's node: its parts, its server, and what runs beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from federation.identity import Role
+from node.chain import ChainSync
+from node.config import HolderConfig
+from node.holder.closing import Closer
+from node.holder.contexts import Contexts
+from node.holder.loading import EpochLoader
+from node.holder.models import Models
+from node.holder.pads import Pads
+from node.holder.preparation import Preparation
+from node.holder.service import ROLES, HolderService
+from node.holder.snapshots import Snapshots
+from node.holder.unlocking import Unlocking
+from node.holder.vault import EpochVault
+from node.rpc.client import Channel
+from node.runtime import Runtime
+from yinxin.v1.holder_pb2_grpc import add_HolderServicer_to_server
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a holder over one runtime."""
+
+    vault: EpochVault
+    contexts: Contexts
+    models: Models
+    snapshots: Snapshots
+    pads: Pads
+    preparation: Preparation
+    unlocking: Unlocking
+    closer: Closer
+    loader: EpochLoader
+
+
+def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> Parts:
+    """Puts the parts together; nothing runs yet."""
+    vault = EpochVault(runtime.config.data_dir)
+    contexts = Contexts(runtime, vault, sync)
+    models = Models(runtime, contexts)
+    snapshots = Snapshots(runtime)
+    pads = Pads(runtime, contexts, vault)
+    preparation = Preparation(runtime, contexts, models, snapshots, pads, vault)
+    return Parts(
+        vault=vault,
+        contexts=contexts,
+        models=models,
+        snapshots=snapshots,
+        pads=pads,
+        preparation=preparation,
+        unlocking=Unlocking(runtime, contexts),
+        closer=Closer(runtime, vault),
+        loader=EpochLoader(runtime, sync, hub),
+    )
+
+
+async def build(runtime: Runtime[HolderConfig]) -> None:
+    """Adds server and tasks to the runtime, after closing what ended while the node was down."""
+    runtime.identity.require_agreement()
+    hub = runtime.peer_channel(Role.HUB, runtime.config.hub)
+    parts = assemble(runtime, runtime.follow_chain(hub), hub)
+    await parts.closer.close_overdue()
+    service = HolderService(
+        parts.contexts,
+        parts.models,
+        parts.pads,
+        parts.preparation,
+        parts.unlocking,
+        runtime.metrics,
+    )
+    runtime.add_server(runtime.config.listen, ROLES, partial(add_HolderServicer_to_server, service))
+    runtime.tasks += [
+        parts.closer.keep(),
+        parts.pads.keep(),
+        parts.loader.keep_submitting(),
+    ]
+    _watch(runtime, parts)
+
+
+def _watch(runtime: Runtime[HolderConfig], parts: Parts) -> None:
+    metrics, progress = runtime.metrics, parts.pads.progress
+    metrics.watch("pads_done", "Buckets whose pads are ready", lambda: progress.done)
+    metrics.watch("pads_total", "Buckets of the open contexts", lambda: progress.total)
+    metrics.watch(
+        "buckets_prepared", "Buckets prepared since the start", lambda: parts.preparation.prepared
+    )

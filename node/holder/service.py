@@ -1,0 +1,114 @@
+"""The holder's service. Its only caller is the hub of its chain."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from federation.errors import DocumentError, FederationError
+from federation.identity import Role
+from node.holder.contexts import Contexts
+from node.holder.models import Models
+from node.holder.pads import Pads
+from node.holder.preparation import Preparation
+from node.holder.unlocking import Unlocking
+from node.observability.metrics import NodeMetrics
+from node.rpc.convert import (
+    exactly,
+    identifier,
+    logged_to_wire,
+    signed_from_wire,
+    signed_to_wire,
+    unlock_from_wire,
+)
+from yinxin.v1 import common_pb2, holder_pb2, hub_pb2
+from yinxin.v1.holder_pb2_grpc import HolderServicer
+
+_SERVICE = "/yinxin.v1.Holder/"
+_HUB = frozenset({Role.HUB})
+ROLES = {f"{_SERVICE}{method}": _HUB for method in ("InstallModel", "GetKey", "Prepare", "Unlock")}
+
+
+class HolderService(HolderServicer):
+    """Implements yinxin.v1.Holder."""
+
+    def __init__(
+        self,
+        contexts: Contexts,
+        models: Models,
+        pads: Pads,
+        preparation: Preparation,
+        unlocking: Unlocking,
+        metrics: NodeMetrics,
+    ) -> None:
+        self._contexts = contexts
+        self._models = models
+        self._pads = pads
+        self._preparation = preparation
+        self._unlocking = unlocking
+        self._metrics = metrics
+
+    async def InstallModel(
+        self, request_iterator: AsyncIterator[hub_pb2.InstallModelRequest], context: Any
+    ) -> hub_pb2.InstallModelReply:
+        """Keeps a certified model, and begins with its pads."""
+        first = await anext(request_iterator, None)
+        if first is None or not first.HasField("header"):
+            raise DocumentError("InstallModel", "does not begin with a header")
+        certificate = await self._models.install(
+            identifier(first.header.holder, "holder"),
+            signed_from_wire(first.header.certificate),
+            first.header.public_key,
+            _bundle(request_iterator),
+        )
+        self._pads.look()
+        return hub_pb2.InstallModelReply(certificate_hash=certificate.hash)
+
+    async def GetKey(self, request: common_pb2.KeyRequest, context: Any) -> common_pb2.Logged:
+        """The logged statement of the key of one context."""
+        digest = exactly(request.certificate_hash, 32, "certificate_hash")
+        asked = await self._contexts.resolve(digest, request.epoch)
+        logged = await self._contexts.statement(asked)
+        self._pads.look()
+        return logged_to_wire(logged)
+
+    async def Prepare(
+        self, request: common_pb2.PrepareRequest, context: Any
+    ) -> AsyncIterator[common_pb2.Table]:
+        """The tables of the asked buckets, in the order asked."""
+        digest = exactly(request.certificate_hash, 32, "certificate_hash")
+        asked = await self._contexts.resolve(digest, request.epoch)
+        stream = self._preparation.tables(asked, list(request.buckets))
+        async with aclosing(stream):
+            async for prepared in stream:
+                yield common_pb2.Table(
+                    holder=str(asked.holder),
+                    bucket=prepared.bucket,
+                    answer=signed_to_wire(prepared.answer),
+                    table=prepared.table,
+                )
+
+    async def Unlock(
+        self, request: holder_pb2.UnlockRequest, context: Any
+    ) -> common_pb2.UnlockAnswer:
+        """One permitted evaluation."""
+        outcome = "failed"
+        try:
+            answer = await self._unlocking.answer(unlock_from_wire(request))
+            outcome = "granted"
+        except FederationError:
+            outcome = "refused"
+            raise
+        finally:
+            self._metrics.query(outcome)
+        return common_pb2.UnlockAnswer(answer=signed_to_wire(answer))
+
+
+async def _bundle(
+    requests: AsyncIterator[hub_pb2.InstallModelRequest],
+) -> AsyncIterator[common_pb2.Chunk]:
+    async for request in requests:
+        if not request.HasField("bundle"):
+            raise DocumentError("InstallModel", "has a second header")
+        yield request.bundle
