@@ -79,9 +79,12 @@ def read_entry(raw: bytes) -> Entry:
     value = parse_canonical(raw, MAX_ENTRY_BYTES)
     try:
         # Lax only for the enumeration: JSON has no other way to write it.
-        return Entry.model_validate(value, strict=False)
+        read = Entry.model_validate(value, strict=False)
     except ValueError as error:
         raise DocumentError("entry", f"is not an entry of version 1 ({error})") from error
+    if read.encode() != raw:  # what lax reading would let pass: text for a number, a default
+        raise DocumentError("entry", "is not in canonical form")
+    return read
 
 
 class InclusionPromise(Document):
