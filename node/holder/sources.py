@@ -8,6 +8,7 @@ that is declared read-only where the driver can and rolled back always.
 
 from __future__ import annotations
 
+import csv as plain_csv
 import datetime
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import polars as pl
+import pyarrow as pa
+from pyarrow import csv
 from sqlalchemy import (
     URL,
     BindParameter,
@@ -30,53 +33,91 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from node.holder.mapping import CsvSource, HolderMapping, ParquetSource, SqlSource
+from node.holder.mapping import CsvSource, HolderMapping, SqlSource
 
 _EXACT: Final = 2.0**53
+_BLOCK: Final = 1 << 23  # bytes of a CSV file at a time
 
 
 def read_source(mapping: HolderMapping) -> Iterator[pl.DataFrame]:
-    """Yield the source's rows in order, `limits.batch_rows` at a time.
+    """Yield the source's rows in order, at most `limits.batch_rows` at a time.
 
-    Raises MappingError naming the key of the mapping that has to change.
+    Raises MappingError naming the key of the mapping that has to change; no message repeats
+    a cell.
     """
     source = mapping.source
     if isinstance(source, SqlSource):
         yield from _read_sql(mapping, source)
-    else:
-        yield from _read_file(mapping, source)
-
-
-def _read_file(mapping: HolderMapping, source: CsvSource | ParquetSource) -> Iterator[pl.DataFrame]:
+        return
     path = mapping.resolve(source.path)
     if not path.is_file():
         raise mapping.error("source.path", f"there is no file {path}", "correct the path")
+    if isinstance(source, CsvSource):
+        yield from _read_csv(mapping, source, path)
+    else:
+        yield from _read_parquet(mapping, path)
+
+
+def _read_csv(mapping: HolderMapping, source: CsvSource, path: Path) -> Iterator[pl.DataFrame]:
+    """Read with pyarrow, which refuses a row that is too short; polars would fill it up."""
+    wrong: list[csv.InvalidRow] = []
+
+    def refuse(row: csv.InvalidRow) -> str:
+        wrong.append(row)
+        return "error"
+
     try:
-        if isinstance(source, CsvSource):
-            rows = pl.scan_csv(
-                path if source.encoding == "utf-8" else _transcoded(path, source.encoding),
-                separator=source.separator,
-                infer_schema=False,
-                glob=False,
-            )
-        else:
-            rows = pl.scan_parquet(path, glob=False)
+        header = _header(path, source)
+        _check_columns(mapping, header)
+        reader = csv.open_csv(
+            path,
+            csv.ReadOptions(use_threads=False, block_size=_BLOCK, encoding=source.encoding),
+            csv.ParseOptions(
+                delimiter=source.separator, newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                include_columns=mapping.columns(),
+                strings_can_be_null=False,
+            ),
+        )
+        for block in reader:
+            rows = pl.from_arrow(block)
+            if isinstance(rows, pl.DataFrame):
+                yield from rows.iter_slices(mapping.limits.batch_rows)
+    except (pa.ArrowException, UnicodeError, OSError) as error:
+        problem = "its text, encoding or quoting does not fit"
+        if wrong:
+            found, expected = wrong[0].actual_columns, wrong[0].expected_columns
+            problem = f"line {wrong[0].number} has {found} cells, and the header {expected}"
+        raise mapping.error(
+            "source.path",
+            f"{path} is not readable as csv: {problem}",
+            "correct the file, source.encoding or source.separator",
+        ) from (None if wrong else error)
+
+
+def _header(path: Path, source: CsvSource) -> list[str]:
+    encoding = "utf-8-sig" if source.encoding == "utf-8" else source.encoding
+    with path.open(encoding=encoding, newline="") as file:
+        return next(plain_csv.reader(file, delimiter=source.separator), [])
+
+
+def _read_parquet(mapping: HolderMapping, path: Path) -> Iterator[pl.DataFrame]:
+    try:
+        rows = pl.scan_parquet(path, glob=False)
         _check_columns(mapping, rows.collect_schema().names())
         batches = rows.select(mapping.columns()).collect_batches(
             chunk_size=mapping.limits.batch_rows, maintain_order=True
         )
         for batch in batches:
             yield _as_text(batch)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise mapping.error(
             "source.path",
-            f"{path} is not readable as {source.type}: {_first_line(error)}",
+            f"{path} is not readable as parquet: {_first_line(error)}",
             "correct the file, the path, or source.type",
         ) from error
-
-
-def _transcoded(path: Path, encoding: str) -> bytes:
-    return path.read_text(encoding=encoding).encode()
 
 
 def _check_columns(mapping: HolderMapping, present: Sequence[str]) -> None:
@@ -86,6 +127,10 @@ def _check_columns(mapping: HolderMapping, present: Sequence[str]) -> None:
         if column not in present:
             raise mapping.error(
                 key, f"the source has no column {column!r}", f"it has {', '.join(present)}"
+            )
+        if present.count(column) > 1:
+            raise mapping.error(
+                key, f"the source has {column!r} twice", "give each column a name of its own"
             )
 
 

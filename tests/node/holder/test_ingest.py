@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import csv
 import logging
-import sqlite3
 import stat
 from collections.abc import Callable
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -328,17 +326,59 @@ def test_an_unusable_source_names_the_key(
     assert caught.value.key == key
 
 
-def test_a_query_cannot_write(tmp_path: Path, catalogue: Catalogue) -> None:
-    with closing(sqlite3.connect(tmp_path / "own.db")) as connection:
-        connection.execute("CREATE TABLE firms (code TEXT)")
-        connection.execute("INSERT INTO firms VALUES ('x')")
-        connection.commit()
-    query = "WITH f AS (SELECT 1) DELETE FROM firms RETURNING code"
-    source = f'type = "sql"\nurl = "sqlite:///own.db"\nquery = "{query}"'
-    with pytest.raises(MappingError, match=r"source\.query"):
+def test_a_row_that_is_cut_off_fails_the_ingest_and_is_not_repeated(
+    run: Callable[..., Result], tmp_path: Path, catalogue: Catalogue
+) -> None:
+    run(ROWS)
+    raw = (tmp_path / "tax.csv").read_text(encoding="utf-8")
+    for damage in (f"{GOOD[4]},777\n", f"{GOOD[4]},777,1,A级,1,surplus\n"):
+        (tmp_path / "tax.csv").write_text(raw + damage, encoding="utf-8")
+        with pytest.raises(MappingError, match="header 5") as caught:
+            from_source(tmp_path, catalogue, 'type = "csv"\npath = "tax.csv"')
+        assert "777" not in str(caught.value)
+        assert "line 6" in str(caught.value)
+
+
+def test_a_column_that_stands_twice_is_refused(
+    run: Callable[..., Result], tmp_path: Path, catalogue: Catalogue
+) -> None:
+    run(ROWS)
+    raw = (tmp_path / "tax.csv").read_text(encoding="utf-8")
+    (tmp_path / "tax.csv").write_text(raw.replace("月数", "同比"), encoding="utf-8")
+    with pytest.raises(MappingError, match="twice"):
+        from_source(tmp_path, catalogue, 'type = "csv"\npath = "tax.csv"')
+
+
+def test_separators_quotes_and_line_breaks_within_cells(
+    tmp_path: Path, catalogue: Catalogue, run: Callable[..., Result]
+) -> None:
+    expected, _ = run(ROWS)
+    lines = [";".join(f'"{cell}"' for cell in [*row, "a;\nb"]) for row in [HEADER, *ROWS]]
+    (tmp_path / "odd.csv").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    source = 'type = "csv"\npath = "odd.csv"\nseparator = ";"'
+    table, _ = from_source(tmp_path, catalogue, source)
+    assert table.codes == expected.codes
+    assert same(table.columns["tax_paid_12m"], expected.columns["tax_paid_12m"])
+
+
+def test_a_query_cannot_write(tmp_path: Path, catalogue: Catalogue, database_url: str) -> None:
+    sqlite = database_url.startswith("sqlite")
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE firms (code TEXT)"))
+        connection.execute(text("INSERT INTO firms VALUES ('x')"))
+        if not sqlite:
+            connection.execute(text("CREATE SEQUENCE steps"))
+    # A SELECT in PostgreSQL can change things as well.
+    query = "SELECT nextval('steps') AS code"
+    if sqlite:
+        query = "WITH f AS (SELECT 1) DELETE FROM firms RETURNING code"
+    source = f'type = "sql"\nurl = "{database_url}"\nquery = "{query}"'
+    with pytest.raises(MappingError, match=r"source\.query.*read-?only"):
         from_source(tmp_path, catalogue, source)
-    with closing(sqlite3.connect(tmp_path / "own.db")) as connection:
-        assert connection.execute("SELECT count(*) FROM firms").fetchone() == (1,)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM firms")).scalar() == 1
+    engine.dispose()
 
 
 def test_a_password_stays_out_of_errors(tmp_path: Path, catalogue: Catalogue) -> None:
