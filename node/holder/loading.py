@@ -317,6 +317,15 @@ class EpochLoader:
                 path.unlink()
 
 
+def newest_catalogue(runtime: Runtime[HolderConfig], connection: Connection) -> Catalogue:
+    """The catalogue of the newest epoch. Raises HolderError when none is announced."""
+    numbers = runtime.chain.epoch_numbers(connection)
+    descriptor = runtime.chain.descriptor(connection, numbers[-1]) if numbers else None
+    if descriptor is None:
+        raise HolderError("the hub has announced no epoch yet, so there is no catalogue to check")
+    return runtime.chain.catalogue(connection, descriptor.catalogue)
+
+
 @contextmanager
 def _only_one(data_dir: Path) -> Iterator[None]:
     """One load at a time on a data folder, whatever the process."""

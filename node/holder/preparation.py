@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,7 @@ class Preparation:
 
     async def tables(
         self, context: Context, buckets: Sequence[int]
-    ) -> AsyncIterator[PreparedBucket]:
+    ) -> AsyncGenerator[PreparedBucket, None]:
         """The tables of the buckets in the order asked, some made ahead of the one awaited.
 
         Raises Refusal(unknown_bucket) before any, if one of them has no row.
