@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from federation.authority import authority_domain, load_certificate
 from federation.canonical import MAX_INTEGER, b64, canonical_json, unb64
 from federation.claims import Claims
-from federation.compact import SEGMENTS, Statement, open_compact, sign_compact
+from federation.compact import MAX_COMPACT_BYTES, SEGMENTS, Statement, open_compact, sign_compact
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.purpose import Purpose
@@ -165,6 +165,18 @@ def verify_consent(jws: str, authority_cert: bytes, now: int) -> Consent:
     return consent
 
 
+def read_unverified(compact: str) -> Consent:
+    """What a consent (its compact form) says, whoever signed it: to show it, never to act on it.
+
+    Raises DocumentError when it is no consent.
+    """
+    segments = compact.split(".")
+    if len(compact) > MAX_COMPACT_BYTES or len(segments) != SEGMENTS:
+        raise DocumentError("consent", "is not a JWS in compact form")
+    _, payload, _ = (unb64(segment, "consent") for segment in segments)
+    return _consent(payload, compact)
+
+
 def sign_cancellation(consent: str, key: SigningKey, cert: bytes, now: int) -> str:
     """The compact form of the cancellation of a consent (its compact form).
 
@@ -172,11 +184,7 @@ def sign_cancellation(consent: str, key: SigningKey, cert: bytes, now: int) -> s
     firm's own consent is read without verifying it: it may be not yet valid, or its certificate
     renewed since. Raises DocumentError when it is no consent.
     """
-    segments = consent.split(".")
-    if len(segments) != SEGMENTS:
-        raise DocumentError("consent", "is not a JWS in compact form")
-    _, payload, _ = (unb64(segment, "consent") for segment in segments)
-    given = _consent(payload, consent)
+    given = read_unverified(consent)
     claims = {
         "iss": given.issuer,
         "sub": given.uscc,

@@ -202,6 +202,7 @@ def _member(enrolled: membership.Enrolled, now: int) -> dict[str, Any]:
 
 def _table(found: list[dict[str, Any]]) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Members / 成员")
     for heading in ("id", "kind", "名称", "title", "until / 有效期至", "valid / 有效"):
@@ -210,7 +211,8 @@ def _table(found: list[dict[str, Any]]) -> Any:
         until = one["not_after"][:10]
         titles = one["title"]
         valid = "yes / 是" if one["valid"] else "no / 否"
-        table.add_row(one["id"], one["kind"], titles["zh"], titles["en"], until, valid)
+        zh, en = Text(titles["zh"]), Text(titles["en"])  # no markup in what members wrote
+        table.add_row(one["id"], one["kind"], zh, en, until, valid)
     return table
 
 

@@ -1,0 +1,222 @@
+"""`yinxin enterprise`: an enterprise's keys, and the consents that it gives and cancels."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from federation.consent import Consent, read_unverified, verify_consent
+from federation.errors import Refusal
+from federation.identity import SpiffeId
+from federation.purpose import PURPOSE_TITLES, Purpose
+from federation.uscc import Uscc
+from node.cli.output import AsJson, emit
+from node.clock import SystemClock
+from node.enrolment.folder import read_file, write_public
+from node.enterprise import ConsentTerms, EnterpriseError
+from node.enterprise.home import REQUEST, EnterpriseHome, read_grant_file
+from node.identity import read_trust_root
+from node.keys import write_secret
+
+app = typer.Typer(no_args_is_help=True, help="An enterprise: its keys and its consents.")
+consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
+app.add_typer(consent, name="consent")
+
+_PURPOSES = "; ".join(f"{p.value} {t['zh']} {t['en']}" for p, t in PURPOSE_TITLES.items())
+
+Directory = Annotated[Path, typer.Option("--dir", help="The enterprise's folder. / 企业目录")]
+File = Annotated[Path, typer.Argument(help="The consent. / 授权文件")]
+Hub = Annotated[str, typer.Option(help="HOST:PORT of the hub for enterprises. / 平台地址")]
+HubId = Annotated[str, typer.Option(help="SPIFFE id of the hub. / 平台标识")]
+Trust = Annotated[Path, typer.Option(help="The chain's trust.json. / 信任根")]
+HERE = Path()
+
+
+@app.command("init")
+def init(
+    uscc: Annotated[str, typer.Option(help="Unified social credit code. / 统一社会信用代码")],
+    out: Annotated[Path, typer.Option(help="Folder to make; keys stay in it. / 新建目录")],
+    licence_authority: Annotated[
+        Path,
+        typer.Option(help="Certificate (PEM) of the business-licence authority. / 登记机关证书"),
+    ],
+    title: Annotated[str, typer.Option(help="Name of the enterprise. / 企业名称")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make an enterprise's keys and its request. / 生成企业密钥与申请"""
+    code = Uscc.parse(uscc)
+    authority = read_file(licence_authority, "licence authority's certificate")
+    EnterpriseHome.create(out, code, title or code, authority)
+    emit({"uscc": code, "folder": str(out), "request": str(out / REQUEST)}, as_json)
+
+
+@app.command("join")
+def join(
+    grant: Annotated[Path, typer.Argument(help="The authority's grant. / 登记机关签发的文件")],
+    directory: Directory = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Check and install the authority's certificates. / 校验并安装证书"""
+    enterprise = EnterpriseHome(directory).join(read_grant_file(grant), SystemClock().now())
+    emit({"id": str(enterprise.id), "folder": str(directory)}, as_json)
+
+
+@consent.command("give")
+def give(
+    bank: Annotated[str, typer.Option(help="SPIFFE id of the bank. / 银行标识")],
+    purpose: Annotated[str, typer.Option(help=_PURPOSES)],
+    fields: Annotated[str, typer.Option(help="Score fields, comma-separated. / 评分项")],
+    chains: Annotated[str, typer.Option(help="Chains, comma-separated. / 征信链")],
+    out: Annotated[Path, typer.Option(help="File for the consent. / 输出文件")],
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How long. / 有效天数")] = 30,
+    uses: Annotated[int, typer.Option(min=1, max=10_000, help="How often. / 可用次数")] = 1,
+    disclosed: Annotated[str, typer.Option(help="Features (kind.name) that may show.")] = "",
+    named: Annotated[str, typer.Option(help="SPIFFE ids of holders told the name.")] = "",
+    directory: Directory = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a consent. / 签署授权"""
+    now = SystemClock().now()
+    enterprise = EnterpriseHome(directory).load(now)
+    terms = ConsentTerms(
+        bank=SpiffeId.parse(bank),
+        purpose=_purpose(purpose),
+        fields=_names(fields),
+        chains=_names(chains),
+        days=days,
+        uses=uses,
+        disclosed=_names(disclosed),
+        named=tuple(map(SpiffeId.parse, _names(named))),
+    )
+    compact = enterprise.consent(terms, now)
+    # It names the firm: closed to others, and never written over another consent.
+    write_secret(out, compact.encode("ascii"))
+    shown = {**_shown(read_unverified(compact)), "file": str(out)}
+    emit(shown, as_json)
+
+
+@consent.command("show")
+def show(
+    file: File,
+    licence_authority: Annotated[
+        Path | None, typer.Option(help="The authority's certificate, to verify the signature.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a consent says, and whether it holds. / 查看授权内容与状态"""
+    compact = _compact(file)
+    claims = read_unverified(compact)
+    status = {"status": "not verified", "status_zh": "未验证签名"}
+    if licence_authority is not None:
+        authority = read_file(licence_authority, "licence authority's certificate")
+        status = _status(compact, authority)
+    emit({**_shown(claims), **status}, as_json)
+
+
+@consent.command("register")
+def register(
+    file: File,
+    hub: Hub,
+    hub_id: HubId,
+    trust: Trust,
+    directory: Directory = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Register a consent at a hub before it is used. / 在平台登记授权"""
+    _call(file, hub, hub_id, trust, directory, as_json, cancel=False)
+
+
+@consent.command("cancel")
+def cancel(
+    file: File,
+    hub: Hub,
+    hub_id: HubId,
+    trust: Trust,
+    directory: Directory = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a consent: the hub gives no new permit under it. / 撤销授权"""
+    _call(file, hub, hub_id, trust, directory, as_json, cancel=True)
+
+
+def _call(
+    file: Path, hub: str, hub_id: str, trust: Path, directory: Path, as_json: bool, *, cancel: bool
+) -> None:
+    from node.enterprise.client import ConsentClient
+
+    now = SystemClock().now()
+    compact = _compact(file)
+    enterprise = EnterpriseHome(directory).load(now)
+    root = read_trust_root(trust)
+    party = SpiffeId.parse(hub_id)
+    if party.trust_domain != root.trust_domain:
+        raise EnterpriseError(f"hub-id: {party} is not of {root.trust_domain}, the chain's domain")
+
+    async def run() -> bytes:
+        authority = root.authority.encode()
+        async with ConsentClient.connect(enterprise, party, hub, authority) as client:
+            if cancel:
+                receipt = await client.cancel(enterprise.cancellation(compact, now))
+            else:
+                receipt = await client.register(compact)
+            return receipt.to_json()
+
+    done = "cancelled" if cancel else "registered"
+    path = file.with_name(f"{file.name}.{done}.json")
+    write_public(path, asyncio.run(run()))
+    emit({"consent": str(file), done: True, "hub": str(party), "receipt": str(path)}, as_json)
+
+
+def _shown(claims: Consent) -> dict[str, Any]:
+    titles = PURPOSE_TITLES[claims.purpose]
+    return {
+        "uscc": claims.uscc,
+        "bank": str(claims.bank),
+        "purpose": claims.purpose.value,
+        "purpose_zh": titles["zh"],
+        "purpose_en": titles["en"],
+        "fields": list(claims.fields),
+        "disclosed": list(claims.disclosed),
+        "chains": list(claims.chains),
+        "named": [str(holder) for holder in claims.named],
+        "not_before": _time(claims.not_before),
+        "expires": _time(claims.expires),
+        "uses": claims.uses,
+    }
+
+
+def _status(compact: str, authority: bytes) -> dict[str, str]:
+    try:
+        verify_consent(compact, authority, SystemClock().now())
+    except Refusal as refusal:
+        return {"status": refusal.reason.value, "status_zh": "无效", "detail": refusal.detail}
+    return {"status": "valid", "status_zh": "有效"}
+
+
+def _purpose(code: str) -> Purpose:
+    try:
+        return Purpose(code)
+    except ValueError as error:
+        raise EnterpriseError(f"purpose: {code!r} is none of {_PURPOSES}") from error
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (raw.strip() for raw in text.split(",")) if part)
+
+
+def _compact(file: Path) -> str:
+    try:
+        return read_file(file, "consent").decode("ascii").strip()
+    except UnicodeDecodeError as error:
+        raise EnterpriseError(f"{file} is no consent") from error
+
+
+def _time(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)

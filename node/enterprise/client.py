@@ -1,0 +1,96 @@
+"""Registering and cancelling consents at a hub, as the enterprise that signed them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from federation.canonical import canonical_json, parse_canonical
+from federation.entries import InclusionPromise
+from federation.errors import DocumentError
+from federation.identity import Role, SpiffeId
+from federation.merkle import leaf_hash
+from federation.pki import tls_key_to_pem
+from federation.signed import Signed
+from node.enrolment.folder import write_public
+from node.enterprise.enterprise import Enterprise
+from node.enterprise.errors import EnterpriseError
+from node.keys import write_secret
+from node.rpc.client import Channel, ChannelLimits
+from node.rpc.convert import signed_from_wire
+from node.rpc.tls import TlsFiles
+from yinxin.v1 import common_pb2, hub_pb2
+
+_SERVICE = "/yinxin.v1.Consents/"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The hub's log entry about a consent, and its promise to keep it: evidence for a dispute."""
+
+    entry: bytes
+    promise: Signed
+
+    def to_json(self) -> bytes:
+        """The receipt's file, canonical JSON."""
+        promise = parse_canonical(self.promise.to_json(), 1 << 20)
+        return canonical_json({"entry": self.entry.decode(), "promise": promise})
+
+
+class ConsentClient:
+    """One enterprise's connection to the consent registry of one hub."""
+
+    def __init__(self, hub: SpiffeId, channel: Channel) -> None:
+        self._hub = hub
+        self._channel = channel
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, enterprise: Enterprise, hub: SpiffeId, address: str, chain_authority: bytes
+    ) -> AsyncIterator[Self]:
+        """Connects to `address`, and accepts nobody there but `hub`.
+
+        `chain_authority` is the certificate (PEM) behind the chain's TLS certificates, from its
+        trust root. Raises EnterpriseError for an id that is no hub, else RemoteError.
+        """
+        if hub.role is not Role.HUB:
+            raise EnterpriseError(f"hub-id: {hub} is no hub")
+        # gRPC's channel reads files; these live as long as the connection, closed to others.
+        with tempfile.TemporaryDirectory(prefix="yinxin-") as name:
+            folder = Path(name)
+            files = TlsFiles(folder / "tls.pem", folder / "tls.key", folder / "authority.pem")
+            write_secret(files.private_key, tls_key_to_pem(enterprise.tls))
+            write_public(files.certificates, enterprise.tls_certificate)
+            write_public(files.authorities, chain_authority)
+            # The files do not change: no need to look at them again.
+            limits = ChannelLimits(reload=float("inf"))
+            async with Channel(hub, address, files, limits) as channel:
+                yield cls(hub, channel)
+
+    async def register(self, consent: str) -> Receipt:
+        """Registers a consent before anyone uses it, so that it can be cancelled unused."""
+        request = hub_pb2.ConsentRequest(consent=consent)
+        answer = await self._channel.unary(
+            f"{_SERVICE}RegisterConsent", request, common_pb2.Receipt
+        )
+        return self._receipt(answer)
+
+    async def cancel(self, cancellation: str) -> Receipt:
+        """Cancels: once the receipt is here, the hub gives no new permit under the consent."""
+        request = hub_pb2.CancellationRequest(cancellation=cancellation)
+        answer = await self._channel.unary(f"{_SERVICE}CancelConsent", request, common_pb2.Receipt)
+        return self._receipt(answer)
+
+    def _receipt(self, answer: common_pb2.Receipt) -> Receipt:
+        receipt = Receipt(answer.entry, signed_from_wire(answer.promise))
+        # An enterprise knows the hub by its TLS certificate, not its signing key: the signature is
+        # for whoever settles a dispute, but a receipt for something else is told at once.
+        promised = InclusionPromise.parse(receipt.promise.payload)
+        if promised.log != self._hub or promised.leaf != leaf_hash(receipt.entry):
+            raise DocumentError("receipt", "is not for this entry of this hub")
+        return receipt
