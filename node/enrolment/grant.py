@@ -23,6 +23,7 @@ MAX_GRANT_BYTES = 64 * 1024
 DAY = 86_400
 
 _FORMAT = "yinxin-grant/1"
+CLOCK_SKEW = 300
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def grant_member(
         agreement=request.agreement,
         sealing=request.sealing,
         named=request.named,
-        not_before=now,
+        # Others' clocks may be behind the regulator's.
+        not_before=now - CLOCK_SKEW,
         not_after=now + days * DAY,
     )
     return Grant(member.sign(signing), certificate)

@@ -1,0 +1,93 @@
+"""Who takes part in the demo, where they listen, and the folders they live in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from federation.identity import Role, SpiffeId
+from node.demo.processes import free_ports
+
+CHAIN = "csj"
+TRUST_DOMAIN = "csj.yinxin.example"
+LICENCE_DOMAIN = "licence.yinxin.example"
+
+KINDS: dict[str, dict[str, str]] = {
+    "registry": {"zh": "市场监管局", "en": "Market regulation"},
+    "tax": {"zh": "税务局", "en": "Tax bureau"},
+    "invoice": {"zh": "电子发票平台", "en": "Invoice platform"},
+    "social_insurance": {"zh": "社会保险中心", "en": "Social insurance"},
+    "housing_fund": {"zh": "住房公积金中心", "en": "Housing fund"},
+    "electricity": {"zh": "电力公司", "en": "Power company"},
+    "water": {"zh": "自来水公司", "en": "Water company"},
+    "courts": {"zh": "人民法院", "en": "Courts"},
+}
+"""The holders of the sample, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """One node of the demo; addresses are HOST:PORT."""
+
+    name: str
+    id: SpiffeId
+    title: dict[str, str]
+    folder: Path
+    address: str
+    metrics: str
+    extra: str = ""
+    """A hub's address for enterprises, a bank's for its own systems."""
+
+    @property
+    def config(self) -> Path:
+        """The node's configuration."""
+        return self.folder / "node.toml"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All parties of the demo's chain, below one folder."""
+
+    root: Path
+    hub: Party
+    regulator: Party
+    bank: Party
+    rival: Party
+    """A second bank of the chain; it runs no node of its own here."""
+    holders: dict[str, Party]
+    """By kind."""
+
+    @property
+    def servers(self) -> list[Party]:
+        """The parties that run a node."""
+        return [self.hub, self.regulator, self.bank, *self.holders.values()]
+
+    @property
+    def sample(self) -> Path:
+        """Where the holders' files are."""
+        return self.root / "sample"
+
+    @property
+    def licence_authority(self) -> Path:
+        """The business-licence authority's folder."""
+        return self.root / "licence-authority"
+
+
+def plan(root: Path, kinds: list[str]) -> Layout:
+    """A layout on free ports of the loopback interface."""
+    ports = iter(free_ports(3 * (len(kinds) + 4)))
+
+    def party(name: str, role: Role, title: dict[str, str], folder: str = "") -> Party:
+        address, metrics, extra = (f"127.0.0.1:{next(ports)}" for _ in range(3))
+        dns = name.replace("_", "-")
+        party_id = SpiffeId(TRUST_DOMAIN, role, dns)
+        return Party(name, party_id, title, root / (folder or name), address, metrics, extra)
+
+    return Layout(
+        root=root,
+        hub=party("hub", Role.HUB, {"zh": "长三角征信平台", "en": "Credit platform"}),
+        regulator=party("regulator", Role.REGULATOR, {"zh": "人民银行分行", "en": "PBoC branch"}),
+        bank=party("bank", Role.BANK, {"zh": "示范银行", "en": "Example Bank"}),
+        rival=party("rival-bank", Role.BANK, {"zh": "另一家银行", "en": "Another bank"}),
+        holders={kind: party(kind, Role.HOLDER, KINDS[kind], f"holder-{kind}") for kind in kinds},
+    )
