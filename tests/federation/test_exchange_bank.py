@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,23 @@ def test_answer_is_for_another_permit(chain: Chain, network: Network, asked: Ask
     holders = chain.alpha.certificate.holders
     answers = (other.answers[0], *asked.reply.answers[1:])
     rejected(holders[0], lambda: asked.open(QueryReply(asked.reply.permits, answers)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"permit": bytes(32)}, {"ctx": bytes(32)}, {"holder": POWER}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_right_evaluation_is_signed_for_something_else(
+    chain: Chain, asked: Asked, changes: dict[str, Any]
+) -> None:
+    """As evidence it would be worthless: the holder could say that it answered another permit."""
+    holders = chain.alpha.certificate.holders
+    index = holders.index(TAX)
+    answers = list(asked.reply.answers)
+    opened = UnlockAnswer.parse(answers[index].payload).model_copy(update=changes)
+    answers[index] = opened.sign(chain.holders[TAX].signing)
+    rejected(TAX, lambda: asked.open(QueryReply(asked.reply.permits, tuple(answers))))
 
 
 def test_record_fails_its_checks(chain: Chain, asked: Asked) -> None:
