@@ -397,9 +397,13 @@ class Node:
     def codes(self) -> tuple[Uscc, ...]:
         return self.world.chain.roster.codes(0)
 
-    def permit(self, model: Model, firm: Firm, epoch: int = 10, **pseudonyms: str) -> UnlockRequest:
+    async def permit(
+        self, model: Model, firm: Firm, epoch: int = 10, **pseudonyms: str
+    ) -> UnlockRequest:
         """A fresh permit for a firm, as the hub sends it to the holders."""
-        network = self.world.network
+        network, chain = self.world.network, self.world.chain
+        if model.certificate.context(chain.epochs[epoch]) not in chain._sessions:
+            await self.session(model, epoch)
         consent = self.world.chain.consent(firm, bank=model.certificate.bank)
         query = network.begin(model, consent, epoch, **pseudonyms)
         return network.permits(query.request, model.certificate.bank)[0]
