@@ -205,14 +205,15 @@ def _table(found: list[dict[str, Any]]) -> Any:
     from rich.text import Text
 
     table = Table(title="Members / 成员")
-    for heading in ("id", "kind", "名称", "title", "until / 有效期至", "valid / 有效"):
-        table.add_column(heading)
+    for heading in ("member / 成员", "kind", "名称", "title", "until / 有效期至", "valid / 有效"):
+        table.add_column(heading, overflow="fold")
     for one in found:
         until = one["not_after"][:10]
         titles = one["title"]
         valid = "yes / 是" if one["valid"] else "no / 否"
+        short = "/".join(one["id"].split("/")[-2:])  # the domain is the chain's, the same in all
         zh, en = Text(titles["zh"]), Text(titles["en"])  # no markup in what members wrote
-        table.add_row(one["id"], one["kind"], zh, en, until, valid)
+        table.add_row(short, one["kind"], zh, en, until, valid)
     return table
 
 

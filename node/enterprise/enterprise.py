@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from federation.consent import ConsentClaims, sign_cancellation, sign_consent
+from federation.errors import DocumentError
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority, TlsKey, make_csr, new_tls_key
 from federation.purpose import Purpose
@@ -13,6 +14,8 @@ from federation.signed import SigningKey
 from federation.uscc import Uscc
 
 DAY = 86_400
+CLOCK_SKEW = 60
+"""Consents begin this many seconds before they are signed: the clocks of members differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,11 @@ class ConsentTerms:
     uses: int = 1
     disclosed: tuple[str, ...] = ()
     named: tuple[SpiffeId, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises DocumentError for less than a day; the rest is checked when it is signed."""
+        if self.days < 1:
+            raise DocumentError("days", f"is {self.days}", "let the consent hold for a day or more")
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Enterprise:
         return SpiffeId(self.issuer, Role.ENTERPRISE, self.uscc)
 
     def consent(self, terms: ConsentTerms, now: int) -> str:
-        """A signed consent (compact JWS) that holds from `now` (unix seconds) for the terms' days.
+        """A signed consent (compact JWS) that holds now (unix seconds) and for the terms' days.
 
         Raises DocumentError when the terms are impossible.
         """
@@ -66,7 +74,7 @@ class Enterprise:
             disclosed=terms.disclosed,
             chains=terms.chains,
             named=terms.named,
-            not_before=now,
+            not_before=now - CLOCK_SKEW,
             expires=now + terms.days * DAY,
             uses=terms.uses,
         )
