@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ class RegulatorService(RegulatorServicer):
         decision = await self._desk.certify(peer(), request.submission)
         yield regulator_pb2.CertifyReply(result=_result(decision))
         for holder, path in decision.bundles:
-            for piece in file_pieces(path):
+            pieces = file_pieces(path)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
                 part = regulator_pb2.BundlePart(holder=str(holder), chunk=chunk)
                 yield regulator_pb2.CertifyReply(bundle=part)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,19 +107,21 @@ class Homes:
 
 
 @contextlib.asynccontextmanager
-async def regulating(homes: Homes, clock: Clock | None = None) -> AsyncIterator[Regulator]:
+async def regulating(
+    homes: Homes, clock: Clock | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Regulator]:
     """The regulator's node without its server."""
-    config = load(RegulatorConfig, homes.folder(REGULATOR) / "node.toml", {})
+    config = load(RegulatorConfig, homes.folder(REGULATOR) / "node.toml", environment or {})
     async with running(config, workers=1, clock=clock or FixedClock(homes.now)) as regulator:
         yield regulator
 
 
 @contextlib.asynccontextmanager
 async def certifying(
-    homes: Homes, clock: Clock | None = None
+    homes: Homes, clock: Clock | None = None, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Regulator, int]]:
     """A serving regulator and its port; banks and holders are enrolled at the first start."""
-    async with regulating(homes, clock) as regulator:
+    async with regulating(homes, clock, environment) as regulator:
         await regulator.pool.start()
         await build(regulator)
         if not homes.requests:
@@ -147,8 +150,12 @@ async def hub_serving(homes: Homes) -> AsyncIterator[Runtime[HubConfig]]:
 async def _started(runtime: Runtime[NodeConfig]) -> AsyncIterator[None]:
     for server in runtime.servers:
         await server.start()
+    tasks = [asyncio.create_task(task) for task in runtime.tasks]
     try:
         yield
     finally:
         for server in runtime.servers:
             await server.stop(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -33,6 +33,7 @@ from federation.exchange.regulator import (
 )
 from federation.identity import Role, SpiffeId
 from node.clock import FixedClock
+from node.hub import publication
 from node.regulator import certification
 from node.regulator.membership import Regulator
 from node.rpc.chunks import Assembler
@@ -53,6 +54,8 @@ from support.enrolled import (
     REGULATOR,
     Homes,
     certifying,
+    hub_serving,
+    regulating,
 )
 from support.small import small_catalogue, small_scorecard
 from yinxin.v1 import regulator_pb2
@@ -383,3 +386,26 @@ def _decided(connection: Any) -> list[bytes]:
 
     rows = connection.execute(select(regulator_decisions.c.submission)).scalars()
     return [bytes(row) for row in rows]
+
+
+async def test_the_catalogue_comes_from_the_hub(homes: Homes) -> None:
+    """The regulator has none of its own; a bank that is quicker than the mirror waits for it."""
+    parties = (HARBOUR, HUB, *HOLDERS)
+    async with regulating(homes) as regulator:
+        await homes.enrol(regulator, *parties)
+    async with hub_serving(homes) as hub:
+
+        def publish(connection: Any) -> None:
+            for party in parties:
+                publication.add_member(hub, connection, homes.identity(party).credential, "h:1")
+            publication.publish_catalogue(hub, connection, small_catalogue())
+
+        await hub.store.run(publish)
+        address = f"127.0.0.1:{hub.servers[0].port}"
+        environment = {"YINXIN__HUB__NAME": HUB.name, "YINXIN__HUB__ADDRESS": address}
+        async with certifying(homes, environment=environment) as (_, port):
+            result, bundles = await call(homes, port, sealed(homes))
+            assert result.HasField("certificate") and len(bundles) == len(HOLDERS)
+            other = submission().scorecard.replace("small-1", "small-2")
+            with pytest.raises(RemoteRefusal):
+                await call(homes, port, sealed(homes, scorecard=other))
