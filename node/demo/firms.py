@@ -76,6 +76,11 @@ class Licences:
         self._authority = authority
         self._now = now
 
+    @property
+    def authority_pem(self) -> bytes:
+        """The authority's certificate."""
+        return self._authority.certificate_pem
+
     def firm(self, uscc: Uscc) -> Firm:
         """An enterprise with a fresh, certified key."""
         key = SigningKey.generate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -71,6 +72,15 @@ class Processes:
                 start_new_session=True,
             )
 
+    async def command(self, name: str, arguments: Sequence[str], **options: Path) -> None:
+        """Runs `yinxin ARGUMENTS --OPTION PATH …` to its end. Raises DemoError when it fails."""
+        for option, path in options.items():
+            arguments = [*arguments, f"--{option}", str(path)]
+        self.start(name, arguments)
+        await asyncio.to_thread(self._running[name].wait)
+        self.check(name)
+        del self._running[name]
+
     def kill(self, name: str) -> None:
         """Ends a process and its workers at once, as a crash would."""
         process = self._running.pop(name)
@@ -78,9 +88,9 @@ class Processes:
         process.wait()
 
     def check(self, name: str) -> None:
-        """Raises DemoError, with the end of its log, when a process has ended by itself."""
+        """Raises DemoError, with the end of its log, when a process has failed."""
         code = self._running[name].poll()
-        if code is not None:
+        if code:
             tail = self.log_of(name).read_text(errors="replace")[-2000:]
             raise DemoError(f"{name} ended with code {code}; the end of its log:\n{tail}")
 

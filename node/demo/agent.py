@@ -1,0 +1,74 @@
+"""The bank's own systems, as the demo plays them: clients of the agent's REST interface."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from node.demo.errors import DemoError
+
+POLL_SECONDS = 0.3
+TIMEOUT = 120.0
+
+
+class AgentClient:
+    """Calls one bank's agent."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=f"http://{address}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        await self._http.aclose()
+
+    async def certify(self, scorecard: Mapping[str, Any]) -> dict[str, Any]:
+        """Has a scorecard certified; the model as the agent lists it."""
+        return await self._call("POST", "/v1/models", {"scorecard": scorecard})
+
+    async def prepare(self, model: str, tell: Callable[[int, int], None]) -> dict[str, Any]:
+        """Prepares every bucket; `tell` hears how far it is. Returns the finished job."""
+        job = await self._call("POST", f"/v1/models/{model}/prepare", {})
+        while job["state"] in {"waiting", "running"}:
+            await asyncio.sleep(POLL_SECONDS)
+            job = await self._call("GET", f"/v1/jobs/{job['id']}")
+            tell(job["done"], job["total"])
+        if job["state"] != "done":
+            raise DemoError(f"prepare: {job.get('error', job['state'])}")
+        return job
+
+    async def query(self, model: str, consent: str, purpose: str) -> dict[str, Any]:
+        """One query; the result with its profile."""
+        body = {
+            "model": model,
+            "consent": consent,
+            "purpose": purpose,
+            "officer": "officer-7",
+            "reference": f"A{secrets.randbelow(10**8):08d}",
+        }
+        key = secrets.token_urlsafe(16)
+        return await self._call("POST", "/v1/queries", body, {"Idempotency-Key": key})
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            response = await self._http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise DemoError(f"bank agent: {method} {path}: {error!r}") from error
+        if response.is_error:
+            raise DemoError(f"bank agent: {method} {path}: {response.status_code} {response.text}")
+        found: dict[str, Any] = response.json()
+        return found

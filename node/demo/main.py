@@ -1,0 +1,102 @@
+"""The demo as a command: runs it, shows it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from node.demo import observed
+from node.demo.errors import DemoError
+from node.demo.processes import Processes
+from node.demo.refusals import REASONS
+from node.demo.run import Demo, Options, Outcome
+from node.demo.show import Screen
+from node.demo.texts import Language
+from node.files import replacing
+
+
+def run_demo(
+    *,
+    enterprises: int,
+    queries: int,
+    seed: int,
+    language: Language,
+    once: bool,
+    result_file: Path | None,
+    folder: Path | None,
+) -> bool:
+    """Runs the demo; true when every record was exact and every refusal as it should be.
+
+    With `once` it asks nothing; `folder`, which must not exist or be empty, is kept. Raises
+    DemoError when a party fails; every process is stopped whatever happens.
+    """
+    if enterprises < queries + len(REASONS):
+        raise DemoError(
+            f"enterprises: {enterprises} are too few for {queries} queries and {len(REASONS)} "
+            "refusals; ask for more enterprises or fewer queries"
+        )
+    screen = Screen(language)
+    with _folder(folder) as place:
+        screen.head()
+        options = Options(place, enterprises, queries, seed, language)
+        result = _run(Demo(options, screen), screen, once, kept=folder is not None)
+    if result_file is not None:
+        with replacing(result_file) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    expected = dict.fromkeys((reason.value for reason in REASONS), 1)
+    return result["mismatches"] == 0 and result["refusals"] == expected
+
+
+def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any]:
+    with Processes(demo.layout.root / "logs") as processes:
+        result, outcome = asyncio.run(demo.run(processes))
+        traffic = asyncio.run(_traffic(demo))
+        _show(screen, outcome)
+        if not once:
+            screen.console.input(f"\n  {screen.say('wait')} ")
+        with screen.step("stop"):
+            processes.stop_all()
+    sizes, reasons = asyncio.run(observed.logs(demo.layout.servers))
+    result["log_entries"] = sizes
+    result["refusals"] = {reason.value: reasons[reason.value] for reason in REASONS}
+    result["processes"] = processes.most
+    result["peak_rss_mb"] = processes.peak_rss_mb
+    screen.who_saw_what(demo.layout, traffic, sizes)
+    screen.refusals(result["refusals"])
+    screen.result(result, str(demo.layout.root) if kept else "")
+    return result
+
+
+def _show(screen: Screen, outcome: Outcome) -> None:
+    from node.bank.card import card
+    from scoring.profile import Profile
+
+    profile = Profile.build(outcome.shown["profile"])
+    screen.show(card(profile, outcome.shown["uscc"], screen.language))
+
+
+async def _traffic(demo: Demo) -> Mapping[str, tuple[int, int]]:
+    found = {}
+    for party in demo.layout.servers:
+        counted = await observed.traffic(party.metrics)
+        found[party.name] = (counted.received, counted.sent)
+    return found
+
+
+@contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    """The folder of all parties: a temporary one, or `wanted`, which is kept."""
+    if wanted is None:
+        with tempfile.TemporaryDirectory(prefix="yinxin-demo-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    wanted = wanted.absolute()
+    wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(wanted.iterdir()):
+        raise DemoError(f"{wanted} is not empty; name a folder that does not exist yet")
+    yield wanted

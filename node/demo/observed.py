@@ -1,0 +1,91 @@
+"""What the demo reads off the chain: metrics, logs, and what a bank has at hand."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import httpx
+from sqlalchemy import Connection
+
+from federation.entries import Kind, read_entry
+from federation.exchange.bank import Session
+from federation.signed import SigningKey
+from node.chain.store import CERTIFICATE
+from node.config import BankConfig, NodeConfig, load
+from node.demo.errors import DemoError
+from node.demo.layout import Party
+from node.enrolment.home import CONFIGS
+from node.keys import read_secret
+from node.log import QueryLog
+from node.runtime import running
+from node.storage import Store
+
+_BYTES = re.compile(r'^yinxin_rpc_bytes_total\{direction="(\w+)",method="([^"]+)"\} (\S+)$', re.M)
+_CALLS = re.compile(r'^yinxin_rpc_calls_total\{method="([^"]+)"\} (\S+)$', re.M)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Messages of one method, or of all, at one node: bytes and calls."""
+
+    received: int
+    sent: int
+    calls: int
+
+
+async def traffic(metrics: str, method: str = "") -> Traffic:
+    """What a node counted so far; of one method if given by its last name."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        try:
+            page = (await http.get(f"http://{metrics}/metrics")).text
+        except httpx.HTTPError as error:
+            raise DemoError(f"metrics of {metrics}: {error!r}") from error
+    count: Counter[str] = Counter()
+    for direction, name, value in _BYTES.findall(page):
+        if not method or name.endswith(f"/{method}"):
+            count[direction] += int(float(value))
+    for name, value in _CALLS.findall(page):
+        if not method or name.endswith(f"/{method}"):
+            count["calls"] += int(float(value))
+    return Traffic(count["received"], count["sent"], count["calls"])
+
+
+async def session(config: BankConfig, epoch: int) -> Session:
+    """The bank's certified model in an epoch, from the documents that its node keeps."""
+    async with running(config) as bank:
+        now = bank.clock.now()
+
+        def look(connection: Connection) -> Session:
+            (signed,) = bank.chain.documents(connection, CERTIFICATE)
+            certificate = bank.chain.certificate(connection, signed.payload_hash, now)
+            opened = bank.chain.epoch(connection, epoch, now)
+            if certificate is None or opened is None:
+                raise DemoError("the bank's node has no model in the epoch")
+            return Session(certificate, opened, {})
+
+        return await bank.store.read(look)
+
+
+def signing_key(config: NodeConfig) -> SigningKey:
+    """A node's signing key."""
+    return SigningKey.from_pem(read_secret(config.signing_key))
+
+
+async def logs(parties: Iterable[Party]) -> tuple[dict[str, int], Counter[str]]:
+    """Entries of every node's query log, and reasons of the refusals in them."""
+    sizes, reasons = {}, Counter[str]()
+    for party in parties:
+        config = load(CONFIGS[party.id.role], party.config)
+        store = Store.open(config.database_url())
+        try:
+            log = QueryLog(store)
+            sizes[party.name] = await log.size()
+            async for found in log.iterate():
+                if found.kind == Kind.REFUSAL:
+                    reasons[str(read_entry(found.entry).body["reason"])] += 1
+        finally:
+            store.close()
+    return sizes, reasons

@@ -1,0 +1,289 @@
+"""The demo from an empty folder to a result: real processes, a real chain, exact records."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from federation.identity import Role
+from federation.pki import SubjectAuthority
+from federation.uscc import Uscc
+from node.config import BankConfig, HubConfig, load
+from node.demo import observed, setup
+from node.demo.agent import AgentClient
+from node.demo.errors import DemoError
+from node.demo.firms import Licences, Terms
+from node.demo.independent import reference_records
+from node.demo.layout import CHAIN, KINDS, Layout, Party, plan
+from node.demo.processes import Processes
+from node.demo.refusals import REASONS, Stage, mount
+from node.demo.show import Screen
+from node.demo.texts import Language
+from node.rpc.client import Channel
+from node.rpc.tls import TlsFiles
+from node.sample import CATALOGUE, SCORECARD, generate
+from scoring.catalogue import Catalogue
+from scoring.record import Record
+from scoring.scorecard import Scorecard
+
+READY_SECONDS = 60.0
+EPOCH_DAYS = 2
+FIRST_EPOCH = 1
+LOADS_AT_ONCE = 2
+QUERIES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of the demo."""
+
+    folder: Path
+    enterprises: int
+    queries: int
+    seed: int
+    language: Language
+
+
+@dataclass
+class Outcome:
+    """What the queries gave."""
+
+    mismatches: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+class Demo:
+    """One run. `run` does everything but the last question to the user."""
+
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self._options = options
+        self._screen = screen
+        self._layout = plan(options.folder, list(KINDS))
+        self._scorecard = Scorecard.from_json(SCORECARD.read_bytes())
+        self._catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
+        self._begin = time.monotonic()
+
+    async def run(self, processes: Processes) -> tuple[dict[str, Any], Outcome]:
+        """The result document, but for what only stopped processes tell, and the outcome."""
+        layout, screen = self._layout, self._screen
+        with screen.step("sample"):
+            # One more than take part: one of the refusals needs a firm that is not enrolled.
+            count = self._options.enterprises + 1
+            await asyncio.to_thread(generate, count, self._options.seed, layout.sample)
+        licence, codes = await self._found()
+        token = await asyncio.to_thread(setup.api_token, layout)
+        with screen.step("start") as tell:
+            await self._start(processes, tell)
+        with screen.step("load") as tell:
+            await self._load(processes, tell)
+        with screen.step("open"):
+            await setup.open_epoch(layout, FIRST_EPOCH)
+        startup = time.monotonic() - self._begin
+        client = AgentClient(layout.bank.extra, token)
+        try:
+            result, outcome = await self._work(client, licence, codes)
+        finally:
+            await client.close()
+        result["startup_s"] = round(startup, 1)
+        return result, outcome
+
+    @property
+    def layout(self) -> Layout:
+        """Who takes part."""
+        return self._layout
+
+    async def _found(self) -> tuple[SubjectAuthority, list[Uscc]]:
+        layout = self._layout
+        with self._screen.step("found"):
+            licence = await asyncio.to_thread(setup.found, layout, int(time.time()))
+            await setup.enrol_members(layout)
+            codes = await asyncio.to_thread(setup.enterprises, layout)
+            await setup.announce(layout, codes[:-1], self._catalogue, EPOCH_DAYS)
+        return licence, codes
+
+    async def _start(self, processes: Processes, tell: Any) -> None:
+        parties = self._layout.servers
+        for party in parties:
+            processes.start(
+                party.name, [party.id.role.value, "serve", "--config", str(party.config)]
+            )
+        for done, party in enumerate(parties, 1):
+            await self._ready(processes, party)
+            tell(done, len(parties))
+
+    async def _ready(self, processes: Processes, party: Party) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not await _listens(party.extra if party.id.role is Role.BANK else party.address):
+            processes.check(party.name)
+            if time.monotonic() > deadline:
+                raise DemoError(f"{party.name} does not take calls after {READY_SECONDS:.0f} s")
+            await asyncio.sleep(0.1)
+
+    async def _load(self, processes: Processes, tell: Any) -> None:
+        """The administrators' own command, as a process beside each running node."""
+        gate = asyncio.Semaphore(LOADS_AT_ONCE)
+        done = 0
+
+        async def one(kind: str, party: Party) -> None:
+            nonlocal done
+            mapping = self._layout.sample / "mappings" / f"{kind}.toml"
+            async with gate:
+                await processes.command(
+                    f"{party.name}-load",
+                    ["holder", "epoch", "load", "--epoch", str(FIRST_EPOCH)],
+                    mapping=mapping,
+                    config=party.config,
+                )
+            done += 1
+            tell(done, len(self._layout.holders))
+
+        await asyncio.gather(*(one(k, p) for k, p in self._layout.holders.items()))
+
+    async def _work(
+        self, client: AgentClient, licence: SubjectAuthority, codes: list[Uscc]
+    ) -> tuple[dict[str, Any], Outcome]:
+        screen, options = self._screen, self._options
+        with screen.step("certify"):
+            model = await client.certify(json.loads(SCORECARD.read_text(encoding="utf-8")))
+        with screen.step("prepare") as tell:
+            begin = time.monotonic()
+            job = await client.prepare(model["certificate"], tell)
+            prepare_seconds = time.monotonic() - begin
+        now = int(time.time())
+        licences = Licences(licence, now)
+        terms = Terms(
+            self._layout.bank.id,
+            CHAIN,
+            tuple(f.name for f in self._scorecard.fields),
+            self._scorecard.disclosed,
+        )
+        enrolled = codes[:-1]
+        with screen.step("consents"):
+            asked = secrets.SystemRandom().sample(enrolled, options.queries)
+            consents = await asyncio.to_thread(
+                lambda: [(f.uscc, f.consent(terms, now)) for f in licences.firms(asked)]
+            )
+        with screen.step("reference"):
+            reference = await asyncio.to_thread(
+                reference_records, self._layout.sample, CATALOGUE, SCORECARD
+            )
+        with screen.step("queries") as tell:
+            outcome = await self._query(client, model["certificate"], consents, reference, tell)
+        before = await observed.traffic(self._layout.hub.metrics, "Query")
+        with screen.step("refusals"):
+            others = [code for code in enrolled if code not in set(asked)][: len(REASONS)]
+            await self._refuse(licences, terms, others, codes[-1], now)
+        result = {
+            "holders": len(self._layout.holders),
+            "enterprises": len(enrolled),
+            "columns": sum(sum(self._catalogue.bins_per_feature(k)) for k in self._layout.holders),
+            "queries": options.queries,
+            "mismatches": outcome.mismatches,
+            "prepare": {
+                "buckets": job["total"],
+                "seconds": round(prepare_seconds, 2),
+                "bytes": (await observed.traffic(self._layout.hub.metrics, "Prepare")).sent,
+            },
+            "query_ms": {
+                "p50": round(statistics.median(outcome.milliseconds), 1),
+                "p95": round(statistics.quantiles(outcome.milliseconds, n=20)[-1], 1),
+            },
+            "query_bytes": {
+                "up": before.received // max(before.calls, 1),
+                "down": before.sent // max(before.calls, 1),
+            },
+        }
+        return result, outcome
+
+    async def _query(
+        self,
+        client: AgentClient,
+        model: str,
+        consents: list[tuple[Uscc, str]],
+        reference: dict[str, int],
+        tell: Any,
+    ) -> Outcome:
+        outcome = Outcome()
+        gate = asyncio.Semaphore(QUERIES_AT_ONCE)
+        layout = self._scorecard.layout()
+
+        async def one(uscc: Uscc, consent: str, number: int) -> None:
+            async with gate:
+                begin = time.monotonic()
+                try:
+                    found = await client.query(model, consent, "02")
+                except DemoError as error:
+                    # A query that fails is a record that is not exact.
+                    self._screen.console.print(f"  {error}", style="red", markup=False)
+                    outcome.mismatches += 1
+                    return
+                outcome.milliseconds.append(1000 * (time.monotonic() - begin))
+            record = Record(found["record"]["fields"], found["record"]["coverage"])
+            outcome.mismatches += layout.pack(record) != reference[uscc]
+            if not outcome.shown or record.coverage == len(self._layout.holders):
+                outcome.shown = found
+            tell(len(outcome.milliseconds), len(consents))
+
+        await asyncio.gather(*(one(u, c, n) for n, (u, c) in enumerate(consents)))
+        return outcome
+
+    async def _refuse(
+        self, licences: Licences, terms: Terms, firms: list[Uscc], stranger: Uscc, now: int
+    ) -> None:
+        layout = self._layout
+        holder = next(iter(layout.holders.values()))
+        channels = {
+            "bank": _channel(layout.hub, layout.bank),
+            "other": _channel(layout.hub, layout.rival),
+            "holder": _channel(holder, layout.hub),
+        }
+        hub = load(HubConfig, layout.hub.config)
+        try:
+            stage = Stage(
+                session=await observed.session(load(BankConfig, layout.bank.config), FIRST_EPOCH),
+                terms=terms,
+                authority=licences.authority_pem,
+                licences=licences,
+                firms=licences.firms(firms),
+                stranger=stranger,
+                bank=channels["bank"],
+                other_bank=channels["other"],
+                other_bank_id=layout.rival.id,
+                hub_id=layout.hub.id,
+                hub_key=observed.signing_key(hub),
+                holder=channels["holder"],
+                consents=lambda firm: Channel(
+                    layout.hub.id,
+                    layout.hub.extra,
+                    licences.tls_files(firm, layout.root / "firms" / firm.key.key_id, hub.tls.ca),
+                ),
+                now=now,
+            )
+            await mount(stage)
+        finally:
+            for channel in channels.values():
+                await channel.close()
+
+
+def _channel(to: Party, caller: Party) -> Channel:
+    keys = caller.folder / "keys"
+    files = TlsFiles(keys / "tls.pem", keys / "tls.key", keys / "authority.pem")
+    return Channel(to.id, to.address, files)
+
+
+async def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True

@@ -1,0 +1,149 @@
+"""The demo on a terminal: steps, the profile's card, who saw what, refusals, the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from federation.identity import Role
+from node.demo.layout import Layout, Party
+from node.demo.texts import Language, text
+
+Tell = Callable[[int, int], None]
+"""Told how much is done of how much."""
+
+
+class Screen:
+    """Writes to standard error, so that a result on standard output stays clean."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.console = Console(stderr=True)
+
+    def say(self, key: str, **values: object) -> str:
+        """A text in the chosen language."""
+        return text(key, self.language, **values)
+
+    def head(self) -> None:
+        """The title."""
+        self.console.print()
+        self.console.print(Text(f"  {self.say('title')}", style="bold cyan"))
+        self.console.print()
+
+    @contextmanager
+    def step(self, key: str) -> Iterator[Tell]:
+        """A step with a bar while it runs and, at its end, the time it took."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+        )
+        begin = monotonic()
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(self.say(key), total=None, count="")
+
+            def tell(done: int, of: int) -> None:
+                bar.update(task, completed=done, total=of, count=f"{done}/{of}")
+
+            yield tell
+        line = Text("  ✓ ", style="green")
+        line.append(self.say(key), style="default")
+        line.append(f"  {monotonic() - begin:.1f} s", style="dim")
+        self.console.print(line)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Anything, with room around it."""
+        self.console.print()
+        self.console.print(renderable)
+
+    def who_saw_what(
+        self, layout: Layout, traffic: Mapping[str, tuple[int, int]], log: Mapping[str, int]
+    ) -> None:
+        """A row a party: what it learned, what it never did, its bytes and log entries."""
+        table = Table(box=SIMPLE_HEAD, title=self.say("saw"), title_style="bold", pad_edge=False)
+        for key in ("party", "learned", "never"):
+            table.add_column(self.say(key), ratio=2 if key == "party" else 3, overflow="fold")
+        table.add_column(self.say("bytes"), justify="right", no_wrap=True)
+        table.add_column(self.say("log"), justify="right", no_wrap=True)
+        for party in layout.servers:
+            role = party.id.role.value
+            received, sent = traffic.get(party.name, (0, 0))
+            table.add_row(
+                Text(party.title[self.language], style=_COLOURS[party.id.role]),
+                self.say(f"{role}_learned"),
+                self.say(f"{role}_never"),
+                f"{_size(received)} / {_size(sent)}",
+                f"{log.get(party.name, 0):,}",
+            )
+        self.show(table)
+
+    def what_a_holder_received(self, party: Party, shown: Mapping[str, Any]) -> None:
+        """The fields of one permit, as they are: nothing in them is of the firm."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in shown.items():
+            table.add_row(name, str(value))
+        title = f"{self.say('sample_bytes')} · {party.title[self.language]}"
+        self.show(Panel(table, title=title, border_style="dim", padding=(1, 2)))
+
+    def refusals(self, counted: Mapping[str, int]) -> None:
+        """Reasons and how often they stand in the refusers' logs."""
+        table = Table(box=SIMPLE_HEAD, title=self.say("refused"), title_style="bold")
+        for _ in range(2):
+            table.add_column("", no_wrap=True)
+            table.add_column("", justify="right")
+        cells = [(reason, str(count)) for reason, count in counted.items()]
+        half = -(-len(cells) // 2)
+        for left, right in zip(cells[:half], [*cells[half:], ("", "")][:half], strict=True):
+            table.add_row(*left, *right)
+        table.show_header = False
+        self.show(table)
+
+    def result(self, result: Mapping[str, Any], folder: str) -> None:
+        """The figures, green only when every record was exact."""
+        good = result["mismatches"] == 0
+        lines = Text()
+        lines.append(
+            self.say("exact", queries=result["queries"], mismatches=result["mismatches"]),
+            style="bold green" if good else "bold red",
+        )
+        lines.append(
+            "\n"
+            + self.say(
+                "timing",
+                p50=result["query_ms"]["p50"],
+                p95=result["query_ms"]["p95"],
+                up=result["query_bytes"]["up"],
+                down=result["query_bytes"]["down"],
+            )
+        )
+        if folder:
+            lines.append("\n" + self.say("more", folder=folder), style="dim")
+        style = "green" if good else "red"
+        self.show(Panel(lines, title=self.say("result"), border_style=style, padding=(1, 2)))
+
+
+_COLOURS = {
+    Role.HUB: "cyan",
+    Role.REGULATOR: "magenta",
+    Role.BANK: "yellow",
+    Role.HOLDER: "green",
+}
+
+
+def _size(count: int) -> str:
+    for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.1f} {unit}"
+    return f"{count} B"

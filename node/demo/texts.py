@@ -1,0 +1,80 @@
+"""What the demo says, in both languages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["zh", "en"]
+
+TEXTS: dict[str, dict[str, str]] = {
+    "title": {
+        "zh": "隐信 · 一条信用链在本机运行",
+        "en": "Yinxin · a credit chain on this machine",
+    },
+    "sample": {"zh": "生成虚构企业的数据", "en": "generating data of firms that do not exist"},
+    "found": {"zh": "建立信任根，签发各方证书", "en": "founding the chain, enrolling members"},
+    "start": {"zh": "启动各方进程", "en": "starting the parties' processes"},
+    "load": {"zh": "数据持有方导入数据", "en": "holders load their data"},
+    "open": {"zh": "开放数据期次", "en": "opening the epoch"},
+    "certify": {"zh": "监管方审核并认证评分卡", "en": "the regulator certifies the scorecard"},
+    "prepare": {"zh": "盲评预备：每个桶每个持有方", "en": "blind evaluation ahead: every bucket"},
+    "consents": {"zh": "企业签署授权", "en": "enterprises sign consents"},
+    "reference": {"zh": "由原始文件独立重算", "en": "recomputing from the original files"},
+    "queries": {"zh": "凭授权查询", "en": "queries by consent"},
+    "refusals": {"zh": "十种应被拒绝的请求", "en": "ten requests that must be refused"},
+    "stop": {"zh": "停止全部进程", "en": "stopping every process"},
+    "saw": {"zh": "各方看到了什么", "en": "Who saw what"},
+    "party": {"zh": "参与方", "en": "party"},
+    "learned": {"zh": "得知", "en": "learned"},
+    "never": {"zh": "始终不知", "en": "never learned"},
+    "bytes": {"zh": "收 / 发", "en": "received / sent"},
+    "log": {"zh": "日志条目", "en": "log entries"},
+    "bank_learned": {
+        "zh": "被授权企业的评分记录",
+        "en": "the score records of consenting firms",
+    },
+    "bank_never": {"zh": "任何企业的原始数据", "en": "raw data of any firm"},
+    "hub_learned": {"zh": "哪家银行凭授权查询哪家企业", "en": "which bank asks about which firm"},
+    "hub_never": {"zh": "数据、模型、评分", "en": "features, models, scores"},
+    "regulator_learned": {
+        "zh": "评分卡；可查全部查询证据",
+        "en": "scorecards; all evidence",
+    },
+    "regulator_never": {"zh": "原始数据", "en": "raw data"},
+    "holder_learned": {
+        "zh": "某银行就某授权企业查询过一次",
+        "en": "that some bank asked about some consenting firm",
+    },
+    "holder_never": {
+        "zh": "哪家企业、什么模型、多少分",
+        "en": "which firm, model, score",
+    },
+    "sample_bytes": {
+        "zh": "同一次查询中，数据持有方收到的全部内容",
+        "en": "All that a holder received in one query",
+    },
+    "refused": {"zh": "被拒绝的请求（拒绝方日志）", "en": "Refused requests (the refusers' logs)"},
+    "result": {"zh": "核对结果", "en": "Result"},
+    "exact": {
+        "zh": "{queries} 次查询，{mismatches} 处不符（与由原始文件独立重算的结果逐一比对）",
+        "en": "{queries} queries, {mismatches} mismatches against an independent recomputation "
+        "from the original files",
+    },
+    "timing": {
+        "zh": "查询 p50 {p50} 毫秒，p95 {p95} 毫秒；上行 {up} 字节，下行 {down} 字节",
+        "en": "query p50 {p50} ms, p95 {p95} ms; {up} bytes up, {down} bytes down",
+    },
+    "more": {
+        "zh": "日志与数据目录：{folder}（退出时删除；用 --dir 保留）",
+        "en": "logs and data: {folder} (deleted at the end; keep them with --dir)",
+    },
+    "wait": {
+        "zh": "链仍在运行。按回车停止并退出。",
+        "en": "The chain is still running. Press Enter to stop it.",
+    },
+}
+
+
+def text(key: str, language: Language, **values: object) -> str:
+    """The text of `key`, with its values filled in."""
+    return TEXTS[key][language].format(**values)
