@@ -1,526 +1,416 @@
-"""A hub that changes what it relays, shows parties different chains, or permits without consent."""
+"""A hub that alters what it relays: the bank names the party, keeps no score, tells the regulator.
+
+Each attack is mounted by the hub of a bank's real node, over mutual TLS; the honest hub before and
+after it shows that nothing else made the query fail.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from federation.answers import UnlockAnswer, read_key
-from federation.consent import Consent, sign_consent
-from federation.entries import Kind, entry
-from federation.epoch import (
-    Manifest,
-    ManifestRef,
-    OpenEpoch,
-    Opening,
-    check_roster,
-    make_opening,
-    read_descriptor,
-    read_epoch,
-)
-from federation.errors import (
-    EnvelopeError,
-    FederationError,
-    Reason,
-    Refusal,
-    SignatureInvalid,
-)
-from federation.exchange import hub
-from federation.exchange.bank import OpenQuery, begin_query, open_record
-from federation.exchange.evidence import audit_permit
-from federation.exchange.messages import QueryReply
-from federation.permit import Permit, open_for_audit, seal_to_regulator
-from federation.purpose import Purpose
-from federation.roster import Roster
-from federation.signed import Signed
-from federation.subjects import SubjectAuthority
-from scoring.oprf import blind, blind_evaluate, derive_key_pair
-from support.chain import (
-    COURT,
-    DAY,
-    DELTA,
-    HARBOUR,
-    HUB,
-    LICENCE_DOMAIN,
-    NOW,
-    POWER,
-    TAX,
-    UNNAMED,
-    Chain,
-)
-from support.checks import refused, rejected
-from support.network import Network
-from support.people import Firm
+from federation.answers import UnlockAnswer
+from federation.consent import consent_hash
+from federation.entries import Kind
+from federation.errors import Reason
+from federation.failure import Failed
+from federation.identity import SpiffeId
+from federation.signed import SigningKey
+from node.bank.asking import Ask
+from node.bank.bank import Bank
+from node.bank.errors import BankError, Rejected
+from node.bank.records import Model
+from node.bank.texts import Code
+from node.rpc.convert import logged_to_wire, signed_from_wire, signed_to_wire
+from node.rpc.errors import RemoteRefusal
+from scoring.oprf import blind_evaluate, derive_key_pair
+from support.chain import HUB, INSURANCE, POWER, TAX, UNNAMED, Chain
+from support.small import small_scorecard
+from tests.node.bank.world import World, honest, world
+from yinxin.v1 import hub_pb2
 
-# --- changing answers --------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def bank_chain() -> Chain:
+    return Chain()
 
 
 @pytest.fixture
-def asked(chain: Chain, network: Network) -> tuple[OpenQuery, QueryReply]:
-    query = network.begin(chain.alpha, chain.consent(chain.firms[0]))
-    return query, network.ask(query)
-
-
-def with_answer(reply: QueryReply, index: int, answer: Signed) -> QueryReply:
-    answers = list(reply.answers)
-    answers[index] = answer
-    return QueryReply(reply.permits, tuple(answers))
-
-
-def test_answer_is_changed_on_its_way(
-    chain: Chain, network: Network, asked: tuple[OpenQuery, QueryReply]
-) -> None:
-    """Another element, another proof, signed by nobody, by the hub, or left as it was."""
-    query, reply = asked
-    firm, holders = chain.firms[0], chain.alpha.certificate.holders
-    honest = reply.answers[0]
-    opened = UnlockAnswer.parse(honest.payload)
-    own = derive_key_pair(bytes(32), b"the hub's own key")
-    forged = blind_evaluate(own, [query.request.blindings[0].blinded])
-    for changes in (
-        {"evaluated": forged.elements[0], "proof": forged.proof},
-        {"proof": forged.proof},
-        {"evaluated": blind(b"another firm").element},
-    ):
-        altered = opened.model_copy(update=changes)
-        for answer in (
-            dataclasses.replace(honest, payload=altered.payload()),
-            altered.sign(chain.signing[HUB]),
-        ):
-            bad = with_answer(reply, 0, answer)
-            rejected(holders[0], lambda b=bad: network.open(query, b, chain.alpha, firm))
-    assert network.open(query, reply, chain.alpha, firm) == chain.reference(chain.alpha, 1, firm)
-
-
-def test_answer_of_an_earlier_query_is_relayed(
-    chain: Chain, network: Network, asked: tuple[OpenQuery, QueryReply]
-) -> None:
-    """The holder's true signature on another permit of the same firm."""
-    query, reply = asked
-    firm, holders = chain.firms[0], chain.alpha.certificate.holders
-    earlier = network.ask(network.begin(chain.alpha, chain.consent(firm)))
-    for index, holder in enumerate(holders):
-        bad = with_answer(reply, index, earlier.answers[index])
-        rejected(holder, lambda b=bad: network.open(query, b, chain.alpha, firm))
-
-
-def test_permit_is_issued_for_another_element_than_asked(chain: Chain, network: Network) -> None:
-    """The hub lets the holders evaluate its own element and relays the honest answers."""
-    firm = chain.firms[0]
-    query = network.begin(chain.alpha, chain.consent(firm))
-    own = network.begin(chain.alpha, chain.consent(firm))
-    reply = network.ask(own)
-    rejected(HUB, lambda: network.open(query, reply, chain.alpha, firm))
-    network.open(own, reply, chain.alpha, firm)
-
-
-# --- changing the roster -----------------------------------------------------------------------
-
-
-def other_roster(chain: Chain, codes: Callable[[Chain], Any]) -> Roster:
-    roster = Roster(chain.root.chain)
-    for batch in codes(chain):
-        roster.append(batch)
-    return roster
-
-
-ROSTERS: dict[str, Callable[[Chain], Any]] = {
-    "a firm left out": lambda c: [c.roster.codes(0)[1:]],
-    "a firm put in": lambda c: [[*c.roster.codes(0), c.stranger.uscc]],
-    "two rows exchanged": lambda c: [c.roster.codes(0)[12:], c.roster.codes(0)[:12]],
-    "no firm": lambda c: [],
-}
-
-
-@pytest.mark.parametrize("codes", ROSTERS.values(), ids=ROSTERS.keys())
-def test_roster_is_not_the_one_of_the_descriptor(
-    chain: Chain, codes: Callable[[Chain], Any]
-) -> None:
-    """Shown another roster, a party would pad or open other rows than the rest."""
-    descriptor = read_descriptor(chain.epoch_documents[1][0], chain.members)
-    check_roster(descriptor, chain.roster)
-    refused(Reason.CONFLICT, lambda: check_roster(descriptor, other_roster(chain, codes)))
-
-
-def test_descriptor_counts_other_rows_than_its_root(chain: Chain) -> None:
-    wrong = chain.descriptor(1, roster_rows=chain.roster.size - 1)
-    refused(Reason.CONFLICT, lambda: check_roster(wrong, chain.roster))
-
-
-def test_roster_may_have_grown_since_the_descriptor(chain: Chain) -> None:
-    grown = other_roster(chain, lambda c: [c.roster.codes(0), [c.stranger.uscc]])
-    check_roster(chain.epochs[1].descriptor, grown)
-
-
-def test_other_row_of_the_table_is_garbage(
-    chain: Chain, network: Network, asked: tuple[OpenQuery, QueryReply]
-) -> None:
-    """Without that check a bank that was told a wrong row gets no other firm's record."""
-    query, reply = asked
-    session, layout = chain.session(chain.alpha), chain.alpha.scorecard.layout()
-    table = chain.table(chain.alpha)
-    for firm in chain.firms[1:]:
-        word = int(table[chain.row(firm)])
-        rejected(
-            HUB,
-            lambda w=word: open_record(query, reply, session, chain.members, layout, w, NOW),
-        )
-
-
-# --- changing the epoch ------------------------------------------------------------------------
-
-
-def read(chain: Chain, **changes: Any) -> OpenEpoch:
-    """Epoch 1 as a member reads it from the hub, with some of its documents changed."""
-    descriptor, manifests, opening = chain.epoch_documents[1]
-    documents = {"descriptor": descriptor, "manifests": manifests, "opening": opening} | changes
-    return read_epoch(
-        documents["descriptor"], documents["manifests"], documents["opening"], chain.members
-    )
-
-
-def test_manifest_is_changed_by_the_hub(chain: Chain) -> None:
-    """Only the holder can sign it, and the opening names the one that it signed."""
-    epoch, key = chain.epochs[1], chain.signing[HUB]
-    _, manifests, opening = chain.epoch_documents[1]
-    read(chain)
-    altered = epoch.manifests[TAX].model_copy(update={"data_hash": bytes(32)})
-    others = [m for m in manifests if m.payload_hash != epoch.manifests[TAX].hash]
-    kept = [m for h, m in epoch.manifests.items() if h != TAX]
-    forged = altered.sign(key)
-    refused(Reason.CONFLICT, lambda: read(chain, manifests=[*others, forged]))
-    with pytest.raises(SignatureInvalid):
-        following = make_opening(epoch.descriptor, [*kept, altered])
-        read(chain, manifests=[*others, forged], opening=following.sign(key))
-    assert Opening.parse(opening.payload) == epoch.opening
-
-
-def test_manifest_of_one_holder_passes_for_anothers(chain: Chain) -> None:
-    epoch, key = chain.epochs[1], chain.signing[HUB]
-    claimed = epoch.manifests[TAX].model_copy(update={"holder": POWER})
-    refs = [
-        ManifestRef(holder=h, hash=claimed.hash if h == POWER else m.hash)
-        for h, m in sorted(epoch.manifests.items(), key=lambda item: str(item[0]))
-    ]
-    opening = epoch.opening.model_copy(update={"manifests": tuple(refs)})
-    signed_by_all = chain.epoch_documents[1][1]
-    manifests = [m for m in signed_by_all if m.payload_hash != epoch.manifests[POWER].hash]
-    signed = claimed.sign(chain.holders[TAX].signing)
-    with pytest.raises(SignatureInvalid):
-        read(chain, manifests=[*manifests, signed], opening=opening.sign(key))
-
-
-def test_manifest_of_another_epoch_is_taken(chain: Chain) -> None:
-    """An old state of one holder's data beside the new state of the others."""
-    first, second = chain.epochs[1], chain.epochs[2]
-    mixed: list[Manifest] = [
-        second.manifests[h] if h == TAX else m for h, m in first.manifests.items()
-    ]
-    refused(Reason.CONFLICT, lambda: make_opening(first.descriptor, mixed))
-    refs = tuple(
-        ManifestRef(holder=m.holder, hash=m.hash)
-        for m in sorted(mixed, key=lambda m: str(m.holder))
-    )
-    opening = first.opening.model_copy(update={"manifests": refs})
-    by_hash = {m.payload_hash: m for n in (1, 2) for m in chain.epoch_documents[n][1]}
-    documents = [by_hash[ref.hash] for ref in refs]
-    signed = opening.sign(chain.signing[HUB])
-    refused(Reason.CONFLICT, lambda: read(chain, manifests=documents, opening=signed))
-
-
-def test_manifest_is_held_back_or_added(chain: Chain) -> None:
-    manifests = chain.epoch_documents[1][1]
-    for shown in (manifests[1:], (*manifests, chain.epoch_documents[2][1][0]), ()):
-        refused(Reason.CONFLICT, lambda s=shown: read(chain, manifests=s))
-
-
-def test_opening_is_put_on_another_descriptor(chain: Chain) -> None:
-    later = chain.descriptor(1, closes=NOW + 2 * DAY).sign(chain.signing[HUB])
-    refused(Reason.CONFLICT, lambda: read(chain, descriptor=later))
-    refused(Reason.CONFLICT, lambda: read(chain, opening=chain.epoch_documents[2][2]))
-
-
-def test_epoch_is_signed_by_somebody_else(chain: Chain) -> None:
-    epoch, key = chain.epochs[1], chain.signing[HARBOUR]
-    for changes in (
-        {"descriptor": epoch.descriptor.sign(key)},
-        {"opening": epoch.opening.sign(key)},
-        {"opening": epoch.descriptor.sign(chain.signing[HUB])},
-    ):
-        with pytest.raises(SignatureInvalid):
-            read(chain, **changes)
-
-
-def equivocated(chain: Chain) -> OpenEpoch:
-    """Epoch 1 as the hub shows it to the bank alone: the court's manifest is not in it."""
-    epoch = chain.epochs[1]
-    manifests = {h: m for h, m in epoch.manifests.items() if h != COURT}
-    opening = make_opening(epoch.descriptor, manifests.values())
-    hashes = {m.hash for m in manifests.values()}
-    documents = [m for m in chain.epoch_documents[1][1] if m.payload_hash in hashes]
-    return read(chain, manifests=documents, opening=opening.sign(chain.signing[HUB]))
-
-
-def test_bank_and_holders_are_shown_different_openings(chain: Chain, network: Network) -> None:
-    """Both are in order on their own. ctx differs, so no key, pad, permit or answer fits."""
-    other = equivocated(chain)
-    certificate = chain.alpha.certificate
-    assert certificate.context(other) != certificate.context(chain.epochs[1])
-    for holder in UNNAMED:
-        logged = chain.statement(holder, chain.alpha, chain.epochs[1])
-        read_key(logged, holder, certificate, chain.epochs[1], NOW)
-        refused(
-            Reason.WRONG_CONTEXT,
-            lambda h=holder, g=logged: read_key(g, h, certificate, other, NOW),
-        )
-    session = dataclasses.replace(chain.session(chain.alpha), epoch=other)
-    query = begin_query(session, chain.consent(chain.firms[0]), purpose="02")
-    examined = network.permit_desk.examine(
-        query.request, HARBOUR, certificate, other, chain.roster, NOW
-    )
-    (draft,) = examined.drafts
-    request = dataclasses.replace(
-        network.permits(network.begin(chain.alpha, chain.consent(chain.firms[0])).request)[0],
-        permit=network.logged(draft.signed, draft.entry),
-    )
-    refused(Reason.WRONG_CONTEXT, lambda: network.unlock(TAX, request))
-
-
-# --- permits without a consent -----------------------------------------------------------------
-
-
-def audited(network: Network) -> list[str]:
-    """What the regulator finds in the hub's log with its audit key: one line a permit."""
-    chain, findings = network.chain, []
-    for recorded, envelope, document in network.hub_log:
-        try:
-            audit_permit(recorded, document, envelope, chain.members, chain.audit)
-            findings.append("in order")
-        except Refusal as refusal:
-            findings.append(refusal.reason.value)
-        except FederationError as error:
-            findings.append(type(error).__name__)
-    return findings
-
-
-def believed(compact: str, consent: Consent) -> Callable[..., Consent]:
-    """A hub that pretends to have verified: whatever is presented is `consent`."""
-    return lambda *_: dataclasses.replace(consent, compact=compact)
-
-
-def test_audit_finds_honest_permits_in_order(chain: Chain, network: Network) -> None:
-    firm = chain.firms[0]
-    query = network.begin(chain.alpha, chain.consent(firm), officer="o-1", reference="loan-1")
-    network.ask(query)
-    network.ask(network.begin(chain.with_court, chain.consent(chain.firms[1])))
-    assert audited(network) == ["in order"] * 3
-    recorded, envelope, document = network.hub_log[0]
-    consent = audit_permit(recorded, document, envelope, chain.members, chain.audit)
-    assert (consent.uscc, consent.bank) == (firm.uscc, HARBOUR)
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
-    assert (evidence.officer, evidence.reference) == ("o-1", "loan-1")
-
-
-def self_made(chain: Chain, victim: Firm) -> str:
-    """A key for the victim that an authority of the hub's own certified."""
-    forger = Firm(victim.uscc, SubjectAuthority.create(LICENCE_DOMAIN, NOW), NOW)
-    return sign_consent(chain.claims(victim), forger.key, forger.certificate)
-
-
-def accomplice(chain: Chain, victim: Firm) -> str:
-    """Signed by another enterprise, which plays along."""
-    other = chain.firms[9]
-    return sign_consent(chain.claims(victim), other.key, other.certificate)
-
-
-def of_another_firm(chain: Chain, victim: Firm) -> str:
-    return chain.consent(chain.firms[9]).compact
-
-
-def for_another_bank(chain: Chain, victim: Firm) -> str:
-    return chain.consent(victim, bank=DELTA).compact
-
-
-def for_another_purpose(chain: Chain, victim: Firm) -> str:
-    return chain.consent(victim, purpose=Purpose.POST_LOAN).compact
-
-
-def for_another_chain(chain: Chain, victim: Firm) -> str:
-    return chain.consent(victim, chains=("zsj",)).compact
-
-
-def run_out(chain: Chain, victim: Firm) -> str:
-    return chain.consent(victim, at=NOW - 50, not_before=NOW - 100, expires=NOW - 1).compact
-
-
-def nothing(chain: Chain, victim: Firm) -> str:
-    return ""
+async def attacked(tmp_path: Path, bank_chain: Chain) -> AsyncIterator[World]:
+    async with world(tmp_path, bank_chain) as made:
+        yield made
+
+
+async def certified(attacked: World, bank: Bank, name: str = "alpha") -> Model:
+    participants = [(h, attacked.chain.holders[h].kind) for h in UNNAMED]
+    raw = small_scorecard(name, participants, ()).to_json()
+    model = await bank.certification.certify(raw)
+    await bank.installation.install(model)
+    return model
+
+
+async def prepared(attacked: World, bank: Bank, name: str = "alpha") -> Model:
+    model = await certified(attacked, bank, name)
+    await bank.preparation.prepare(model, (await bank.sessions.epochs(model))[0])
+    return model
+
+
+def asking(attacked: World, number: int = 0) -> Ask:
+    return Ask(attacked.chain.consent(attacked.chain.firms[number]).compact, "02")
+
+
+def at(holder: SpiffeId) -> int:
+    return UNNAMED.index(holder)
+
+
+# --- key statements ---------------------------------------------------------------------------
+
+
+def swap_keys(reply: hub_pb2.HubKeyReply) -> hub_pb2.HubKeyReply:
+    first, second, third = reply.statements
+    return hub_pb2.HubKeyReply(statements=[second, first, third])
+
+
+def drop_key(reply: hub_pb2.HubKeyReply) -> hub_pb2.HubKeyReply:
+    return hub_pb2.HubKeyReply(statements=list(reply.statements)[:-1])
+
+
+def unpromised_key(reply: hub_pb2.HubKeyReply) -> hub_pb2.HubKeyReply:
+    reply.statements[at(TAX)].promise.CopyFrom(reply.statements[at(POWER)].promise)
+    return reply
 
 
 @pytest.mark.parametrize(
-    ("forge", "finding"),
+    ("attack", "party"), [(swap_keys, INSURANCE), (drop_key, HUB), (unpromised_key, TAX)]
+)
+async def test_altered_key_statements(
+    attacked: World, attack: Callable[[Any], Any], party: SpiffeId
+) -> None:
+    async with attacked.bank() as bank:
+        model = await certified(attacked, bank)
+        (epoch, *_) = await bank.sessions.epochs(model)
+        attacked.hub.tamper.keys = attack
+        with pytest.raises(Rejected) as caught:
+            await bank.preparation.prepare(model, epoch)
+        assert caught.value.party == str(party)
+        assert attacked.hub.prepared == []
+        attacked.hub.tamper.keys = honest
+        assert (await bank.preparation.prepare(model, epoch)).fetched == 1
+
+
+async def test_key_statement_of_another_epoch(attacked: World) -> None:
+    async with attacked.bank() as bank:
+        model = await certified(attacked, bank)
+        (epoch, *_) = await bank.sessions.epochs(model)
+        known = attacked.chain.model_of(model.hash)
+        assert known is not None
+        older = attacked.chain.statement(TAX, known, attacked.chain.epochs[1])
+
+        def replay(reply: hub_pb2.HubKeyReply) -> hub_pb2.HubKeyReply:
+            reply.statements[at(TAX)].CopyFrom(logged_to_wire(older))
+            return reply
+
+        attacked.hub.tamper.keys = replay
+        with pytest.raises(Rejected) as caught:
+            await bank.preparation.session(model, epoch)
+        assert caught.value.party == str(TAX)
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def flip_table(message: Any) -> Any:
+    if message.holder == str(POWER):
+        message.table = message.table[:-1] + bytes([message.table[-1] ^ 1])
+    return message
+
+
+def drop_table(message: Any) -> Any:
+    return None if message.holder == str(POWER) else message
+
+
+class SwapTables:
+    """Gives power's table out as tax's."""
+
+    def __init__(self, attacked: World, model: Model) -> None:
+        known = attacked.chain.model_of(model.hash)
+        assert known is not None
+        self._other = attacked.hub.table(known, POWER, attacked.chain.epochs[2])
+
+    def __call__(self, message: Any) -> Any:
+        if message.holder == str(TAX):
+            message.table = self._other[0]
+            message.answer.CopyFrom(signed_to_wire(self._other[1]))
+        return message
+
+
+class ReplayTables:
+    """Gives the last epoch's table out as today's."""
+
+    def __init__(self, attacked: World, model: Model) -> None:
+        known = attacked.chain.model_of(model.hash)
+        assert known is not None
+        self._other = attacked.hub.table(known, TAX, attacked.chain.epochs[1])
+
+    def __call__(self, message: Any) -> Any:
+        if message.holder == str(TAX):
+            message.table = self._other[0]
+            message.answer.CopyFrom(signed_to_wire(self._other[1]))
+        return message
+
+
+@pytest.mark.parametrize(
+    ("attack", "party"),
+    [(flip_table, POWER), (drop_table, HUB), (SwapTables, TAX), (ReplayTables, TAX)],
+)
+async def test_altered_tables(
+    attacked: World, attack: Any, party: SpiffeId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+    async with attacked.bank() as bank:
+        model = await certified(attacked, bank)
+        (epoch, *_) = await bank.sessions.epochs(model)
+        mounted = attack(attacked, model) if isinstance(attack, type) else attack
+        attacked.hub.tamper.table = mounted
+        run = bank.agent.runtime.pool.run
+
+        async def watched(job: Any, *arguments: Any) -> Any:
+            parsed.append(1)
+            return await run(job, *arguments)
+
+        monkeypatch.setattr(bank.agent.runtime.pool, "run", watched)
+        with pytest.raises(Rejected) as caught:
+            await bank.preparation.prepare(model, epoch)
+        assert caught.value.party == str(party)
+        assert parsed == []  # nothing was parsed before its signature was checked
+        assert await bank.agent.read(lambda c: bank.agent.records.prepared(c, model.hash)) == {}
+        attacked.hub.tamper.table = honest
+        await bank.preparation.prepare(model, epoch)
+        await bank.queries.ask(asking(attacked))
+    assert [report.failed for report in attacked.regulator.reports] == [Failed.SIGNATURE]
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+def change_answer(reply: Any, holder: SpiffeId, key: SigningKey | None, **changes: bytes) -> Any:
+    """An answer with other contents, signed by `key` or with the signature it had."""
+    signed = signed_from_wire(reply.answers[at(holder)].answer)
+    answer = UnlockAnswer.parse(signed.payload).model_copy(update=changes)
+    if key is None:
+        forged = type(signed)(
+            signed.payload_type, answer.payload(), signed.key_id, signed.signature
+        )
+    else:
+        forged = answer.sign(key)
+    reply.answers[at(holder)].answer.CopyFrom(signed_to_wire(forged))
+    return reply
+
+
+def swap_answers(reply: Any) -> Any:
+    first, second, third = reply.answers
+    return hub_pb2.QueryReply(permits=reply.permits, answers=[second, first, third])
+
+
+def drop_answer(reply: Any) -> Any:
+    return hub_pb2.QueryReply(permits=reply.permits, answers=list(reply.answers)[:-1])
+
+
+def drop_permit(reply: Any) -> Any:
+    return hub_pb2.QueryReply(permits=[], answers=reply.answers)
+
+
+def alter_answer(reply: Any) -> Any:
+    return change_answer(reply, POWER, None, evaluated=bytes(32))
+
+
+def alter_permit(reply: Any) -> Any:
+    reply.permits[0].document.payload = reply.permits[0].document.payload.replace(b"02", b"09")
+    return reply
+
+
+def unlogged_permit(reply: Any) -> Any:
+    reply.permits[0].entry = reply.permits[0].entry.replace(b"permit", b"unlock")
+    return reply
+
+
+ANSWERS = [
+    (swap_answers, INSURANCE),
+    (drop_answer, HUB),
+    (drop_permit, HUB),
+    (alter_answer, POWER),
+    (alter_permit, HUB),
+    (unlogged_permit, HUB),
+]
+
+
+async def test_altered_answers(attacked: World) -> None:
+    async with attacked.bank() as bank:
+        await prepared(attacked, bank)
+        for number, (attack, party) in enumerate(ANSWERS):
+            attacked.hub.tamper.query = attack
+            key, ask = f"attack {number}", asking(attacked, number)
+            with pytest.raises(Rejected) as caught:
+                await bank.queries.ask(ask, key)
+            assert caught.value.party == str(party), attack
+            attacked.hub.tamper.query = honest
+            asked = len(attacked.hub.requests)
+            with pytest.raises(Rejected):  # final: no retry, not even with an honest hub
+                await bank.queries.ask(ask, key)
+            assert len(attacked.hub.requests) == asked
+        states = await bank.agent.read(bank.queries.ledger.count)
+        assert states == {"open": 0, "answered": 0, "rejected": len(ANSWERS)}
+        counts = await bank.agent.runtime.log.count_by_kind()
+        assert counts[Kind.FAILURE] == len(ANSWERS) and Kind.QUERY not in counts
+        await bank.queries.ask(asking(attacked, 20))
+    assert len(attacked.regulator.reports) == len(ANSWERS)
+
+
+async def test_answer_of_another_query(attacked: World) -> None:
+    """The hub answers the second query with the holders' answers to the first."""
+    replies: list[Any] = []
+
+    def replay(reply: Any) -> Any:
+        replies.append(reply)
+        return replies[0]
+
+    async with attacked.bank() as bank:
+        await prepared(attacked, bank)
+        attacked.hub.tamper.query = replay
+        await bank.queries.ask(asking(attacked, 0))
+        with pytest.raises(Rejected) as caught:
+            await bank.queries.ask(asking(attacked, 1))
+        assert caught.value.party == str(HUB)
+
+
+async def test_holder_that_tags_the_bank_with_another_key(attacked: World) -> None:
+    """The holder itself signs, but evaluates under a key that it did not log."""
+
+    def tag(reply: Any) -> Any:
+        signed = signed_from_wire(reply.answers[at(TAX)].answer)
+        permit = attacked.hub.requests[-1].blindings[0].blinded
+        done = blind_evaluate(derive_key_pair(bytes(32), b"tag"), [permit])
+        key = attacked.chain.holders[TAX].signing
+        assert signed.key_id == key.key_id
+        return change_answer(reply, TAX, key, evaluated=done.elements[0], proof=done.proof)
+
+    async with attacked.bank() as bank:
+        await prepared(attacked, bank)
+        attacked.hub.tamper.query = tag
+        with pytest.raises(Rejected) as caught:
+            await bank.queries.ask(asking(attacked))
+        assert caught.value.party == str(TAX)
+    (report,) = attacked.regulator.reports
+    assert report.failed is Failed.PROOF and report.parties == (TAX,)
+
+
+async def test_spoilt_row_is_an_error_and_no_score(attacked: World) -> None:
+    """A holder pads with something else than its key gives: only the record's checks show it."""
+    rejected = 0
+    async with attacked.bank() as bank:
+        model = await certified(attacked, bank)
+        (epoch, *_) = await bank.sessions.epochs(model)
+        known = attacked.chain.model_of(model.hash)
+        assert known is not None
+        side = attacked.chain.holders[TAX]
+        honest_pads = side.pads
+        side.pads = lambda *a: honest_pads(*a) ^ (1 << 47)  # type: ignore[method-assign]
+        try:
+            await bank.preparation.prepare(model, epoch)
+        finally:
+            side.pads = honest_pads  # type: ignore[method-assign]
+        for number in range(3):
+            with pytest.raises(Rejected):
+                await bank.queries.ask(asking(attacked, number))
+            rejected += 1
+    assert [r.failed for r in attacked.regulator.reports] == [Failed.RECORD] * rejected
+    assert attacked.regulator.reports[0].parties == UNNAMED
+
+
+async def test_failure_is_told_to_the_regulator_alone_and_once_it_is_back(
+    attacked: World,
+) -> None:
+    async with attacked.bank() as bank:
+        await prepared(attacked, bank)
+        attacked.hub.tamper.query = swap_answers
+        reachable = bank.agent.regulator
+        bank.agent.regulator = bank.agent.runtime.channel(reachable.party, "127.0.0.1:1")
+        with pytest.raises(Rejected):
+            await bank.queries.ask(asking(attacked))
+        asked = len(attacked.hub.requests)
+        assert attacked.regulator.reports == []
+        bank.agent.regulator = reachable
+        await bank.failures.deliver()
+        await bank.failures.deliver()
+        assert len(attacked.regulator.reports) == 1
+        assert len(attacked.hub.requests) == asked
+
+
+# --- certification ----------------------------------------------------------------------------
+
+
+def raise_maximum(certificate: Any) -> Any:
+    field = certificate.fields[0]
+    changed = field.model_copy(update={"maximum": field.maximum + 1})
+    return certificate.model_copy(update={"fields": (changed, *certificate.fields[1:])})
+
+
+def other_name(certificate: Any) -> Any:
+    return certificate.model_copy(update={"name": "other"})
+
+
+def longer(certificate: Any) -> Any:
+    return certificate.model_copy(update={"not_after": certificate.not_after + 1})
+
+
+def undisclosed(certificate: Any) -> Any:
+    return certificate.model_copy(update={"disclosed": ("tax.f0",)})
+
+
+def other_key(certificate: Any) -> Any:
+    return certificate.model_copy(update={"public_key": bytes(32)})
+
+
+def other_bundle(certificate: Any) -> Any:
+    first, *rest = certificate.participants
+    changed = first.model_copy(update={"bundle": bytes(32)})
+    return certificate.model_copy(update={"participants": (changed, *rest)})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
     [
-        (self_made, "no_consent"),
-        (accomplice, "no_consent"),
-        (of_another_firm, "no_consent"),
-        (for_another_bank, "no_consent"),
-        (for_another_purpose, "no_consent"),
-        (for_another_chain, "no_consent"),
-        (run_out, "expired"),
-        (nothing, "malformed"),
+        (raise_maximum, "fields"),
+        (other_name, "name"),
+        (longer, "validity"),
+        (undisclosed, "disclosed"),
+        (other_key, "public_key"),
+        (other_bundle, "bundle"),
     ],
 )
-def test_hub_and_bank_query_without_a_consent(
-    chain: Chain,
-    network: Network,
-    monkeypatch: pytest.MonkeyPatch,
-    forge: Callable[[Chain, Firm], str],
-    finding: str,
+async def test_certificate_that_says_something_else_than_was_submitted(
+    attacked: World, change: Callable[[Any], Any], told: str
 ) -> None:
-    """It succeeds until the audit, as the protocol says; and the audit finds every such permit."""
-    victim = chain.firms[0]
-    truth = chain.consent(victim)
-    compact = forge(chain, victim)
-    presented = dataclasses.replace(truth, compact=compact)
-    query = network.begin(chain.alpha, presented)
-    if forge not in (for_another_bank, for_another_purpose, for_another_chain):
-        with pytest.raises(Refusal):
-            network.examine(query.request)
-    monkeypatch.setattr(hub, "verify_consent", believed(compact, truth))
-    record = network.open(query, network.ask(query), chain.alpha, victim)
-    assert record == chain.reference(chain.alpha, 1, victim)
-    assert audited(network) == [finding]
+    attacked.regulator.change = change
+    async with attacked.bank() as bank:
+        with pytest.raises(BankError) as caught:
+            await certified(attacked, bank)
+        assert caught.value.code is Code.CERTIFICATE_WRONG
+        assert told in str(caught.value)
+        assert await bank.agent.read(bank.agent.records.models) == []
 
 
-def test_hub_lets_a_consent_of_one_firm_open_another(
-    chain: Chain, network: Network, monkeypatch: pytest.MonkeyPatch
+async def test_bank_without_the_consent_gets_a_refusal_that_names_the_hub(
+    attacked: World,
 ) -> None:
-    """A true consent of U in the envelope, an element of V in the permit: the proof convicts."""
-    u, v = chain.consent(chain.firms[0]), chain.consent(chain.firms[1])
-    query = begin_query(
-        chain.session(chain.alpha), dataclasses.replace(v, compact=u.compact), purpose="02"
-    )
-    refused(Reason.BAD_PROOF, lambda: network.permits(query.request))
-    monkeypatch.setattr(hub, "verify_knowledge", lambda *_: None)
-    record = network.open(query, network.ask(query), chain.alpha, chain.firms[1])
-    assert record == chain.reference(chain.alpha, 1, chain.firms[1])
-    assert audited(network) == ["bad_proof"]
-
-
-def test_hub_puts_a_later_consent_into_the_envelope(chain: Chain, network: Network) -> None:
-    """The permit was issued for nobody's consent; afterwards the firm did sign one. The tag in
-    the permit is of the consent's hash, and the holders' logs have the permit's.
-    """
-    firm = chain.firms[0]
-    network.ask(network.begin(chain.alpha, chain.consent(firm)))
-    _, envelope, document = network.hub_log[0]
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
-    later = evidence.model_copy(update={"consent": chain.consent(firm).compact})
-    sealed = seal_to_regulator(later, chain.audit.public)
-    digest = hashlib.sha256(sealed).digest()
-    rewritten = entry(Kind.PERMIT, NOW, document=document.payload_hash, envelope=digest)
-    network.hub_log[0] = (rewritten, sealed, document)
-    assert audited(network) == ["no_consent"]
-
-
-def test_envelope_is_altered_exchanged_or_empty(chain: Chain, network: Network) -> None:
-    for firm in chain.firms[:2]:
-        network.ask(network.begin(chain.alpha, chain.consent(firm)))
-    first, second = network.hub_log
-    recorded, envelope, document = first
-    flipped = envelope[:-1] + bytes([envelope[-1] ^ 1])
-    for bad in (flipped, second[1], b""):
-        network.hub_log = [(recorded, bad, document)]
-        assert audited(network) == ["bad_permit"]  # not the one in the entry
-        logged = entry(
-            Kind.PERMIT, NOW, document=document.payload_hash, envelope=hashlib.sha256(bad).digest()
-        )
-        network.hub_log = [(logged, bad, document)]
-        assert audited(network) == ["EnvelopeError"]
-    network.hub_log = [first, second]
-    assert audited(network) == ["in order"] * 2
-
-
-def test_entry_and_permit_are_exchanged(chain: Chain, network: Network) -> None:
-    for firm in chain.firms[:2]:
-        network.ask(network.begin(chain.alpha, chain.consent(firm)))
-    first, second = network.hub_log
-    network.hub_log = [(first[0], first[1], second[2]), (second[0], first[1], second[2])]
-    assert audited(network) == ["bad_permit"] * 2
-
-
-def test_envelope_names_another_enterprise_than_the_consent(chain: Chain, network: Network) -> None:
-    network.ask(network.begin(chain.alpha, chain.consent(chain.firms[0])))
-    _, envelope, document = network.hub_log[0]
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
-    other = evidence.model_copy(update={"uscc": str(chain.firms[1].uscc)})
-    sealed = seal_to_regulator(other, chain.audit.public)
-    digest = hashlib.sha256(sealed).digest()
-    logged = entry(Kind.PERMIT, NOW, document=document.payload_hash, envelope=digest)
-    network.hub_log = [(logged, sealed, document)]
-    assert audited(network) == ["no_consent"]
-
-
-# --- a holder that is told -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("forge", [self_made, accomplice, for_another_bank, of_another_firm])
-def test_named_holder_finds_a_missing_consent_at_once(
-    chain: Chain,
-    network: Network,
-    monkeypatch: pytest.MonkeyPatch,
-    forge: Callable[[Chain, Firm], str],
-) -> None:
-    """It need not wait for the audit: it opens the evidence and verifies it itself."""
-    victim = chain.firms[0]
-    truth, compact = chain.consent(victim), forge(chain, victim)
-    query = network.begin(chain.with_court, dataclasses.replace(truth, compact=compact))
-    monkeypatch.setattr(hub, "verify_consent", believed(compact, truth))
-    unnamed, court = network.permits(query.request)
-    network.unlock(TAX, unnamed)
-    refused(Reason.NO_CONSENT, lambda: network.unlock(COURT, court))
-    monkeypatch.undo()
-    honest = network.begin(chain.with_court, truth)
-    network.ask(honest)
-
-
-def test_named_holder_is_told_of_a_consent_that_leaves_it_out(
-    chain: Chain, network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    firm = chain.firms[0]
-    query = network.begin(chain.with_court, chain.consent(firm, named=()))
-    refused(Reason.NAMED_REQUIRED, lambda: network.permits(query.request))
-    monkeypatch.setattr(hub.PermitDesk, "_check_coverage", lambda *_: None)
-    _, court = network.permits(query.request)
-    refused(Reason.NO_CONSENT, lambda: network.unlock(COURT, court))
-
-
-def test_named_holder_is_told_another_subject(
-    chain: Chain, network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """U's true consent, V's element: the court would believe that U was asked about."""
-    u, v = chain.consent(chain.firms[0]), chain.consent(chain.firms[1])
-    query = begin_query(
-        chain.session(chain.with_court), dataclasses.replace(v, compact=u.compact), purpose="02"
-    )
-    monkeypatch.setattr(hub, "verify_knowledge", lambda *_: None)
-    _, court = network.permits(query.request)
-    refused(Reason.BAD_PROOF, lambda: network.unlock(COURT, court))
-
-
-# --- envelopes ---------------------------------------------------------------------------------
-
-
-def test_envelope_opens_for_the_regulator_alone(chain: Chain, network: Network) -> None:
-    network.ask(network.begin(chain.with_court, chain.consent(chain.firms[0])))
-    for _, envelope, document in network.hub_log:
-        keys = [*chain.sealing.values(), *(side.sealing for side in chain.holders.values())]
-        for key in keys:
-            with pytest.raises(EnvelopeError):
-                open_for_audit(envelope, document.payload_hash, key)
-        opened = open_for_audit(envelope, document.payload_hash, chain.audit)
-        assert opened.permit == Permit.parse(document.payload).hash
+    async with attacked.bank() as bank:
+        await prepared(attacked, bank)
+        ask = asking(attacked)
+        attacked.hub.network.registry.cancelled_hashes.add(consent_hash(ask.consent))
+        with pytest.raises(RemoteRefusal) as caught:
+            await bank.queries.ask(ask)
+        assert caught.value.party == HUB
+        assert Reason.CANCELLED.value not in str(caught.value)

@@ -1,0 +1,120 @@
+"""What every part of the agent works with: the node, its channels, its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from federation.certificate import ModelCertificate
+from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
+from federation.identity import Role, SpiffeId
+from federation.membership import Members
+from node.bank.errors import BankError
+from node.bank.records import Model, ModelRecords
+from node.bank.texts import Code
+from node.chain import ChainSync
+from node.config import BankConfig
+from node.rpc.client import Channel
+from node.runtime import Runtime
+
+T = TypeVar("T")
+LEAST_HASH_DIGITS = 8
+
+
+class Agent:
+    """A bank's node: channels to hub and regulator, the copy of the chain, the models."""
+
+    def __init__(self, runtime: Runtime[BankConfig]) -> None:
+        """Has to be made in the event loop that will use it."""
+        self.runtime = runtime
+        self.config = runtime.config
+        self.id = runtime.identity.id
+        self.root = runtime.identity.root
+        self.chain = runtime.chain
+        self.hub: Channel = runtime.peer_channel(Role.HUB, self.config.hub)
+        self.regulator: Channel = runtime.peer_channel(Role.REGULATOR, self.config.regulator)
+        self.sync = ChainSync(self.hub, runtime.chain, runtime.store, runtime.log, runtime.clock)
+        self.records = ModelRecords(runtime.identity.storage)
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return self.runtime.clock.now()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query on one snapshot."""
+        return await self.runtime.store.read(query)
+
+    async def write(self, unit: Callable[[Connection], T]) -> T:
+        """Runs a unit of work; returns once it is durable."""
+        return await self.runtime.store.run(unit)
+
+    async def members(self) -> Members:
+        """The chain's members, fetched first where the node has none yet."""
+        members = await self.runtime.members()
+        try:
+            members.hub  # noqa: B018  # raises while nothing was synchronised
+        except Refusal:
+            await self.sync.sync()
+            members = await self.runtime.members()
+        return members
+
+    async def certificate(self, digest: bytes) -> ModelCertificate:
+        """The certificate of a model that is kept here."""
+        now = self.now()
+        certificate = await self.read(lambda c: self.chain.certificate(c, digest, now))
+        if certificate is None:
+            raise BankError(Code.MODEL_UNKNOWN, "model", model=digest.hex()[:16])
+        return certificate
+
+    async def model(self, reference: str = "") -> Model:
+        """The model that `reference` means: a certificate's hash or its first digits,
+        `name@version`, or a name, which means the newest of that name. Without a reference it is
+        the only model there is. Raises BankError.
+        """
+        listed = await self.read(self.records.models)
+        matches = _matching(listed, reference)
+        if not matches:
+            raise BankError(Code.MODEL_UNKNOWN, "model", model=reference or "–")
+        if len(matches) > 1:
+            raise BankError(Code.MODEL_AMBIGUOUS, "model", model=reference or "–")
+        digest = matches[0]
+        model = await self.read(lambda c: self.records.model(c, digest))
+        if model is None:
+            raise BankError(Code.MODEL_UNKNOWN, "model", model=reference)
+        return model
+
+
+def reason_of(error: FederationError) -> str:
+    """What a check found, for the agent's own user."""
+    match error:
+        case Refusal():
+            return f"{error.reason.value}: {error.detail}" if error.detail else error.reason.value
+        case DocumentError() | IdentityError():
+            return str(error)
+    return str(error)
+
+
+def is_closed(error: FederationError) -> bool:
+    """Whether an epoch is over, or lacks a holder."""
+    return isinstance(error, Refusal) and error.reason in {Reason.CLOSED, Reason.NOT_OPEN}
+
+
+def holder_titles(members: Members) -> dict[SpiffeId, dict[str, str]]:
+    """The holders' titles in both languages."""
+    return {member.id: dict(member.title) for member in members.of(Role.HOLDER)}
+
+
+def _matching(listed: list[tuple[bytes, str, str]], reference: str) -> list[bytes]:
+    if not reference:
+        return [digest for digest, _, _ in listed]
+    wanted = reference.lower()
+    if len(wanted) >= LEAST_HASH_DIGITS and all(c in "0123456789abcdef" for c in wanted):
+        found = [digest for digest, _, _ in listed if digest.hex().startswith(wanted)]
+        if found:
+            return found
+    exact = [digest for digest, name, version in listed if f"{name}@{version}" == reference]
+    if exact:
+        return exact[:1]
+    return [digest for digest, name, _ in listed if name == reference][:1]

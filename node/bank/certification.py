@@ -1,0 +1,254 @@
+"""Certification: a scorecard to the regulator, a certificate with the model's keys back.
+
+What comes back is believed only where it says exactly what was sent: the bank, the fields with
+their maxima, the participants, the columns, the hashes of key and bundles. Everything is kept in
+one unit of work, with the log entry; until then the same submission can be sent again and gets
+the same result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from federation.entries import Kind, entry
+from federation.errors import FederationError
+from federation.exchange.regulator import (
+    REPORT_PURPOSE,
+    PolicyVerdict,
+    Submission,
+    open_at_bank,
+    seal_submission,
+)
+from federation.identity import Role, SpiffeId
+from federation.membership import Members
+from federation.policy import PolicyReport
+from federation.signed import Signed
+from node.bank.agent import Agent, reason_of
+from node.bank.certified import (
+    check_bundles,
+    check_certificate,
+    open_secret_key,
+    read_certified,
+    wrong,
+)
+from node.bank.errors import BankError, ScorecardRefused
+from node.bank.files import bundle_path, write_file
+from node.bank.records import Model
+from node.bank.texts import Code
+from node.chain.store import CATALOGUE
+from node.chain.tables import chain_documents
+from node.rpc.chunks import Assembler
+from node.rpc.convert import identifier, signed_from_wire
+from scoring import lattice
+from scoring.catalogue import Catalogue
+from scoring.errors import ScoringError
+from scoring.scorecard import Scorecard
+from yinxin.v1 import regulator_pb2
+
+CERTIFY = "/yinxin.v1.Regulator/Certify"
+BUNDLE_LIMIT = lattice.MAX_COLUMNS * lattice.WEIGHT_BYTES + 64
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Form = Literal["sealed", "open"]
+Progress = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """The regulator's first reply."""
+
+    certificate: Signed | None
+    secret_key: bytes
+    public_key: bytes
+    report: bytes
+
+
+class Certification:
+    """Has scorecards certified."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._sealing = agent.runtime.identity.require_sealing()
+
+    async def certify(
+        self,
+        raw: str,
+        *,
+        disclosed: Sequence[str] = (),
+        days: int = 180,
+        form: Form = "sealed",
+        progress: Progress | None = None,
+    ) -> Model:
+        """The certified model of a scorecard (its JSON document).
+
+        `disclosed` adds to the features that the scorecard itself discloses; `progress` is told
+        of holders' bundles. Raises ScorecardRefused with the policy report, BankError for a
+        scorecard that does not fit the chain and for a result that is not for it, RemoteError.
+        """
+        await self._agent.sync.sync()
+        scorecard, catalogue = await self._checked(raw, disclosed)
+        members = await self._agent.members()
+        tag, submission, sealed = await self._submission(scorecard, days, form, members)
+        result, bundles = await self._send(sealed, progress)
+        verdict = self._verdict(result, submission)
+        if result.certificate is None:
+            await self._agent.write(lambda c: self._agent.records.drop_submission(c, tag))
+            raise ScorecardRefused(PolicyReport.from_json(verdict.report))
+        certificate = read_certified(result.certificate, members)
+        check_certificate(certificate, submission, scorecard, catalogue, verdict)
+        check_bundles(bundles, certificate, scorecard, catalogue)
+        model = Model(
+            hash=certificate.hash,
+            received=self._agent.now(),
+            public_key=result.public_key,
+            scorecard=scorecard,
+            secret_key=open_secret_key(
+                certificate, result.public_key, result.secret_key, submission.id, self._sealing
+            ),
+            verdict=verdict,
+        )
+        for participant in certificate.participants:
+            path = bundle_path(self._agent.config.data_dir, participant.bundle)
+            await asyncio.to_thread(write_file, path, bundles[participant.holder])
+        await self._keep(tag, model, result.certificate)
+        return model
+
+    async def _checked(self, raw: str, disclosed: Sequence[str]) -> tuple[Scorecard, Catalogue]:
+        """The scorecard, once catalogue and members fit it."""
+        agent = self._agent
+        try:
+            scorecard = Scorecard.from_json(raw)
+            merged = sorted({*scorecard.disclosed, *disclosed})
+            scorecard = Scorecard.build({**scorecard.model_dump(), "disclosed": merged})
+        except ScoringError as error:
+            raise _invalid(str(error)) from error
+        if not _NAME.fullmatch(scorecard.name):
+            raise _invalid("name: use up to 64 letters, digits, '.', '_' and '-'")
+        catalogues = await agent.read(_catalogues)
+        catalogue = catalogues.get(scorecard.catalogue_version)
+        if catalogue is None:
+            raise BankError(
+                Code.CATALOGUE_UNKNOWN,
+                "scorecard.catalogue_version",
+                version=scorecard.catalogue_version,
+                known=", ".join(catalogues) or "–",
+            )
+        members = await agent.members()
+        try:
+            scorecard.check(catalogue)
+            for participant in scorecard.participants:
+                member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
+                if member.kind != participant.kind:
+                    raise _invalid(f"participants: {member.id} is of kind {member.kind}")
+        except (ScoringError, FederationError) as error:
+            text = reason_of(error) if isinstance(error, FederationError) else str(error)
+            raise _invalid(text) from error
+        return scorecard, catalogue
+
+    async def _submission(
+        self, scorecard: Scorecard, days: int, form: Form, members: Members
+    ) -> tuple[bytes, Submission, bytes]:
+        """A submission, its tag and its envelope; those sent before for the same scorecard, if
+        unanswered: the regulator knows a repetition by the bytes of the envelope.
+        """
+        agent = self._agent
+        content = f"{form} {days} {scorecard.to_json()}".encode()
+        tag = agent.runtime.identity.storage.tag(b"bank/submission", content)
+        try:
+            fresh = Submission(
+                id=secrets.token_bytes(16),
+                bank=agent.id,
+                form=form,
+                scorecard=scorecard.to_json(),
+                disclosed=scorecard.disclosed,
+                days=days,
+            )
+        except ValueError as error:
+            raise _invalid("days: certify for 1 to 366 days") from error
+        regulator = members.require(agent.root.regulator, Role.REGULATOR)
+        envelope = seal_submission(fresh, regulator.sealing)
+
+        def unit(connection: Connection) -> tuple[bytes, bytes]:
+            kept = agent.records.submission(connection, tag)
+            if kept is None:
+                kept = fresh.payload(), envelope
+                agent.records.put_submission(connection, tag, *kept)
+            return kept
+
+        payload, sent = await agent.write(unit)
+        return tag, Submission.parse(payload), sent
+
+    async def _send(
+        self, sealed: bytes, progress: Progress | None
+    ) -> tuple[_Result, dict[SpiffeId, bytes]]:
+        """The result, and every holder's bundle, none of it checked against the certificate."""
+        result: _Result | None = None
+        parts: dict[SpiffeId, Assembler] = {}
+        request = regulator_pb2.CertifyRequest(submission=sealed)
+        stream = self._agent.regulator.download(CERTIFY, request, regulator_pb2.CertifyReply)
+        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+            async for reply in stream:
+                if reply.HasField("result"):
+                    result = _result(reply.result)
+                elif result is None:
+                    raise wrong("a bundle came before the result")
+                else:
+                    holder = identifier(reply.bundle.holder, "holder")
+                    assembler = parts.setdefault(holder, Assembler(BUNDLE_LIMIT))
+                    assembler.add(reply.bundle.chunk)
+                    if progress is not None and assembler.complete:
+                        complete = sum(part.complete for part in parts.values())
+                        progress(complete, len(parts))
+        if result is None:
+            raise wrong("no result came")
+        return result, {holder: part.finish() for holder, part in parts.items()}
+
+    def _verdict(self, result: _Result, submission: Submission) -> PolicyVerdict:
+        try:
+            raw = open_at_bank(REPORT_PURPOSE, submission.id, result.report, self._sealing)
+            verdict = PolicyVerdict.parse(raw)
+        except FederationError as error:
+            raise wrong(f"the policy report does not open ({error})") from error
+        if verdict.passed is not (result.certificate is not None):
+            raise wrong("certificate and policy report contradict each other")
+        return verdict
+
+    async def _keep(self, tag: bytes, model: Model, certificate: Signed) -> None:
+        agent = self._agent
+        raw = entry(Kind.CERTIFIED, agent.now(), document=model.hash)
+
+        def unit(connection: Connection) -> None:
+            agent.chain.put_certificate(connection, certificate)
+            if agent.records.put_model(connection, model):
+                agent.runtime.append(connection, Kind.CERTIFIED, raw)
+            agent.records.drop_submission(connection, tag)
+
+        await agent.write(unit)
+
+
+def _result(message: regulator_pb2.CertifyResult) -> _Result:
+    signed = signed_from_wire(message.certificate) if message.HasField("certificate") else None
+    return _Result(signed, message.secret_key, message.public_key, message.report)
+
+
+def _catalogues(connection: Connection) -> dict[str, Catalogue]:
+    """The chain's catalogues by version."""
+    table = chain_documents.c
+    rows = connection.execute(
+        chain_documents.select().where(table.kind == CATALOGUE).order_by(table.number)
+    )
+    found = [Catalogue.from_json(bytes(row.body)) for row in rows]
+    return {catalogue.version: catalogue for catalogue in found}
+
+
+def _invalid(reason: str) -> BankError:
+    return BankError(Code.SCORECARD_INVALID, "scorecard", reason=reason)

@@ -1,0 +1,95 @@
+"""Evidence of a query, put together so that anyone with the trust root can verify it.
+
+The plain form names no subject and tells no score: it shows that what was asked was permitted and
+answered. The full form adds the bank's own part, which shows the record, and is as secret as it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from federation.canonical import unb64
+from federation.identity import SpiffeId
+from federation.signed import Signed
+from node.bank.agent import Agent
+from node.bank.documents import logged_value, signed_value
+from node.bank.errors import BankError, Rejected
+from node.bank.ledger import State
+from node.bank.queries import Queries
+from node.bank.texts import Code
+from node.bank.verification import FORMAT
+from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, OPENING
+
+
+class EvidenceFiles:
+    """Exports the evidence of answered queries."""
+
+    def __init__(self, agent: Agent, queries: Queries) -> None:
+        self._agent = agent
+        self._queries = queries
+
+    async def export(self, identifier: bytes, *, full: bool = False) -> dict[str, Any]:
+        """The evidence of a query; `full` adds subject, scalars and record.
+
+        Raises BankError for a query that is unknown or has no answer, Rejected.
+        """
+        row = await self._queries.row(identifier)
+        if row.state is State.REJECTED:
+            raise Rejected("query", row.content["party"], row.content["problem"])
+        if row.state is not State.ANSWERED:
+            raise BankError(Code.QUERY_OPEN, "query")
+        kept = row.content["evidence"]
+        value = await self._agent.read(lambda c: self._chain_part(c, kept))
+        value |= {name: kept[name] for name in ("permits", "answers", "tables", "bucket", "time")}
+        if full:
+            record = row.content["result"]["record"]
+            value["opening"] = {"open": kept["open"], "word": kept["word"], "record": record}
+        return value
+
+    def _chain_part(self, connection: Connection, kept: dict[str, Any]) -> dict[str, Any]:
+        """Members, certificate, epoch and keys: what the chain's documents say."""
+        agent, chain = self._agent, self._agent.chain
+        number, time = kept["open"]["epoch"], kept["time"]
+        members = chain.members(connection, time)
+        certificate = next(
+            signed
+            for signed in chain.documents(connection, CERTIFICATE)
+            if signed.payload_hash == unb64(kept["open"]["certificate"])
+        )
+        model = chain.certificate(connection, certificate.payload_hash, time)
+        opened = chain.epoch(connection, number, time)
+        if model is None or opened is None:
+            raise BankError(Code.QUERY_UNKNOWN, "query")
+        concerned = {members.hub.id, model.bank, *model.holders}
+        concerned |= set(opened.manifests)
+        credentials = [c for c in members.credentials() if _subject(c) in concerned]
+        named = {manifest.hash for manifest in opened.manifests.values()}
+        manifests = [
+            signed
+            for signed in chain.documents(connection, MANIFEST, number)
+            if signed.payload_hash in named
+        ]
+        (descriptor,) = chain.documents(connection, DESCRIPTOR, number)
+        (opening,) = chain.documents(connection, OPENING, number)
+        statements = agent.records.statements(connection, unb64(kept["open"]["ctx"]))
+        return {
+            "format": FORMAT,
+            "chain": agent.root.chain,
+            "members": [signed_value(credential) for credential in credentials],
+            "certificate": signed_value(certificate),
+            "epoch": {
+                "descriptor": signed_value(descriptor),
+                "manifests": [signed_value(manifest) for manifest in manifests],
+                "opening": signed_value(opening),
+            },
+            "keys": [logged_value(statements[str(holder)]) for holder in model.holders],
+        }
+
+
+def _subject(credential: Signed) -> SpiffeId:
+    """Whom a credential is of; verified when it was kept."""
+    from federation.membership import Member
+
+    return Member.parse(credential.payload).id

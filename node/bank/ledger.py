@@ -1,0 +1,193 @@
+"""Queries and batches as the database has them.
+
+A query is `open` from before its elements are first sent until its answer is kept: the scalars
+stand sealed in the row, so that a repetition after a crash sends the same elements and costs no
+second use of the consent. `answered` and `rejected` are final.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from federation.canonical import b64, unb64
+from federation.exchange.bank import OpenQuery
+from federation.exchange.messages import Blinding, QueryRequest
+from federation.identity import SpiffeId
+from node.bank.tables import bank_queries
+from node.keys import KeyEncryptionKey
+
+ID_BYTES = 16
+
+
+class State(StrEnum):
+    """Where a query stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """A query. `content` is an open one's question, model and elements, or the final result."""
+
+    id: bytes
+    body: bytes
+    state: State
+    created: int
+    content: dict[str, Any] = field(repr=False)
+
+
+class QueryLedger:
+    """Reads and writes the table of queries; `key` seals what is in them."""
+
+    def __init__(self, key: KeyEncryptionKey) -> None:
+        self._key = key
+
+    def tag(self, purpose: str, value: bytes) -> bytes:
+        """A name for a key or a question that says nothing of it."""
+        return self._key.tag(b"bank/" + purpose.encode(), value)
+
+    def by_key(self, connection: Connection, key: bytes) -> QueryRow | None:
+        """The query under a key's tag."""
+        return self._one(connection, bank_queries.c.key == key)
+
+    def by_id(self, connection: Connection, identifier: bytes) -> QueryRow | None:
+        """The query with that id."""
+        return self._one(connection, bank_queries.c.id == identifier)
+
+    def begin(
+        self, connection: Connection, key: bytes, body: bytes, content: dict[str, Any], now: int
+    ) -> QueryRow:
+        """Keeps a new open query. Under a key that is taken the query there is returned."""
+        kept = self.by_key(connection, key)
+        if kept is not None:
+            return kept
+        row = QueryRow(secrets.token_bytes(ID_BYTES), body, State.OPEN, now, content)
+        connection.execute(
+            insert(bank_queries).values(
+                id=row.id,
+                key=key,
+                body=body,
+                state=row.state.value,
+                created=now,
+                sealed=self._seal(row.id, row.state, content),
+            )
+        )
+        return row
+
+    def renew(
+        self, connection: Connection, row: QueryRow, content: dict[str, Any], now: int
+    ) -> QueryRow:
+        """Gives an open query new elements, when its old ones can no longer be answered."""
+        current = self.by_id(connection, row.id)
+        if current is None or current.state is not State.OPEN or current.created != row.created:
+            return current or row
+        connection.execute(
+            update(bank_queries)
+            .where(bank_queries.c.id == row.id)
+            .values(created=now, sealed=self._seal(row.id, State.OPEN, content))
+        )
+        return QueryRow(row.id, row.body, State.OPEN, now, content)
+
+    def finish(
+        self,
+        connection: Connection,
+        identifier: bytes,
+        state: State,
+        content: dict[str, Any],
+        *,
+        release: bool,
+    ) -> bool:
+        """Makes an open query final; false when it was final already.
+
+        `release` frees its key, so that the same question asked again is a new one.
+        """
+        values: dict[str, Any] = {
+            "state": state.value,
+            "sealed": self._seal(identifier, state, content),
+        }
+        if release:
+            values["key"] = secrets.token_bytes(32)
+        changed = connection.execute(
+            update(bank_queries)
+            .where(bank_queries.c.id == identifier, bank_queries.c.state == State.OPEN.value)
+            .values(**values)
+        )
+        return changed.rowcount == 1
+
+    def count(self, connection: Connection) -> dict[str, int]:
+        """How many queries are in each state."""
+        found = dict.fromkeys((state.value for state in State), 0)
+        for state in connection.execute(select(bank_queries.c.state)).scalars():
+            found[state] += 1
+        return found
+
+    def _one(self, connection: Connection, condition: Any) -> QueryRow | None:
+        row = connection.execute(select(bank_queries).where(condition)).one_or_none()
+        if row is None:
+            return None
+        identifier, state = bytes(row.id), State(row.state)
+        content = json.loads(self._key.open(bytes(row.sealed), _aad(identifier, state)))
+        return QueryRow(identifier, bytes(row.body), state, row.created, content)
+
+    def _seal(self, identifier: bytes, state: State, content: dict[str, Any]) -> bytes:
+        raw = json.dumps(content, ensure_ascii=False).encode()
+        return self._key.seal(raw, _aad(identifier, state))
+
+
+def open_query_value(query: OpenQuery) -> dict[str, Any]:
+    """An open query as a JSON value: only ever sealed, it holds the scalars."""
+    request = query.request
+    return {
+        "certificate": b64(request.certificate_hash),
+        "epoch": request.epoch,
+        "ctx": b64(request.ctx),
+        "purpose": request.purpose,
+        "consent": request.consent,
+        "blindings": [
+            {
+                "audience": [str(h) for h in b.audience],
+                "blinded": b64(b.blinded),
+                "proof": b64(b.proof),
+            }
+            for b in request.blindings
+        ],
+        "officer": request.officer,
+        "reference": request.reference,
+        "code": query.code.decode("ascii"),
+        "scalars": [b64(scalar) for scalar in query.scalars],
+    }
+
+
+def open_query_from(value: dict[str, Any]) -> OpenQuery:
+    """What `open_query_value` gave."""
+    request = QueryRequest(
+        certificate_hash=unb64(value["certificate"]),
+        epoch=value["epoch"],
+        ctx=unb64(value["ctx"]),
+        purpose=value["purpose"],
+        consent=value["consent"],
+        blindings=tuple(
+            Blinding(
+                tuple(SpiffeId.parse(h) for h in b["audience"]),
+                unb64(b["blinded"]),
+                unb64(b["proof"]),
+            )
+            for b in value["blindings"]
+        ),
+        officer=value["officer"],
+        reference=value["reference"],
+    )
+    scalars = tuple(unb64(scalar) for scalar in value["scalars"])
+    return OpenQuery(request, value["code"].encode("ascii"), scalars)
+
+
+def _aad(identifier: bytes, state: State) -> bytes:
+    return b"yinxin/bank/query/v1\x00" + state.value.encode() + b"\x00" + identifier

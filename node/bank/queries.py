@@ -1,0 +1,265 @@
+"""Queries: from a consent to a profile, or to an error that names the party.
+
+The order is fixed: own checks; the subject's bucket; the elements, durable; the hub; every
+signature, proof and context; the record's own checks; result and log entry in one unit of work;
+and only then the answer to the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Connection
+
+from federation.entries import Kind, entry
+from federation.errors import FederationError
+from federation.exchange.bank import AnswerRejected, OpenQuery, begin_query, open_record
+from federation.exchange.messages import QueryReply
+from federation.permit import PERMIT_SECONDS
+from node.bank.agent import Agent
+from node.bank.asking import Ask, check_consent, check_pseudonym, purpose_of, read_consent
+from node.bank.documents import logged_value, signed_value
+from node.bank.errors import BankError, Rejected
+from node.bank.failures import NO_PERMIT, Failures
+from node.bank.installation import Installation
+from node.bank.ledger import QueryLedger, QueryRow, State, open_query_from, open_query_value
+from node.bank.places import Place, Places
+from node.bank.texts import Code
+from node.rpc.convert import query_to_wire, reply_from_wire
+from node.rpc.errors import RemoteError, RemoteRefusal
+from scoring.profile import Profile, build_profile
+from scoring.record import Record
+from yinxin.v1 import hub_pb2
+
+QUERY = "/yinxin.v1.Hub/Query"
+RESULT = "yinxin-query-result/1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A final answer. `result` is the document that callers get, `profile` a part of it."""
+
+    id: bytes
+    result: dict[str, Any] = field(repr=False)
+
+    @property
+    def profile(self) -> Profile:
+        """The subject's profile."""
+        return Profile.build(self.result["profile"])
+
+
+class Queries:
+    """Asks, and keeps what was answered."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        places: Places,
+        installation: Installation,
+        failures: Failures,
+    ) -> None:
+        self._agent = agent
+        self._places = places
+        self._installation = installation
+        self._failures = failures
+        self.ledger = QueryLedger(agent.runtime.identity.storage)
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    async def ask(self, ask: Ask, key: str | None = None) -> Answer:
+        """The answer to a question.
+
+        With a `key` the same question gets the same answer for ever, and another question is
+        refused; questions at once under one key run once. Without one a question is new, except
+        that one which was interrupted is continued. Raises BankError, Rejected (final: the
+        regulator is told), RemoteError naming the party; after the latter, ask again.
+        """
+        body = self.ledger.tag("body", ask.to_json())
+        name = f"key {key}".encode() if key is not None else b"auto " + body
+        tag = self.ledger.tag("key", name)
+        lock = self._locks.setdefault(tag, asyncio.Lock())
+        async with lock:
+            row = await self._agent.read(lambda c: self.ledger.by_key(c, tag))
+            if row is not None and row.body != body:
+                raise BankError(Code.KEY_REUSED, "Idempotency-Key")
+            if row is None or row.state is State.OPEN:
+                row, place = await self._open(ask, tag, body, row)
+                if row.state is State.OPEN:
+                    return await self._send(row, place, release=key is None)
+            return _final(row)
+
+    async def answer(self, identifier: bytes) -> Answer:
+        """A kept answer. Raises BankError for one that is unknown or not there yet, Rejected."""
+        return _final(await self.row(identifier))
+
+    async def row(self, identifier: bytes) -> QueryRow:
+        """A query as it is kept. Raises BankError(query_unknown)."""
+        row = await self._agent.read(lambda c: self.ledger.by_id(c, identifier))
+        if row is None:
+            raise BankError(Code.QUERY_UNKNOWN, "query")
+        return row
+
+    async def _open(
+        self, ask: Ask, tag: bytes, body: bytes, row: QueryRow | None
+    ) -> tuple[QueryRow, Place]:
+        """The durable open query, continued where it can be, and where its answer is opened."""
+        agent, now = self._agent, self._agent.now()
+        if row is not None and now < row.created + PERMIT_SECONDS:
+            query = open_query_from(row.content["open"])
+            place = await self._places.of_query(query)
+            if place is not None:
+                return row, place
+        purpose = purpose_of(ask.purpose)
+        check_pseudonym(ask.officer, "officer")
+        check_pseudonym(ask.reference, "reference")
+        consent = read_consent(ask.consent, agent.root, now)
+        model = await agent.model(ask.model)
+        certificate = await agent.certificate(model.hash)
+        check_consent(consent, purpose, certificate, agent.id, agent.root.chain)
+        await self._installation.require(model, certificate)
+        place = await self._places.of_consent(model, consent)
+        query = begin_query(
+            place.session, consent, purpose=purpose, officer=ask.officer, reference=ask.reference
+        )
+        content = {"open": open_query_value(query)}
+
+        def unit(connection: Connection) -> QueryRow:
+            if row is not None:
+                return self.ledger.renew(connection, row, content, now)
+            return self.ledger.begin(connection, tag, body, content, now)
+
+        return await agent.write(unit), place
+
+    async def _send(self, row: QueryRow, place: Place, *, release: bool) -> Answer:
+        """Sends an open query and makes it final. Raises Rejected, RemoteError."""
+        agent = self._agent
+        query = open_query_from(row.content["open"])
+        try:
+            message = await agent.hub.unary(QUERY, query_to_wire(query.request), hub_pb2.QueryReply)
+        except RemoteError as error:
+            refused = isinstance(error, RemoteRefusal)
+            agent.runtime.metrics.query("refused" if refused else "failed")
+            raise
+        reply: QueryReply | None = None
+        try:
+            reply = _reply(message, agent)
+            record = open_record(
+                query,
+                reply,
+                place.session,
+                await agent.members(),
+                place.model.scorecard.layout(),
+                place.word,
+                agent.now(),
+            )
+        except AnswerRejected as error:
+            raise await self._reject(row, query, reply, place, error, release) from error
+        return await self._keep(row, query, reply, place, record, release)
+
+    async def _reject(
+        self,
+        row: QueryRow,
+        query: OpenQuery,
+        reply: QueryReply | None,
+        place: Place,
+        error: AnswerRejected,
+        release: bool,
+    ) -> Rejected:
+        content = {"party": str(error.party), "problem": str(error)}
+        permits = reply.permits if reply is not None else ()
+
+        def close(connection: Connection) -> None:
+            self.ledger.finish(connection, row.id, State.REJECTED, content, release=release)
+
+        return await self._failures.rejected(
+            "query",
+            query.request.ctx,
+            error,
+            place.session.certificate.holders,
+            permit=permits[0].document.payload_hash if permits else NO_PERMIT,
+            also=close,
+        )
+
+    async def _keep(
+        self,
+        row: QueryRow,
+        query: OpenQuery,
+        reply: QueryReply,
+        place: Place,
+        record: Record,
+        release: bool,
+    ) -> Answer:
+        agent, now = self._agent, self._agent.now()
+        result = _result(row, query, place, record, now)
+        content = {
+            "result": result,
+            "evidence": {
+                "permits": [logged_value(permit) for permit in reply.permits],
+                "answers": [signed_value(answer) for answer in reply.answers],
+                "tables": [signed_value(answer) for answer in place.bucket.answers],
+                "bucket": place.number,
+                "open": row.content["open"],
+                "word": place.word,
+                "time": now,
+            },
+        }
+        entries = [
+            entry(Kind.QUERY, now, document=p.document.payload_hash, ctx=query.request.ctx)
+            for p in reply.permits
+        ]
+
+        def unit(connection: Connection) -> QueryRow | None:
+            if self.ledger.finish(connection, row.id, State.ANSWERED, content, release=release):
+                for raw in entries:
+                    agent.runtime.append(connection, Kind.QUERY, raw)
+            return self.ledger.by_id(connection, row.id)
+
+        kept = await agent.write(unit)
+        if kept is None:
+            raise BankError(Code.QUERY_UNKNOWN, "query")
+        agent.runtime.metrics.query("granted")
+        return _final(kept)
+
+
+def _reply(message: hub_pb2.QueryReply, agent: Agent) -> QueryReply:
+    try:
+        return reply_from_wire(message)
+    except FederationError as error:
+        raise AnswerRejected(agent.hub.party, str(error)) from error
+
+
+def _final(row: QueryRow) -> Answer:
+    match row.state:
+        case State.ANSWERED:
+            return Answer(row.id, row.content["result"])
+        case State.REJECTED:
+            raise Rejected("query", row.content["party"], row.content["problem"])
+    raise BankError(Code.QUERY_OPEN, "query")
+
+
+def _result(
+    row: QueryRow, query: OpenQuery, place: Place, record: Record, now: int
+) -> dict[str, Any]:
+    """The document that a caller gets."""
+    manifests = place.session.epoch.manifests
+    as_of = {
+        str(h): date.fromisoformat(manifests[h].as_of) for h in place.session.certificate.holders
+    }
+    profile = build_profile(place.model.scorecard, record, as_of)
+    return {
+        "format": RESULT,
+        "id": row.id.hex(),
+        "model": place.model.name,
+        "certificate": place.model.hash.hex(),
+        "epoch": place.session.epoch.number,
+        "uscc": query.code.decode("ascii"),
+        "purpose": query.request.purpose,
+        "officer": query.request.officer,
+        "reference": query.request.reference,
+        "answered_at": now,
+        "record": {"fields": dict(record.values), "coverage": record.coverage},
+        "profile": profile.model_dump(mode="json"),
+    }

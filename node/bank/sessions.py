@@ -1,0 +1,134 @@
+"""Sessions: a model in an open epoch, with the key that each holder logged for it.
+
+A holder states one key under a ctx. The first statement that verifies is kept, so that a holder
+which later used another key, to tag a bank, is found out by the DLEQ proof.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from federation.answers import read_key
+from federation.certificate import ModelCertificate
+from federation.entries import Logged
+from federation.epoch import OpenEpoch
+from federation.errors import FederationError
+from federation.exchange.bank import AnswerRejected, Session
+from federation.identity import SpiffeId
+from node.bank.agent import Agent, reason_of
+from node.bank.errors import BankError
+from node.bank.records import Model
+from node.bank.texts import Code
+from node.rpc.convert import logged_from_wire
+from yinxin.v1 import common_pb2, hub_pb2
+
+GET_KEYS = "/yinxin.v1.Hub/GetKeys"
+
+
+class Sessions:
+    """Opens sessions, and keeps those that are open."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._open: dict[bytes, Session] = {}
+
+    async def epochs(self, model: Model) -> list[OpenEpoch]:
+        """The epochs that answer queries under a model now, the newest first, at least one.
+
+        Raises BankError when there is none, naming a holder whose data is too old if that is why.
+        """
+        agent = self._agent
+        certificate = await self._valid(model)
+        found, late = await self._look(certificate)
+        if not found:
+            await agent.sync.sync()
+            found, late = await self._look(certificate)
+        if not found:
+            if late is not None:
+                raise BankError(Code.DATA_TOO_OLD, "model", holder=str(late))
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+        return found
+
+    async def session(self, model: Model, epoch: OpenEpoch) -> Session:
+        """The session of a model and epoch; keys are fetched once.
+
+        Raises AnswerRejected naming the holder whose statement does not verify, RemoteError.
+        """
+        agent = self._agent
+        certificate = await self._valid(model)
+        ctx = certificate.context(epoch)
+        if ctx in self._open:
+            return self._open[ctx]
+        kept = await agent.read(lambda c: agent.records.statements(c, ctx))
+        if set(kept) != {str(h) for h in certificate.holders}:
+            fetched = await self._fetch(certificate, epoch)
+            keys = self._read(certificate, epoch, fetched)
+
+            def unit(connection: Connection) -> None:
+                for holder, logged in fetched.items():
+                    agent.records.put_statement(connection, ctx, holder, logged)
+
+            await agent.write(unit)
+        else:
+            statements = {h: kept[str(h)] for h in certificate.holders}
+            keys = self._read(certificate, epoch, statements)
+        self._open[ctx] = Session(certificate, epoch, keys)
+        return self._open[ctx]
+
+    async def _valid(self, model: Model) -> ModelCertificate:
+        certificate = await self._agent.certificate(model.hash)
+        if not certificate.not_before <= self._agent.now() < certificate.not_after:
+            raise BankError(Code.MODEL_EXPIRED, "model")
+        return certificate
+
+    async def _look(self, certificate: ModelCertificate) -> tuple[list[OpenEpoch], SpiffeId | None]:
+        agent, now = self._agent, self._agent.now()
+
+        def look(connection: Connection) -> tuple[list[OpenEpoch], SpiffeId | None]:
+            found: list[OpenEpoch] = []
+            late: SpiffeId | None = None
+            for number in reversed(agent.chain.epoch_numbers(connection)):
+                epoch = agent.chain.epoch(connection, number, now)
+                if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
+                    continue
+                if not epoch.descriptor.opens <= now < epoch.descriptor.closes:
+                    continue
+                missing = [h for h in certificate.holders if h not in epoch.manifests]
+                if missing:
+                    late = missing[0]
+                else:
+                    found.append(epoch)
+            return found, late
+
+        return await agent.read(look)
+
+    async def _fetch(
+        self, certificate: ModelCertificate, epoch: OpenEpoch
+    ) -> dict[SpiffeId, Logged]:
+        agent = self._agent
+        request = hub_pb2.HubKeyRequest(
+            request=common_pb2.KeyRequest(certificate_hash=certificate.hash, epoch=epoch.number)
+        )
+        deadline = agent.config.deadlines.prepare
+        reply = await agent.hub.unary(GET_KEYS, request, hub_pb2.HubKeyReply, deadline)
+        if len(reply.statements) != len(certificate.holders):
+            raise AnswerRejected(agent.hub.party, "key statements are not one a participant")
+        return {
+            holder: logged_from_wire(statement)
+            for holder, statement in zip(certificate.holders, reply.statements, strict=True)
+        }
+
+    def _read(
+        self,
+        certificate: ModelCertificate,
+        epoch: OpenEpoch,
+        statements: dict[SpiffeId, Logged],
+    ) -> dict[SpiffeId, bytes]:
+        keys = {}
+        for holder, logged in statements.items():
+            try:
+                statement = read_key(logged, holder, certificate, epoch, self._agent.now())
+            except FederationError as error:
+                raise AnswerRejected(holder, reason_of(error)) from error
+            keys[holder] = statement.public_key
+        return keys

@@ -1,0 +1,95 @@
+"""The agent's tables. What is secret or names an enterprise is sealed under the storage key."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, UniqueConstraint
+
+from node.storage.schema import metadata
+
+bank_submissions = Table(
+    "bank_submissions",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+"""Scorecards on their way to the regulator, so that a repetition is the same submission."""
+
+bank_models = Table(
+    "bank_models",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("version", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("scorecard", LargeBinary, nullable=False),
+    Column("secret_key", LargeBinary, nullable=False),
+    Column("report", LargeBinary, nullable=False),
+)
+"""Certified models by the certificate's hash. Scorecard, secret key and report are sealed."""
+
+bank_installs = Table(
+    "bank_installs",
+    metadata,
+    Column("model", LargeBinary, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+)
+
+bank_keys = Table(
+    "bank_keys",
+    metadata,
+    Column("ctx", LargeBinary, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("statement", LargeBinary, nullable=False),
+)
+"""The holders' logged key statements (JSON), verified before they were kept, and when read."""
+
+bank_buckets = Table(
+    "bank_buckets",
+    metadata,
+    Column("ctx", LargeBinary, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("answers", LargeBinary, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("closes", BigInteger, nullable=False),
+)
+"""Padded tables, sealed; the holders' signatures on them; erased when the epoch has closed."""
+
+bank_queries = Table(
+    "bank_queries",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    UniqueConstraint("key", name="uq_bank_queries_key"),
+)
+"""Queries. `key` is a tag of the caller's idempotency key, `body` one of what was asked; `sealed`
+is the query with its scalars while it is open, then the result with its evidence."""
+
+bank_batches = Table(
+    "bank_batches",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    UniqueConstraint("key", name="uq_bank_batches_key"),
+)
+"""Batches of queries, sealed: they name enterprises."""
+
+bank_failures = Table(
+    "bank_failures",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("report", LargeBinary, nullable=False),
+    Column("delivered", BigInteger),
+)
+"""Signed reports of answers that did not verify, until the regulator has a receipt for them."""

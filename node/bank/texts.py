@@ -1,0 +1,254 @@
+"""What the agent says when it cannot do what it was asked: problem and remedy, in both languages.
+
+Texts are completed with `str.format` from the details of a BankError. None of them may quote a
+credit code, a weight or a score: they stand in logs and in answers over HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Code(StrEnum):
+    """Every error of the agent's own; part of the REST interface, never renamed."""
+
+    SCORECARD_UNREADABLE = "scorecard_unreadable"
+    SCORECARD_INVALID = "scorecard_invalid"
+    SCORECARD_REFUSED = "scorecard_refused"
+    CATALOGUE_UNKNOWN = "catalogue_unknown"
+    CERTIFICATE_WRONG = "certificate_wrong"
+    MODEL_UNKNOWN = "model_unknown"
+    MODEL_AMBIGUOUS = "model_ambiguous"
+    MODEL_NOT_INSTALLED = "model_not_installed"
+    MODEL_EXPIRED = "model_expired"
+    NO_OPEN_EPOCH = "no_open_epoch"
+    DATA_TOO_OLD = "data_too_old"
+    CONSENT_MALFORMED = "consent_malformed"
+    CONSENT_UNSIGNED = "consent_unsigned"
+    CONSENT_EXPIRED = "consent_expired"
+    CONSENT_NOT_YET_VALID = "consent_not_yet_valid"
+    CONSENT_WRONG_BANK = "consent_wrong_bank"
+    CONSENT_WRONG_CHAIN = "consent_wrong_chain"
+    CONSENT_WRONG_PURPOSE = "consent_wrong_purpose"
+    CONSENT_FIELDS = "consent_fields"
+    CONSENT_DISCLOSED = "consent_disclosed"
+    CONSENT_NAMED = "consent_named"
+    PURPOSE_UNKNOWN = "purpose_unknown"
+    PSEUDONYM_INVALID = "pseudonym_invalid"
+    ENTERPRISE_UNKNOWN = "enterprise_unknown"
+    ENTERPRISE_LATER = "enterprise_later"
+    BUCKET_UNKNOWN = "bucket_unknown"
+    BUCKET_TOO_SMALL = "bucket_too_small"
+    KEY_MISSING = "key_missing"
+    KEY_REUSED = "key_reused"
+    QUERY_UNKNOWN = "query_unknown"
+    QUERY_OPEN = "query_open"
+    ANSWER_REJECTED = "answer_rejected"
+    BATCH_UNKNOWN = "batch_unknown"
+    BATCH_INVALID = "batch_invalid"
+    JOB_UNKNOWN = "job_unknown"
+    EVIDENCE_INVALID = "evidence_invalid"
+    TOKENS_MISSING = "tokens_missing"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105  # the name of an error
+    TOKEN_EXISTS = "token_exists"  # noqa: S105  # the name of an error
+    BODY_INVALID = "body_invalid"
+    BODY_TOO_LARGE = "body_too_large"
+    API_UNUSABLE = "api_unusable"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One text in both languages."""
+
+    zh: str
+    en: str
+
+    def of(self, language: str) -> str:
+        """The text in `zh`, or else in English."""
+        return self.zh if language == "zh" else self.en
+
+
+TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
+    Code.SCORECARD_UNREADABLE: (
+        Said("评分卡无法读取：{reason}", "cannot be read: {reason}"),
+        Said("请检查文件路径和权限", "check the path and its permissions"),
+    ),
+    Code.SCORECARD_INVALID: (
+        Said("评分卡不符合本链要求：{reason}", "does not fit this chain: {reason}"),
+        Said("请修改评分卡后重新提交", "correct the scorecard and submit it again"),
+    ),
+    Code.SCORECARD_REFUSED: (
+        Said("监管规则未通过，共 {count} 项", "policy refuses the scorecard on {count} counts"),
+        Said("请按报告逐项修改后重新提交", "mend what the report lists and submit it again"),
+    ),
+    Code.CATALOGUE_UNKNOWN: (
+        Said("本链未发布该版本的数据目录：{version}", "the chain publishes no version {version}"),
+        Said("请改用已发布版本：{known}", "use a published version: {known}"),
+    ),
+    Code.CERTIFICATE_WRONG: (
+        Said("监管返回的模型证书与提交内容不符：{reason}", "is not for what was sent: {reason}"),
+        Said("请联系监管方，勿使用该模型", "ask the regulator, and do not use the model"),
+    ),
+    Code.MODEL_UNKNOWN: (
+        Said("没有名为 {model} 的模型", "there is no model {model}"),
+        Said("用 yinxin bank models 查看已有模型", "list the models with: yinxin bank models"),
+    ),
+    Code.MODEL_AMBIGUOUS: (
+        Said("{model} 对应多个模型", "{model} names several models"),
+        Said("请给出证书哈希的前 8 位以上", "give 8 or more digits of the certificate's hash"),
+    ),
+    Code.MODEL_NOT_INSTALLED: (
+        Said("模型尚未安装到 {holder}", "the model is not installed at {holder}"),
+        Said("请运行 yinxin bank install", "run: yinxin bank install"),
+    ),
+    Code.MODEL_EXPIRED: (
+        Said("模型证书不在有效期内", "the model's certificate is not valid now"),
+        Said("请重新认证模型", "have the scorecard certified again"),
+    ),
+    Code.NO_OPEN_EPOCH: (
+        Said("目前没有开放的数据期", "no epoch is open for this model"),
+        Said("请等待平台开放下一期", "wait until the hub opens the next one"),
+    ),
+    Code.DATA_TOO_OLD: (
+        Said("{holder} 在当前数据期没有数据，数据过旧", "data of {holder} is too old"),
+        Said("请等待其提交新一期数据", "wait until it takes part in an open epoch"),
+    ),
+    Code.CONSENT_MALFORMED: (
+        Said("授权书格式不正确", "is not a consent in compact JWS form"),
+        Said("请使用企业签署的原件", "use what the enterprise signed, unchanged"),
+    ),
+    Code.CONSENT_UNSIGNED: (
+        Said("授权书没有有效的企业签名", "no enterprise certified by the licence authority signed"),
+        Said("请企业用其证书重新签署", "have the enterprise sign with its certified key"),
+    ),
+    Code.CONSENT_EXPIRED: (
+        Said("授权书已于 {at} 到期", "expired at {at}"),
+        Said("请企业重新授权", "obtain a new consent"),
+    ),
+    Code.CONSENT_NOT_YET_VALID: (
+        Said("授权书自 {at} 起生效", "holds from {at} only"),
+        Said("请在生效后再查询", "ask again then"),
+    ),
+    Code.CONSENT_WRONG_BANK: (
+        Said("授权书授予的是 {bank}，不是本行", "is for {bank}, not for this bank"),
+        Said("请取得授予本行的授权", "obtain a consent that names this bank"),
+    ),
+    Code.CONSENT_WRONG_CHAIN: (
+        Said("授权书不含征信链 {chain}", "does not name the chain {chain}"),
+        Said("请取得包含该链的授权", "obtain a consent for this chain"),
+    ),
+    Code.CONSENT_WRONG_PURPOSE: (
+        Said("授权用途为 {given}，查询用途为 {asked}", "is for purpose {given}, not {asked}"),
+        Said("请按授权用途查询或重新取得授权", "ask for that purpose, or obtain another consent"),
+    ),
+    Code.CONSENT_FIELDS: (
+        Said("授权书缺少评分项：{names}", "does not cover the fields {names}"),
+        Said("请取得包含这些项的授权", "obtain a consent that names them"),
+    ),
+    Code.CONSENT_DISCLOSED: (
+        Said("授权书缺少需披露的指标：{names}", "does not name the disclosed features {names}"),
+        Said("请取得包含这些指标的授权", "obtain a consent that names them"),
+    ),
+    Code.CONSENT_NAMED: (
+        Said(
+            "依法须告知查询对象的机构不在授权书内：{names}",
+            "does not name {names}, which must by law be told the subject",
+        ),
+        Said("请取得包含这些机构的授权", "obtain a consent that names them"),
+    ),
+    Code.PURPOSE_UNKNOWN: (
+        Said("未知的用途代码 {purpose}", "there is no purpose {purpose}"),
+        Said("可用代码：{known}", "use one of {known}"),
+    ),
+    Code.PSEUDONYM_INVALID: (
+        Said("超过 {most} 个字符或含不可打印字符", "has over {most} or unprintable characters"),
+        Said("请使用较短的化名", "use a shorter pseudonym"),
+    ),
+    Code.ENTERPRISE_UNKNOWN: (
+        Said("该企业未在本链登记", "the enterprise is not on the roster of this chain"),
+        Said("请平台先登记该企业", "have the hub enrol it first"),
+    ),
+    Code.ENTERPRISE_LATER: (
+        Said("该企业从下一数据期起可查", "the enterprise takes part from the next epoch"),
+        Said("请在下一期开放后查询", "ask again when the next epoch is open"),
+    ),
+    Code.BUCKET_UNKNOWN: (
+        Said("不存在第 {bucket} 桶", "there is no bucket {bucket}; the roster has {buckets}"),
+        Said("请给出 0 至桶数减 1", "name buckets from 0 to one less than that"),
+    ),
+    Code.BUCKET_TOO_SMALL: (
+        Said(
+            "第 {bucket} 桶不足半满，单独准备会暴露查询对象的范围",
+            "bucket {bucket} is less than half full, and preparing it alone would point at its few",
+        ),
+        Said("请先运行 yinxin bank prepare", "prepare all buckets first: yinxin bank prepare"),
+    ),
+    Code.KEY_MISSING: (
+        Said("缺少 Idempotency-Key 请求头", "the request has no usable Idempotency-Key"),
+        Said(
+            "请带上 1 至 200 个可打印字符的唯一键",
+            "send a unique key of 1 to 200 printable characters",
+        ),
+    ),
+    Code.KEY_REUSED: (
+        Said("该键已用于另一请求", "was used for another request"),
+        Said("每个新请求使用新的键", "use a new key for a new request"),
+    ),
+    Code.QUERY_UNKNOWN: (
+        Said("没有该查询", "there is no such query"),
+        Said("请检查查询编号", "check the query's id"),
+    ),
+    Code.QUERY_OPEN: (
+        Said("该查询尚无结果", "the query has no answer yet"),
+        Said("请用同一键重复请求", "repeat the request with its key"),
+    ),
+    Code.ANSWER_REJECTED: (
+        Said(
+            "{party} 的回答未通过校验，没有得出评分",
+            "what {party} answered does not verify; there is no score",
+        ),
+        Said("已向监管方报告，请勿重试", "the regulator has been told; do not try again"),
+    ),
+    Code.BATCH_UNKNOWN: (
+        Said("没有该批次", "there is no such batch"),
+        Said("请检查批次编号", "check the batch's id"),
+    ),
+    Code.BATCH_INVALID: (
+        Said("第 {line} 行无效：{reason}", "line {line}: {reason}"),
+        Said("请改正该行", "correct that line"),
+    ),
+    Code.JOB_UNKNOWN: (
+        Said("没有该任务", "there is no such job since the agent started"),
+        Said("请重新提交，已完成的桶会保留", "start it again; buckets that are done are kept"),
+    ),
+    Code.EVIDENCE_INVALID: (
+        Said("证据未通过校验：{reason}", "does not verify: {reason}"),
+        Said("请勿采信该文件", "do not rely on the file"),
+    ),
+    Code.TOKENS_MISSING: (
+        Said("尚未设置接口令牌，接口拒绝一切请求", "no token is set, so all is refused"),
+        Said("请运行 yinxin bank token NAME 生成令牌", "make one with: yinxin bank token NAME"),
+    ),
+    Code.TOKEN_INVALID: (
+        Said("令牌缺失或无效", "the bearer token is missing or unknown"),
+        Said("请在 Authorization 头中带上有效令牌", "send Authorization: Bearer TOKEN"),
+    ),
+    Code.TOKEN_EXISTS: (
+        Said("名为 {name} 的令牌已存在", "a token named {name} exists"),
+        Said("请换一个名称，或先从文件中删除该行", "choose another name, or remove its line"),
+    ),
+    Code.BODY_INVALID: (
+        Said("请求内容无效：{reason}", "is not valid: {reason}"),
+        Said("请参照 /openapi.json", "see /openapi.json"),
+    ),
+    Code.BODY_TOO_LARGE: (
+        Said("请求超过 {most} 字节", "the request has over {most} bytes"),
+        Said("请拆分后提交", "split it"),
+    ),
+    Code.API_UNUSABLE: (
+        Said("无法监听 {address}：{reason}", "cannot listen on {address}: {reason}"),
+        Said("请更改 api.listen", "change api.listen"),
+    ),
+}
