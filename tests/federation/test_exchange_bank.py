@@ -127,6 +127,23 @@ def test_right_evaluation_is_signed_for_something_else(
     rejected(TAX, lambda: asked.open(QueryReply(asked.reply.permits, tuple(answers))))
 
 
+def test_holder_stated_no_key(chain: Chain, asked: Asked) -> None:
+    session, model = chain.session(chain.alpha), chain.alpha
+    keys = {holder: key for holder, key in session.keys.items() if holder != TAX}
+    word = int(chain.table(model)[chain.row(asked.firm)])
+    for known, opens in ((keys, False), (session.keys, True)):
+
+        def attempt(known: Any = known) -> object:
+            partial = dataclasses.replace(session, keys=known)
+            layout = model.scorecard.layout()
+            return open_record(asked.query, asked.reply, partial, chain.members, layout, word, NOW)
+
+        if opens:
+            assert attempt() == chain.reference(model, 1, asked.firm)
+        else:
+            rejected(TAX, attempt)
+
+
 def test_record_fails_its_checks(chain: Chain, asked: Asked) -> None:
     """A spoilt table word is an error, not a score; nobody but the regulator is told."""
     session, layout = chain.session(chain.alpha), chain.alpha.scorecard.layout()

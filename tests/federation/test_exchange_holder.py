@@ -22,7 +22,7 @@ from federation.errors import DocumentError, Reason
 from federation.exchange.holder import UnlockDesk
 from federation.exchange.messages import UnlockRequest
 from federation.merkle import leaf_hash
-from federation.permit import Permit
+from federation.permit import PERMIT_SECONDS, Permit
 from federation.signed import sign
 from support.chain import COURT, DAY, DELTA, HARBOUR, HUB, NOW, POWER, TAX, Chain
 from support.checks import refused
@@ -133,6 +133,18 @@ def test_permit_is_outside_its_time(network: Network, request_: UnlockRequest, o
     refused(Reason.EXPIRED, lambda: network.unlock(TAX, request_, now=NOW + offset))
     inside = NOW + offset + (1 if offset < 0 else -1)
     network.unlock(TAX, request_, now=inside)
+
+
+def test_permit_outlives_the_limit_of_permits(
+    chain: Chain, network: Network, request_: UnlockRequest
+) -> None:
+    """A hub cannot issue one today to be used in a year."""
+    for seconds, allowed in ((PERMIT_SECONDS + 1, False), (PERMIT_SECONDS, True)):
+        permit = reissued(chain, request_, expires=NOW + seconds)
+        if allowed:
+            network.unlock(TAX, permit)
+        else:
+            refused(Reason.BAD_PERMIT, lambda p=permit: network.unlock(TAX, p))
 
 
 def test_model_is_not_installed(chain: Chain, network: Network, request_: UnlockRequest) -> None:
