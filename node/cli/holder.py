@@ -7,7 +7,7 @@ import getpass
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from sqlalchemy import Connection
@@ -18,7 +18,11 @@ from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, progress
 from node.config import HolderConfig, load
 from node.errors import NodeError
+from node.observability import logging
 from node.runtime import Runtime, running, serve
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 T = TypeVar("T")
 Holder = Runtime[HolderConfig]
@@ -49,30 +53,43 @@ DEFAULT = Path("node.toml")
 HEALTH_SECONDS = 2.0
 
 _TITLES: Mapping[str, str] = {
-    "epoch": "epoch 数据期",
-    "state": "state 状态",
-    "as_of": "as of 截止日",
-    "opens": "opens 开启",
-    "closes": "closes 关闭",
-    "rows": "firms 企业数",
-    "known": "known 已知",
-    "rejected": "rejected 拒收",
-    "model": "model 模型",
-    "bank": "bank 银行",
-    "buckets": "buckets 桶",
-    "padded": "padded 已掩",
-    "prepared": "prepared 已备",
-    "stopped": "stopped 停用",
-    "answered_24h": "24 h 当日",
-    "budget_24h": "budget 额度",
-    "answered": "answered 应答",
-    "last": "last 最近",
-    "purpose": "purpose 用途",
-    "answered_at": "answered 时间",
-    "consent_tag": "consent tag 授权标签",
-    "permit": "permit 许可",
+    "epoch": "epoch\n数据期",
+    "state": "state\n状态",
+    "as_of": "as of\n截止日",
+    "opens": "opens\n开启",
+    "closes": "closes\n关闭",
+    "rows": "firms\n企业",
+    "known": "known\n已知",
+    "rejected": "rejected\n拒收",
+    "model": "model\n模型",
+    "bank": "bank\n银行",
+    "buckets": "buckets\n分桶",
+    "padded": "padded\n已掩码",
+    "prepared": "prepared\n已备好",
+    "stopped": "stopped\n停用",
+    "answered_24h": "24 h\n当日",
+    "budget_24h": "budget\n额度",
+    "answered": "answered\n累计",
+    "last": "last\n最近",
+    "purpose": "purpose\n用途",
+    "answered_at": "answered\n时间",
+    "consent_tag": "consent tag\n授权标签",
+    "permit": "permit\n许可",
 }
 """Headings of tables, for readers of either language."""
+
+_WORDS: Mapping[str, str] = {
+    "announced": "announced 待导入",
+    "loaded": "loaded 待提交",
+    "submitted": "submitted 已提交",
+    "open": "open 开放",
+    "late": "late 未参与",
+    "closing": "closing 关闭中",
+    "closed": "closed 已关闭",
+    "True": "yes 是",
+    "False": "no 否",
+}
+_SHOWN_HEX = 16
 
 
 @app.command("serve")
@@ -138,13 +155,16 @@ def load_epoch(
         hub = holder.peer_channel(Role.HUB, holder.config.hub)
         loader = assemble(holder, _sync(holder, hub), hub).loader
         with progress(as_json) as bar:
-            task = bar.add_task("read 读取", total=None)
+            tasks: dict[str, TaskID] = {}
 
             def tell(step: str, rows: int) -> None:
-                bar.update(task, description=_STEPS[step], completed=rows)
+                if step not in tasks:
+                    tasks[step] = bar.add_task(_STEPS[step], total=None)
+                bar.update(tasks[step], completed=rows)
 
             loaded = await loader.load(number, mapping, as_of=day, report=report, progress=tell)
-            bar.update(task, total=loaded.rows, completed=loaded.rows)
+            for task in tasks.values():
+                bar.update(task, total=loaded.rows, completed=loaded.rows)
         return {
             "epoch": loaded.epoch,
             "as_of": loaded.as_of,
@@ -396,14 +416,29 @@ async def _health(holder: Holder) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(_TITLES[column])
+        number = bool(rows) and type(rows[0][column]) is int
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(_TITLES[column], justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(str(row[column]) for column in columns))
+        table.add_row(*(_shown(row[column]) for column in columns))
     return table
+
+
+def _shown(value: Any) -> str:
+    """A value as people read it: a member by its name, a time to the minute, hashes shortened."""
+    text = str(value)
+    if text.startswith("spiffe://"):
+        return text.rpartition("/")[2]
+    if text.endswith("+00:00"):
+        return text[:16].replace("T", " ") + "Z"
+    if len(text) == 64 and not isinstance(value, int):
+        return text[:_SHOWN_HEX] + "…"
+    return f"{value:,}" if type(value) is int else _WORDS.get(text, text)
 
 
 def _page(head: str, *tables: Any) -> Any:
@@ -413,7 +448,11 @@ def _page(head: str, *tables: Any) -> Any:
 
 
 def _run(config: Path, work: Callable[[Holder], Coroutine[Any, Any, T]]) -> T:
-    """Runs `work` on the holder's state; the node may be serving meanwhile."""
+    """Runs `work` on the holder's state; the node may be serving meanwhile.
+
+    What the node's parts have to say goes to standard error: standard output is the result.
+    """
+    logging.configure("warning", "console")
 
     async def inner() -> T:
         async with running(load(HolderConfig, config)) as holder:

@@ -148,7 +148,7 @@ async def test_a_load_that_fails_leaves_nothing(
         else:
             monkeypatch.setattr(loading, "insert", full)
         # The chain is up to date already: only the load itself meets the fault.
-        with pytest.raises(Exception, match="space|injected"):
+        with pytest.raises(Exception, match=r"space|injected"):
             await node.load(10, mapping)
         monkeypatch.undo()
         assert await state(node) == NOTHING

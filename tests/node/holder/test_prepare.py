@@ -258,5 +258,3 @@ def _published(world: World, sealed: Model, bundle: bytes) -> Model:
     return dataclasses.replace(
         sealed, certificate=certificate, signed=signed, public_key=b"", bundles={TAX: bundle}
     )
-
-

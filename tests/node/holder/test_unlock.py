@@ -206,12 +206,16 @@ async def test_storage_after_a_query_for_one_firm_and_another_differs_in_random_
     for firm in (one, other):
         for raw in unlocks:
             assert firm.uscc.encode() not in raw
-        assert all(firm.uscc.encode() not in bytes(v) for r in rows for v in r.values()
-                   if isinstance(v, bytes))
+        assert all(
+            firm.uscc.encode() not in bytes(v)
+            for r in rows
+            for v in r.values()
+            if isinstance(v, bytes)
+        )
 
 
 async def test_a_killed_node_has_lost_no_entry_of_what_it_answered(tmp_path: Path) -> None:
-    """kill -9 while permits are answered: whatever the hub holds an answer to is in the log."""
+    """Kill -9 while permits are answered: whatever the hub holds an answer to is in the log."""
     world = World(tmp_path)
     model = world.chain.alpha
     async with world.running() as node:

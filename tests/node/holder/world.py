@@ -45,10 +45,10 @@ from node.runtime import Runtime, running
 from scoring.lattice import Decryptor
 from support.chain import CHAIN, DAY, DOMAIN, HUB, INSURANCE, NOW, POWER, REGULATOR, TAX, Chain
 from support.network import Network
-from support.people import Data, Firm, HolderSide, Model
+from support.people import Data, Firm, Model
 from support.small import BINS, FEATURES
 from tests.node.rpc.parties import Chain as Authority
-from yinxin.v1 import common_pb2, holder_pb2, hub_pb2
+from yinxin.v1 import common_pb2, hub_pb2
 from yinxin.v1.hub_pb2_grpc import HubServicer, add_HubServicer_to_server
 
 LIMITS = ChannelLimits(deadline=20.0, stream_deadline=60.0)
@@ -348,9 +348,7 @@ class Node:
 
     async def unlock(self, request: UnlockRequest) -> Signed:
         method = "/yinxin.v1.Holder/Unlock"
-        answer = await self.channel.unary(
-            method, unlock_to_wire(request), common_pb2.UnlockAnswer
-        )
+        answer = await self.channel.unary(method, unlock_to_wire(request), common_pb2.UnlockAnswer)
         return signed_from_wire(answer.answer)
 
     async def session(self, model: Model, epoch: int = 10) -> Session:
@@ -413,5 +411,3 @@ class Node:
 
     async def kinds(self) -> dict[str, int]:
         return await self.runtime.log.count_by_kind()
-
-
