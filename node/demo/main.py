@@ -49,7 +49,7 @@ def run_demo(
         with replacing(result_file) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     expected = dict.fromkeys((reason.value for reason in REASONS), 1)
-    return result["mismatches"] == 0 and result["refusals"] == expected
+    return bool(result["mismatches"] == 0 and result["refusals"] == expected)
 
 
 def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any]:

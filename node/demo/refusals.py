@@ -22,7 +22,8 @@ from federation.purpose import Purpose
 from federation.signed import SigningKey
 from federation.uscc import Uscc
 from node.demo.errors import DemoError
-from node.demo.firms import DAY, Firm, Licences, Terms
+from node.enterprise.client import ConsentClient
+from node.enterprise.enterprise import CLOCK_SKEW, DAY, ConsentTerms, Enterprise, enrol_enterprises
 from node.rpc.client import Channel
 from node.rpc.convert import query_to_wire, reply_from_wire, unlock_to_wire
 from node.rpc.errors import RemoteRefusal
@@ -48,14 +49,13 @@ class Stage:
 
     `firms` are enrolled enterprises nobody else uses, `stranger` one that is not enrolled.
     `bank` and `other_bank` are channels to the hub, `holder` the hub's channel to one holder,
-    `consents` a firm's channel to the hub's address for enterprises.
+    `consents` is the hub's address for enterprises, `chain_authority` proves that it is the hub.
     """
 
     session: Session
-    terms: Terms
-    authority: bytes
-    licences: Licences
-    firms: list[Firm]
+    terms: ConsentTerms
+    authority: SubjectAuthority
+    firms: list[Enterprise]
     stranger: Uscc
     bank: Channel
     other_bank: Channel
@@ -63,7 +63,8 @@ class Stage:
     hub_id: SpiffeId
     hub_key: SigningKey
     holder: Channel
-    consents: Callable[[Firm], Channel]
+    consents: str
+    chain_authority: bytes
     now: int
 
 
@@ -98,44 +99,46 @@ async def _refused(reason: Reason, call: Awaitable[object]) -> None:
     raise DemoError(f"{reason.value}: was answered and should have been refused")
 
 
-def _good(stage: Stage, firm: Firm, uses: int = 1) -> Consent:
-    return verify_consent(
-        firm.consent(stage.terms, stage.now, uses=uses), stage.authority, stage.now
-    )
+def _good(stage: Stage, firm: Enterprise, uses: int = 1) -> Consent:
+    compact = firm.consent(replace(stage.terms, uses=uses), stage.now)
+    return verify_consent(compact, stage.authority.certificate_pem, stage.now)
 
 
-async def _no_consent(stage: Stage, firm: Firm) -> None:
+async def _no_consent(stage: Stage, firm: Enterprise) -> None:
     """The bank certifies the firm's key itself, with an authority of its own."""
     await _succeeds(stage, _request(stage, _good(stage, firm)))
-    own = SubjectAuthority.create(firm.licence_domain, stage.now, 365)
-    forged = Licences(own, stage.now).firm(firm.uscc).consent(stage.terms, stage.now)
-    consent = verify_consent(forged, own.certificate_pem, stage.now)
+    own = SubjectAuthority.create(firm.issuer, stage.now, 365)
+    (forged,) = enrol_enterprises(own, [firm.uscc], stage.now, 30)
+    compact = forged.consent(stage.terms, stage.now)
+    consent = verify_consent(compact, own.certificate_pem, stage.now)
     await _refused(Reason.NO_CONSENT, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _expired(stage: Stage, firm: Firm) -> None:
-    begin, end = stage.now - 2 * DAY, stage.now - DAY
-    compact = firm.consent(stage.terms, stage.now, not_before=begin, expires=end)
+async def _expired(stage: Stage, firm: Enterprise) -> None:
+    """A consent given three days ago for two."""
+    terms, given = replace(stage.terms, days=2), stage.now - 3 * DAY
     await _succeeds(stage, _request(stage, _good(stage, firm)))
-    consent = _unchecked(stage, compact, firm, begin, end)
+    compact = firm.consent(terms, given)
+    consent = _unchecked(terms, firm, compact, given)
     await _refused(Reason.EXPIRED, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _wrong_bank(stage: Stage, firm: Firm) -> None:
+async def _wrong_bank(stage: Stage, firm: Enterprise) -> None:
     await _succeeds(stage, _request(stage, _good(stage, firm)))
     terms = replace(stage.terms, bank=stage.other_bank_id)
-    consent = verify_consent(firm.consent(terms, stage.now), stage.authority, stage.now)
+    compact = firm.consent(terms, stage.now)
+    consent = verify_consent(compact, stage.authority.certificate_pem, stage.now)
     await _refused(Reason.WRONG_BANK, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _wrong_purpose(stage: Stage, firm: Firm) -> None:
+async def _wrong_purpose(stage: Stage, firm: Enterprise) -> None:
     consent = _good(stage, firm, uses=2)
     await _succeeds(stage, _request(stage, consent))
     request = _request(stage, consent, Purpose.POST_LOAN)
     await _refused(Reason.WRONG_PURPOSE, _ask(stage.bank, request))
 
 
-async def _replayed_permit(stage: Stage, firm: Firm) -> None:
+async def _replayed_permit(stage: Stage, firm: Enterprise) -> None:
     """The hub signs a second permit for an element that was evaluated already."""
     reply = await _succeeds(stage, _request(stage, _good(stage, firm)))
     await _unlock(stage, reply.permits[0])  # the same permit again is answered again
@@ -148,39 +151,37 @@ async def _replayed_permit(stage: Stage, firm: Firm) -> None:
     await _refused(Reason.REPLAYED_PERMIT, _unlock(stage, forged))
 
 
-async def _cancelled(stage: Stage, firm: Firm) -> None:
+async def _cancelled(stage: Stage, firm: Enterprise) -> None:
     consent = _good(stage, firm, uses=5)
     await _succeeds(stage, _request(stage, consent))
-    channel = stage.consents(firm)
-    cancellation = hub_pb2.CancellationRequest(
-        cancellation=firm.cancellation(consent.compact, stage.now)
-    )
-    await channel.unary("/yinxin.v1.Consents/CancelConsent", cancellation, common_pb2.Receipt)
-    await channel.close()
+    hub, address, authority = stage.hub_id, stage.consents, stage.chain_authority
+    async with ConsentClient.connect(firm, hub, address, authority) as client:
+        await client.cancel(firm.cancellation(consent.compact, stage.now))
     await _refused(Reason.CANCELLED, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _uses_exhausted(stage: Stage, firm: Firm) -> None:
+async def _uses_exhausted(stage: Stage, firm: Enterprise) -> None:
     consent = _good(stage, firm, uses=2)
     await _succeeds(stage, _request(stage, consent))
     await _succeeds(stage, _request(stage, consent))
     await _refused(Reason.USES_EXHAUSTED, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _unknown_enterprise(stage: Stage, firm: Firm) -> None:
+async def _unknown_enterprise(stage: Stage, firm: Enterprise) -> None:
     await _succeeds(stage, _request(stage, _good(stage, firm)))
-    consent = _good(stage, stage.licences.firm(stage.stranger))
+    (stranger,) = enrol_enterprises(stage.authority, [stage.stranger], stage.now, 30)
+    consent = _good(stage, stranger)
     await _refused(Reason.UNKNOWN_ENTERPRISE, _ask(stage.bank, _request(stage, consent)))
 
 
-async def _uncertified_model(stage: Stage, firm: Firm) -> None:
+async def _uncertified_model(stage: Stage, firm: Enterprise) -> None:
     request = _request(stage, _good(stage, firm))
     other = replace(request, certificate_hash=secrets.token_bytes(32))
     await _refused(Reason.UNCERTIFIED_MODEL, _ask(stage.bank, other))
     await _succeeds(stage, request)
 
 
-async def _foreign_certificate(stage: Stage, firm: Firm) -> None:
+async def _foreign_certificate(stage: Stage, firm: Enterprise) -> None:
     """Another bank of the chain queries under this bank's certificate."""
     request = _request(stage, _good(stage, firm))
     await _refused(Reason.FOREIGN_CERTIFICATE, _ask(stage.other_bank, request))
@@ -192,23 +193,23 @@ async def _unlock(stage: Stage, permit: Logged) -> None:
     await stage.holder.unary("/yinxin.v1.Holder/Unlock", request, common_pb2.UnlockAnswer)
 
 
-def _unchecked(stage: Stage, compact: str, firm: Firm, begin: int, end: int) -> Consent:
-    """A consent that is valid no longer, as a bank that does not look at the time reads it."""
+def _unchecked(terms: ConsentTerms, firm: Enterprise, compact: str, given: int) -> Consent:
+    """A consent that holds no longer, as a bank that does not look at the time reads it."""
     return Consent(
-        issuer=firm.licence_domain,
+        issuer=firm.issuer,
         uscc=firm.uscc,
-        bank=stage.terms.bank,
-        purpose=stage.terms.purpose,
-        fields=stage.terms.fields,
-        disclosed=stage.terms.disclosed,
-        chains=(stage.terms.chain,),
-        not_before=begin,
-        expires=end,
+        bank=terms.bank,
+        purpose=terms.purpose,
+        fields=terms.fields,
+        disclosed=terms.disclosed,
+        chains=terms.chains,
+        not_before=given - CLOCK_SKEW,
+        expires=given + terms.days * DAY,
         compact=compact,
     )
 
 
-_ATTEMPTS: dict[Reason, Callable[[Stage, Firm], Awaitable[None]]] = {
+_ATTEMPTS: dict[Reason, Callable[[Stage, Enterprise], Awaitable[None]]] = {
     Reason.NO_CONSENT: _no_consent,
     Reason.EXPIRED: _expired,
     Reason.WRONG_BANK: _wrong_bank,

@@ -13,18 +13,19 @@ from typing import Any
 
 from federation.identity import Role
 from federation.pki import SubjectAuthority
+from federation.purpose import Purpose
 from federation.uscc import Uscc
 from node.config import BankConfig, HubConfig, load
 from node.demo import observed, setup
 from node.demo.agent import AgentClient
 from node.demo.errors import DemoError
-from node.demo.firms import Licences, Terms
 from node.demo.independent import reference_records
 from node.demo.layout import CHAIN, KINDS, Layout, Party, plan
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS, Stage, mount
 from node.demo.show import Screen
 from node.demo.texts import Language
+from node.enterprise.enterprise import ConsentTerms, Enterprise, enrol_enterprises
 from node.rpc.client import Channel
 from node.rpc.tls import TlsFiles
 from node.sample import CATALOGUE, SCORECARD, generate
@@ -35,6 +36,7 @@ from scoring.scorecard import Scorecard
 READY_SECONDS = 60.0
 EPOCH_DAYS = 2
 FIRST_EPOCH = 1
+FIRM_DAYS = 30
 LOADS_AT_ONCE = 2
 QUERIES_AT_ONCE = 4
 
@@ -157,19 +159,22 @@ class Demo:
             job = await client.prepare(model["certificate"], tell)
             prepare_seconds = time.monotonic() - begin
         now = int(time.time())
-        licences = Licences(licence, now)
-        terms = Terms(
-            self._layout.bank.id,
-            CHAIN,
-            tuple(f.name for f in self._scorecard.fields),
-            self._scorecard.disclosed,
+        terms = ConsentTerms(
+            bank=self._layout.bank.id,
+            purpose=Purpose.LOAN_APPROVAL,
+            fields=tuple(f.name for f in self._scorecard.fields),
+            chains=(CHAIN,),
+            days=FIRM_DAYS,
+            disclosed=self._scorecard.disclosed,
         )
         enrolled = codes[:-1]
         with screen.step("consents"):
-            asked = secrets.SystemRandom().sample(enrolled, options.queries)
-            consents = await asyncio.to_thread(
-                lambda: [(f.uscc, f.consent(terms, now)) for f in licences.firms(asked)]
+            drawn = secrets.SystemRandom().sample(enrolled, options.queries + len(REASONS))
+            asked, others = drawn[: options.queries], drawn[options.queries :]
+            firms = await asyncio.to_thread(
+                enrol_enterprises, licence, [*asked, *others], now, FIRM_DAYS
             )
+            consents = [(firm.uscc, firm.consent(terms, now)) for firm in firms[: len(asked)]]
         with screen.step("reference"):
             reference = await asyncio.to_thread(
                 reference_records, self._layout.sample, CATALOGUE, SCORECARD
@@ -178,8 +183,7 @@ class Demo:
             outcome = await self._query(client, model["certificate"], consents, reference, tell)
         before = await observed.traffic(self._layout.hub.metrics, "Query")
         with screen.step("refusals"):
-            others = [code for code in enrolled if code not in set(asked)][: len(REASONS)]
-            await self._refuse(licences, terms, others, codes[-1], now)
+            await self._refuse(licence, terms, firms[len(asked) :], codes[-1])
         result = {
             "holders": len(self._layout.holders),
             "enterprises": len(enrolled),
@@ -235,7 +239,11 @@ class Demo:
         return outcome
 
     async def _refuse(
-        self, licences: Licences, terms: Terms, firms: list[Uscc], stranger: Uscc, now: int
+        self,
+        licence: SubjectAuthority,
+        terms: ConsentTerms,
+        firms: list[Enterprise],
+        stranger: Uscc,
     ) -> None:
         layout = self._layout
         holder = next(iter(layout.holders.values()))
@@ -249,9 +257,8 @@ class Demo:
             stage = Stage(
                 session=await observed.session(load(BankConfig, layout.bank.config), FIRST_EPOCH),
                 terms=terms,
-                authority=licences.authority_pem,
-                licences=licences,
-                firms=licences.firms(firms),
+                authority=licence,
+                firms=firms,
                 stranger=stranger,
                 bank=channels["bank"],
                 other_bank=channels["other"],
@@ -259,12 +266,9 @@ class Demo:
                 hub_id=layout.hub.id,
                 hub_key=observed.signing_key(hub),
                 holder=channels["holder"],
-                consents=lambda firm: Channel(
-                    layout.hub.id,
-                    layout.hub.extra,
-                    licences.tls_files(firm, layout.root / "firms" / firm.key.key_id, hub.tls.ca),
-                ),
-                now=now,
+                consents=layout.hub.extra,
+                chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
+                now=int(time.time()),
             )
             await mount(stage)
         finally:

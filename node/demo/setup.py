@@ -21,7 +21,7 @@ from node.enrolment import (
 )
 from node.enrolment.folder import CONFIG, REQUEST
 from node.hub import publication
-from node.keys import write_secret
+from node.licence.authority import LicenceAuthority
 from node.regulator.membership import enrol
 from node.regulator.root import init_regulator
 from node.runtime import running
@@ -33,10 +33,9 @@ MEMBER_DAYS = 365
 
 def found(layout: Layout, now: int) -> SubjectAuthority:
     """Makes the licence authority, the chain's root of trust, and every member's folder."""
-    licence = SubjectAuthority.create(LICENCE_DOMAIN, now)
-    layout.licence_authority.mkdir(mode=0o700)
-    write_secret(layout.licence_authority / "authority.key", licence.key_to_pem())
-    (layout.licence_authority / "authority.pem").write_bytes(licence.certificate_pem)
+    licence = LicenceAuthority.create(
+        layout.licence_authority, LICENCE_DOMAIN, now, MEMBER_DAYS
+    ).authority
     hub = PeerConfig(name=layout.hub.id.name, address=layout.hub.address)
     regulator = PeerConfig(name=layout.regulator.id.name, address=layout.regulator.address)
     root = init_regulator(
