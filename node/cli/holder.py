@@ -139,8 +139,11 @@ def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
 
 @epoch.command("load")
 def load_epoch(
-    number: Number,
     mapping: Mapping_,
+    number: Annotated[
+        int | None,
+        typer.Option("--epoch", min=1, help="Number; the newest unless given. / 数据期编号"),
+    ] = None,
     as_of: AsOf = None,
     report: Report = None,
     config: Config = DEFAULT,
@@ -320,7 +323,7 @@ def check_mapping(
 ) -> None:
     """Read the source by its mapping and report what is rejected; load nothing. / 试读"""
     from node.holder.ingest import ingest as read
-    from node.holder.loading import newest_catalogue
+    from node.holder.loading import newest_epoch
     from node.holder.mapping import load_mapping
 
     day: date | None = None if as_of is None else as_of.date()
@@ -328,7 +331,9 @@ def check_mapping(
     async def work(holder: Holder) -> dict[str, Any]:
         sync = _sync(holder, holder.peer_channel(Role.HUB, holder.config.hub))
         await sync.sync()
-        catalogue = await holder.store.read(lambda c: newest_catalogue(holder, c))
+        catalogue = await holder.store.read(
+            lambda c: holder.chain.catalogue(c, newest_epoch(holder, c).catalogue)
+        )
         parsed = load_mapping(mapping, catalogue, as_of=day)
         with progress(as_json) as bar:
             task = bar.add_task(_STEPS["read"], total=None)

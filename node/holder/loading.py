@@ -86,7 +86,7 @@ class EpochLoader:
 
     async def load(
         self,
-        number: int,
+        number: int | None,
         mapping_path: Path,
         *,
         as_of: date | None = None,
@@ -95,6 +95,7 @@ class EpochLoader:
     ) -> Loaded:
         """Makes and submits this holder's manifest of an epoch that is announced, not yet open.
 
+        `number` None is the newest epoch, for what runs every night.
         Raises HolderError for an epoch that is not announced, open already, over, or loaded
         already; MappingError and IngestError as `ingest` does; RemoteError when the hub could not
         be told, with the manifest made and sent again by the running node.
@@ -103,12 +104,10 @@ class EpochLoader:
         await self._sync.sync()
         with _only_one(self._runtime.config.data_dir):
             announced = await self._runtime.store.read(lambda c: self._announced(c, number))
-            table, ingested = await self._ingest(
-                number, announced, mapping_path, as_of, report, tell
-            )
+            table, ingested = await self._ingest(announced, mapping_path, as_of, report, tell)
             loaded = await self._keep(announced, table, ingested, tell)
         tell("submit", loaded.rows)
-        await self.submit(number)
+        await self.submit(loaded.epoch)
         return loaded
 
     async def submit(self, number: int) -> None:
@@ -148,8 +147,10 @@ class EpochLoader:
         opened = self._runtime.chain.epoch(connection, number, now) is not None
         return descriptor is not None and now < descriptor.closes and not opened
 
-    def _announced(self, connection: Connection, number: int) -> Announced:
+    def _announced(self, connection: Connection, number: int | None) -> Announced:
         chain, now = self._runtime.chain, self._runtime.clock.now()
+        if number is None:
+            number = newest_epoch(self._runtime, connection).epoch
         descriptor = chain.descriptor(connection, number)
         if descriptor is None:
             known = ", ".join(map(str, chain.epoch_numbers(connection))) or "none"
@@ -174,7 +175,6 @@ class EpochLoader:
 
     async def _ingest(
         self,
-        number: int,
         announced: Announced,
         mapping_path: Path,
         as_of: date | None,
@@ -188,7 +188,9 @@ class EpochLoader:
                 "kind", f"is {mapping.kind}, this holder's is {config.kind}", "use its own mapping"
             )
         if report is None:
-            report = config.data_dir / "reports" / f"epoch-{number}-rejected.csv"
+            report = (
+                config.data_dir / "reports" / f"epoch-{announced.descriptor.epoch}-rejected.csv"
+            )
             report.parent.mkdir(mode=0o700, exist_ok=True)
         return await asyncio.to_thread(
             ingest,
@@ -317,13 +319,13 @@ class EpochLoader:
                 path.unlink()
 
 
-def newest_catalogue(runtime: Runtime[HolderConfig], connection: Connection) -> Catalogue:
-    """The catalogue of the newest epoch. Raises HolderError when none is announced."""
+def newest_epoch(runtime: Runtime[HolderConfig], connection: Connection) -> Descriptor:
+    """The newest epoch that the hub announced. Raises HolderError when there is none."""
     numbers = runtime.chain.epoch_numbers(connection)
     descriptor = runtime.chain.descriptor(connection, numbers[-1]) if numbers else None
     if descriptor is None:
-        raise HolderError("the hub has announced no epoch yet, so there is no catalogue to check")
-    return runtime.chain.catalogue(connection, descriptor.catalogue)
+        raise HolderError("the hub has announced no epoch yet; ask it to announce one")
+    return descriptor
 
 
 @contextmanager

@@ -73,8 +73,14 @@ class EpochVault:
         """
         path = self._epoch(epoch) / _ROOT
         if create and not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_folder(self._folder)
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(self._folder)
+            except OSError as error:
+                raise HolderError(
+                    f"{path.parent} cannot be made ({error.strerror}); check its folder"
+                ) from error
             try:
                 write_secret(path, secrets.token_bytes(ROOT_BYTES))
             except SecretFileError:
