@@ -35,7 +35,8 @@ class InnerProduct:
 
     def score(self, columns: Sequence[float]) -> int:
         """The decrypted score; CKKS computes with a small error, which is rounded away."""
-        return round(self(columns).decrypt()[0])
+        (score,) = self(columns).decrypt()
+        return round(float(score))
 
     def answer_bytes(self, columns: Sequence[float]) -> int:
         """Bytes of one enterprise's answer."""

@@ -99,7 +99,6 @@ class Meter:
         yinxin, baseline = pair.yinxin, pair.baseline
         if isinstance(yinxin, int) or isinstance(baseline, int):
             return _counted(row, pair)
-        # The first run of a side fills caches and opens connections; it is not counted.
         repeats = (await self._repeats(yinxin), await self._repeats(baseline))
         ours: list[float] = []
         theirs: list[float] = []
@@ -123,7 +122,9 @@ class Meter:
         )
 
     async def _repeats(self, side: Side) -> int:
-        await self._time(side, 1)
+        """How often a side runs in one turn. These first runs also fill caches and connect."""
+        if await self._time(side, 1) * side.items >= self.turn:
+            return 1
         return max(1, math.ceil(self.turn / (await self._time(side, 1) * side.items)))
 
     async def _time(self, side: Side, repeats: int) -> float:

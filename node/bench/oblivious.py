@@ -96,10 +96,9 @@ async def prepare(setting: Setting) -> AsyncIterator[Pairs]:
     server = peer.Evaluator.from_seed(seed, info)
     client, sent = peer.Client.blind(codes[0])
     output = server.evaluate(sent)
-    agree(
-        "oprf.values", oprf.evaluate(keys.secret, codes[0]), server.evaluate_known_input(codes[0])
-    )
-    agree("oprf.unlock_bank", open_(), client.finalize(output, server.public_key))
+    value = oprf.evaluate(keys.secret, codes[0])
+    agree("oprf.values", value, bytes(server.evaluate_known_input(codes[0])))
+    agree("oprf.unlock_bank", open_(), bytes(client.finalize(output, server.public_key)))
     values = Side(lambda: [server.evaluate_known_input(code) for code in codes], ROWS)
     pairs |= {
         "oprf.values": Pair(Side(lambda: oprf.evaluate_many(keys.secret, codes), ROWS), values),
