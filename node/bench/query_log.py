@@ -76,14 +76,17 @@ def _logs(
     async def many() -> None:
         await asyncio.gather(*(one() for _ in range(WRITERS)))
 
-    def alone() -> None:
-        for _ in range(EACH):
-            plain()
+    def alone(entries: int) -> Side:
+        return Side(lambda: [plain() for _ in range(entries)], entries)
 
     try:
         yield {
-            f"{name}_1": Pair(Side(one, EACH), Side(alone, EACH)),
-            f"{name}_{WRITERS}": Pair(Side(many, WRITERS * EACH), Side(alone, EACH)),
+            f"{name}_1": Pair(Side(one, EACH), alone(EACH)),
+            f"{name}_{WRITERS}": Pair(
+                # So many that what the disk still owes to the burst before is spread over them.
+                Side(many, WRITERS * EACH),
+                alone(2 * WRITERS),
+            ),
         }
     finally:
         store.close()

@@ -27,7 +27,7 @@ ROWS_OF_GROUP = (
     Row(
         "words.pads",
         Unit.MICROSECONDS,
-        f"the pad word of a row, of {ROWS} of a bucket",
+        "the pad word of each row of a bucket",
         "HKDF-SHA256 of the cryptography package",
     ),
 )

@@ -138,9 +138,8 @@ def test_rows_are_chosen_by_name_or_group() -> None:
 
 
 async def test_every_row_has_two_sides_and_a_ratio_of_their_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(oblivious, "ROWS", 16)
     told: list[str] = []
     report = await run(choose([]), Setting(tmp_path), once(), told.append)
     assert told == [row.name for row in choose([])]
@@ -179,7 +178,6 @@ async def test_sides_that_disagree_are_not_compared(
 async def test_without_the_peer_its_rows_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oblivious, "ROWS", 16)
     monkeypatch.setattr(oblivious, "_peer", lambda: None)
     report = await run(choose(["oprf"]), Setting(tmp_path), once(), lambda _: None)
     assert [result.row.name for result in report.results] == [
