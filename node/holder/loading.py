@@ -11,42 +11,32 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain as chained
 from pathlib import Path
-from typing import Final
 
-import structlog
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert
 
-from federation.entries import Kind, Logged, check_logged, entry
+from federation.entries import Kind, entry
 from federation.epoch import SALT_BYTES, Descriptor, Manifest, check_roster
-from federation.errors import FederationError, Reason, Refusal
+from federation.errors import Reason, Refusal
 from node.chain import ChainSync
 from node.chain.store import MANIFEST
 from node.config import HolderConfig
-from node.errors import NodeError
 from node.holder.closing import is_closed
 from node.holder.columns import ColumnHeader, write_columns
 from node.holder.errors import HolderError
 from node.holder.ingest import FeatureTable, IngestReport, align, ingest
 from node.holder.mapping import load_mapping
 from node.holder.snapshots import SALT_PURPOSE, Snapshot, Snapshots, snapshots
+from node.holder.submission import Submission
 from node.holder.tables import holder_snapshots
 from node.holder.vault import sync_folder
-from node.rpc.client import Channel
-from node.rpc.convert import signed_from_wire, signed_to_wire
 from node.runtime import Runtime
 from scoring.catalogue import Catalogue
-from yinxin.v1 import common_pb2
-
-_log = structlog.get_logger(__name__)
-
-SUBMIT_METHOD: Final = "/yinxin.v1.Hub/SubmitManifest"
-SUBMIT_SECONDS: Final = 10.0
 
 Progress = Callable[[str, int], None]
 """Told the step (`read`, `write`, `submit`) and how many rows it is at."""
@@ -78,10 +68,12 @@ class Announced:
 class EpochLoader:
     """Loads epochs for one holder. `sync` has to be able to reach the hub."""
 
-    def __init__(self, runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> None:
+    def __init__(
+        self, runtime: Runtime[HolderConfig], sync: ChainSync, submission: Submission
+    ) -> None:
         self._runtime = runtime
         self._sync = sync
-        self._hub = hub
+        self._submission = submission
         self._folder = Snapshots.folder(runtime.config.data_dir)
 
     async def load(
@@ -107,45 +99,8 @@ class EpochLoader:
             table, ingested = await self._ingest(announced, mapping_path, as_of, report, tell)
             loaded = await self._keep(announced, table, ingested, tell)
         tell("submit", loaded.rows)
-        await self.submit(loaded.epoch)
+        await self._submission.submit(loaded.epoch)
         return loaded
-
-    async def submit(self, number: int) -> None:
-        """Sends the manifest of an epoch to the hub and checks its receipt; again is harmless."""
-        found = await self._runtime.store.read(lambda connection: snapshots(connection, number))
-        if not found:
-            raise HolderError(f"epoch {number} is not loaded; run: yinxin holder epoch load")
-        await self._submit(found[0])
-
-    async def keep_submitting(self) -> None:
-        """Sends what a command could not, until cancelled."""
-        while True:
-            async for snapshot in self._pending():
-                try:
-                    await self._submit(snapshot)
-                except (NodeError, FederationError) as error:
-                    _log.warning("manifest not submitted", epoch=snapshot.epoch, error=str(error))
-            await asyncio.sleep(SUBMIT_SECONDS)
-
-    async def _pending(self) -> AsyncIterator[Snapshot]:
-        now = self._runtime.clock.now()
-
-        def query(connection: Connection) -> list[Snapshot]:
-            return [
-                snapshot
-                for snapshot in snapshots(connection)
-                if not snapshot.submitted_at
-                and not is_closed(connection, snapshot.epoch)
-                and self._in_time(connection, snapshot.epoch, now)
-            ]
-
-        for snapshot in await self._runtime.store.read(query):
-            yield snapshot
-
-    def _in_time(self, connection: Connection, number: int, now: int) -> bool:
-        descriptor = self._runtime.chain.descriptor(connection, number)
-        opened = self._runtime.chain.epoch(connection, number, now) is not None
-        return descriptor is not None and now < descriptor.closes and not opened
 
     def _announced(self, connection: Connection, number: int | None) -> Announced:
         chain, now = self._runtime.chain, self._runtime.clock.now()
@@ -293,22 +248,6 @@ class EpochLoader:
         kept = await self._runtime.store.read(lambda connection: snapshots(connection, number))
         if path.name not in {snapshot.file for snapshot in kept}:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-
-    async def _submit(self, snapshot: Snapshot) -> None:
-        runtime, signed = self._runtime, snapshot.manifest
-        receipt = await self._hub.unary(SUBMIT_METHOD, signed_to_wire(signed), common_pb2.Receipt)
-        now = runtime.clock.now()
-        hub = (await runtime.members()).hub
-        logged = Logged(signed, receipt.entry, signed_from_wire(receipt.promise))
-        check_logged(logged, Kind.MANIFEST, hub.id, hub.signing, now)
-        table = holder_snapshots
-
-        def unit(connection: Connection) -> None:
-            connection.execute(
-                update(table).where(table.c.epoch == snapshot.epoch).values(submitted_at=now)
-            )
-
-        await runtime.store.run(unit)
 
     def _clear_orphans(self, kept: list[Snapshot]) -> None:
         """Removes files that a crash left between their writing and their row."""

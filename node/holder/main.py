@@ -16,6 +16,7 @@ from node.holder.pads import Pads
 from node.holder.preparation import Preparation
 from node.holder.service import ROLES, HolderService
 from node.holder.snapshots import Snapshots
+from node.holder.submission import Submission
 from node.holder.unlocking import Unlocking
 from node.holder.vault import EpochVault
 from node.rpc.client import Channel
@@ -35,6 +36,7 @@ class Parts:
     preparation: Preparation
     unlocking: Unlocking
     closer: Closer
+    submission: Submission
     loader: EpochLoader
 
 
@@ -46,6 +48,7 @@ def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> P
     snapshots = Snapshots(runtime)
     pads = Pads(runtime, contexts, vault)
     preparation = Preparation(runtime, contexts, models, snapshots, pads, vault)
+    submission = Submission(runtime, hub)
     return Parts(
         vault=vault,
         contexts=contexts,
@@ -55,7 +58,8 @@ def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> P
         preparation=preparation,
         unlocking=Unlocking(runtime, contexts),
         closer=Closer(runtime, vault),
-        loader=EpochLoader(runtime, sync, hub),
+        submission=submission,
+        loader=EpochLoader(runtime, sync, submission),
     )
 
 
@@ -77,7 +81,7 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
     runtime.tasks += [
         parts.closer.keep(),
         parts.pads.keep(),
-        parts.loader.keep_submitting(),
+        parts.submission.keep(),
     ]
     _watch(runtime, parts)
 

@@ -30,7 +30,7 @@ from federation.uscc import Uscc
 from node.chain.store import sign_batch
 from node.clock import FixedClock
 from node.config import HolderConfig, load
-from node.holder.main import build
+from node.holder.main import assemble, build
 from node.rpc.chunks import pieces
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.convert import (
@@ -294,10 +294,8 @@ class Node:
     address: str
 
     async def load(self, number: int, mapping: Path) -> None:
-        from node.holder.loading import EpochLoader
-
         hub = self.runtime.peer_channel(Role.HUB, self.runtime.config.hub)
-        await EpochLoader(self.runtime, self.sync(hub), hub).load(number, mapping)
+        await assemble(self.runtime, self.sync(hub), hub).loader.load(number, mapping)
 
     def sync(self, hub: Channel) -> Any:
         from node.chain import ChainSync
