@@ -11,12 +11,12 @@ from federation.certificate import ModelCertificate
 from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
+from node.bank.counted import Counted
 from node.bank.errors import BankError
 from node.bank.records import Model, ModelRecords
 from node.bank.texts import Code
 from node.chain import ChainSync
 from node.config import BankConfig
-from node.rpc.client import Channel
 from node.runtime import Runtime
 
 T = TypeVar("T")
@@ -33,9 +33,11 @@ class Agent:
         self.id = runtime.identity.id
         self.root = runtime.identity.root
         self.chain = runtime.chain
-        self.hub: Channel = runtime.peer_channel(Role.HUB, self.config.hub)
-        self.regulator: Channel = runtime.peer_channel(Role.REGULATOR, self.config.regulator)
-        self.sync = ChainSync(self.hub, runtime.chain, runtime.store, runtime.log, runtime.clock)
+        hub = runtime.peer_channel(Role.HUB, self.config.hub)
+        regulator = runtime.peer_channel(Role.REGULATOR, self.config.regulator)
+        self.hub = Counted(hub, runtime.metrics)
+        self.regulator = Counted(regulator, runtime.metrics)
+        self.sync = ChainSync(hub, runtime.chain, runtime.store, runtime.log, runtime.clock)
         self.records = ModelRecords(runtime.identity.storage)
 
     def now(self) -> int:

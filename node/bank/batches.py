@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,8 @@ from federation.errors import FederationError
 from node.bank.agent import Agent
 from node.bank.asking import Ask
 from node.bank.errors import BankError
-from node.bank.ledger import ID_BYTES
-from node.bank.problems import Problem, problem_of
+from node.bank.ledger import ID_BYTES, State
+from node.bank.problems import problem_of
 from node.bank.queries import Queries
 from node.bank.tables import bank_batches
 from node.bank.texts import Code
@@ -42,12 +42,13 @@ class Item:
 
     index: int
     result: dict[str, Any] | None = field(default=None, repr=False)
-    problem: Problem | None = None
+    problem: dict[str, dict[str, Any]] | None = None
+    """The problem document in each language."""
 
     def to_dict(self, language: str) -> dict[str, Any]:
         """For a line of a file, or a member of an answer."""
         if self.problem is not None:
-            return {"index": self.index, "error": self.problem.to_dict(language)}
+            return {"index": self.index, "error": self.problem[language]}
         return {"index": self.index, "result": self.result}
 
 
@@ -80,7 +81,7 @@ class Batches:
         if not 1 <= len(asks) <= MOST_ITEMS:
             reason = f"has {len(asks)} items, from 1 to {MOST_ITEMS} are taken"
             raise BankError(Code.BODY_INVALID, "items", reason=reason)
-        raw = canonical_json([ask.to_json().decode() for ask in asks])
+        raw = _content(asks, {})
         body = self._key.tag(b"bank/batch-body", raw)
         tag = self._key.tag(b"bank/batch-key", key.encode())
         identifier = secrets.token_bytes(ID_BYTES)
@@ -120,9 +121,25 @@ class Batches:
         )
         if row is None:
             raise BankError(Code.BATCH_UNKNOWN, "batch")
-        raw = parse_canonical(self._key.open(bytes(row.sealed), _aad(identifier)), MAX_BATCH_BYTES)
-        asks = tuple(Ask.from_json(text.encode()) for text in raw)
-        return Batch(identifier, asks, done=row.state == _DONE)
+        value = parse_canonical(
+            self._key.open(bytes(row.sealed), _aad(identifier)), MAX_BATCH_BYTES
+        )
+        asks = tuple(Ask.from_json(text.encode()) for text in value["asks"])
+        batch = Batch(identifier, asks, done=row.state == _DONE)
+        problems = value["problems"]
+        answered = await self._agent.read(lambda c: self._answered(c, batch))
+        batch.items = {int(n): Item(int(n), problem=said) for n, said in problems.items()}
+        batch.items |= {n: Item(n, result) for n, result in answered.items()}
+        return batch
+
+    def _answered(self, connection: Connection, batch: Batch) -> dict[int, dict[str, Any]]:
+        """The results that are kept of a batch."""
+        found = {}
+        for index in range(len(batch.asks)):
+            row = self._queries.ledger.by_key(connection, self._queries.tag(_key(batch, index)))
+            if row is not None and row.state is State.ANSWERED:
+                found[index] = row.content["result"]
+        return found
 
     async def unfinished(self) -> list[bytes]:
         """The batches that were interrupted, the oldest first."""
@@ -149,10 +166,14 @@ class Batches:
             for index in range(len(batch.asks)):
                 group.create_task(one(index))
         batch.done = True
+        problems = {str(n): i.problem for n, i in batch.items.items() if i.problem is not None}
+        sealed = self._key.seal(_content(batch.asks, problems), _aad(batch.id))
 
         def unit(connection: Connection) -> None:
             connection.execute(
-                update(bank_batches).where(bank_batches.c.id == batch.id).values(state=_DONE)
+                update(bank_batches)
+                .where(bank_batches.c.id == batch.id)
+                .values(state=_DONE, sealed=sealed)
             )
 
         await self._agent.write(unit)
@@ -160,9 +181,10 @@ class Batches:
 
     async def _ask(self, batch: Batch, index: int) -> Item:
         try:
-            answer = await self._queries.ask(batch.asks[index], f"batch {batch.id.hex()} {index}")
+            answer = await self._queries.ask(batch.asks[index], _key(batch, index))
         except (NodeError, FederationError, ScoringError) as error:
-            return Item(index, problem=problem_of(error))
+            problem = problem_of(error)
+            return Item(index, problem={lang: problem.to_dict(lang) for lang in ("zh", "en")})
         return Item(index, answer.result)
 
 
@@ -187,6 +209,16 @@ def read_lines(text: str) -> list[Ask]:
             raise _bad_line(number, reason if unknown else f"needs {reason}")
         asks.append(Ask(**value))
     return asks
+
+
+def _key(batch: Batch, index: int) -> str:
+    return f"batch {batch.id.hex()} {index}"
+
+
+def _content(asks: Sequence[Ask], problems: Mapping[str, object]) -> bytes:
+    return canonical_json(
+        {"asks": [ask.to_json().decode() for ask in asks], "problems": dict(problems)}
+    )
 
 
 def _bad_line(number: int, reason: str) -> BankError:

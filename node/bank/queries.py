@@ -78,8 +78,7 @@ class Queries:
         regulator is told), RemoteError naming the party; after the latter, ask again.
         """
         body = self.ledger.tag("body", ask.to_json())
-        name = f"key {key}".encode() if key is not None else b"auto " + body
-        tag = self.ledger.tag("key", name)
+        tag = self.tag(key) if key is not None else self.ledger.tag("auto", body)
         lock = self._locks.setdefault(tag, asyncio.Lock())
         async with lock:
             row = await self._agent.read(lambda c: self.ledger.by_key(c, tag))
@@ -90,6 +89,10 @@ class Queries:
                 if row.state is State.OPEN:
                     return await self._send(row, place, release=key is None)
             return _final(row)
+
+    def tag(self, key: str) -> bytes:
+        """Under what the query of a key is kept."""
+        return self.ledger.tag("key", key.encode())
 
     async def answer(self, identifier: bytes) -> Answer:
         """A kept answer. Raises BankError for one that is unknown or not there yet, Rejected."""
@@ -252,6 +255,7 @@ def _result(
     return {
         "format": RESULT,
         "id": row.id.hex(),
+        "state": State.ANSWERED.value,
         "model": place.model.name,
         "certificate": place.model.hash.hex(),
         "epoch": place.session.epoch.number,

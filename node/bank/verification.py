@@ -64,6 +64,25 @@ class Verified:
     permits: tuple[bytes, ...]
     record: Record | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """For printing."""
+        found: dict[str, Any] = {
+            "verified": True,
+            "chain": self.chain,
+            "bank": str(self.bank),
+            "model": self.model,
+            "certificate": self.certificate.hex(),
+            "epoch": self.epoch,
+            "purpose": self.purpose,
+            "time": self.time,
+            "holders": [str(holder) for holder in self.holders],
+            "permits": [permit.hex() for permit in self.permits],
+        }
+        if self.record is not None:
+            values = dict(self.record.values)
+            found["record"] = {"fields": values, "coverage": self.record.coverage}
+        return found
+
 
 def verify_evidence(raw: bytes, root: TrustRoot) -> Verified:
     """What an evidence file shows, once all of it verifies. Raises BankError saying what fails."""

@@ -21,6 +21,7 @@ from federation.identity import SpiffeId
 from federation.signed import SigningKey
 from node.bank.asking import Ask
 from node.bank.bank import Bank
+from node.bank.counted import Counted
 from node.bank.errors import BankError, Rejected
 from node.bank.records import Model
 from node.bank.texts import Code
@@ -337,7 +338,8 @@ async def test_failure_is_told_to_the_regulator_alone_and_once_it_is_back(
         await prepared(attacked, bank)
         attacked.hub.tamper.query = swap_answers
         reachable = bank.agent.regulator
-        bank.agent.regulator = bank.agent.runtime.channel(reachable.party, "127.0.0.1:1")
+        nowhere = bank.agent.runtime.channel(reachable.party, "127.0.0.1:1")
+        bank.agent.regulator = Counted(nowhere, bank.agent.runtime.metrics)
         with pytest.raises(Rejected):
             await bank.queries.ask(asking(attacked))
         asked = len(attacked.hub.requests)

@@ -1,0 +1,1 @@
+"""The REST interface for the bank's own systems."""

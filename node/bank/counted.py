@@ -1,0 +1,62 @@
+"""A channel that counts the bytes of its messages: what the agent exchanges stands in its metrics
+as a server's calls do in the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import aclosing
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from node.observability.metrics import NodeMetrics
+from node.rpc.client import Channel
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+class Counted:
+    """The calls of `Channel`, counted under the method's name."""
+
+    def __init__(self, channel: Channel, metrics: NodeMetrics) -> None:
+        self.party = channel.party
+        self.channel = channel
+        self._metrics = metrics
+
+    async def unary(
+        self, method: str, request: Message, answer: type[Answer], deadline: float | None = None
+    ) -> Answer:
+        """As `Channel.unary`."""
+        self._metrics.sent(method, request.ByteSize())
+        with self._metrics.call(method):
+            found = await self.channel.unary(method, request, answer, deadline)
+        self._metrics.received(method, found.ByteSize())
+        return found
+
+    async def upload(
+        self, method: str, requests: AsyncIterable[Message], answer: type[Answer]
+    ) -> Answer:
+        """As `Channel.upload`."""
+
+        async def counted() -> AsyncIterator[Message]:
+            async for request in requests:
+                self._metrics.sent(method, request.ByteSize())
+                yield request
+
+        with self._metrics.call(method):
+            found = await self.channel.upload(method, counted(), answer)
+        self._metrics.received(method, found.ByteSize())
+        return found
+
+    async def download(
+        self, method: str, request: Message, answer: type[Answer]
+    ) -> AsyncIterator[Answer]:
+        """As `Channel.download`."""
+        self._metrics.sent(method, request.ByteSize())
+        stream = self.channel.download(method, request, answer)
+        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+            with self._metrics.call(method):
+                async for message in stream:
+                    self._metrics.received(method, message.ByteSize())
+                    yield message

@@ -1,0 +1,63 @@
+"""Builds a bank's agent: REST interface, copy of the chain, and what it does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from federation.errors import FederationError
+from node.bank.api.server import ApiServer
+from node.bank.bank import Bank
+from node.config import BankConfig
+from node.errors import NodeError
+from node.runtime import SYNC_SECONDS, Runtime
+from scoring.errors import ScoringError
+
+UPKEEP_SECONDS = 15.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
+    """Adds the agent to a node. With `prepare` it prepares new epochs by itself."""
+    bank = Bank(runtime)
+    server = ApiServer(bank)
+    # A bank is called by nobody over gRPC; health and reflection are there as at every node.
+    runtime.add_server(runtime.config.listen, {}, lambda _: None)
+    runtime.tasks.append(bank.agent.sync.keep(SYNC_SECONDS))
+    runtime.tasks.append(server.serve())
+    runtime.tasks.append(_upkeep(bank, prepare=prepare))
+    _log.info("interface", port=server.port)
+
+
+async def _upkeep(bank: Bank, *, prepare: bool) -> None:
+    """Reports what the regulator has not heard, erases what is over, prepares what is new."""
+    while True:
+        works = [bank.failures.deliver(), bank.preparation.erase_closed()]
+        if prepare:
+            works.append(_prepare_all(bank))
+        for work in works:
+            await _guarded(work)
+        await asyncio.sleep(UPKEEP_SECONDS)
+
+
+async def _prepare_all(bank: Bank) -> None:
+    """Every bucket of every open epoch, for every model that is valid and installed."""
+    agent = bank.agent
+    for digest, _, _ in await agent.read(agent.records.models):
+        model = await agent.model(digest.hex())
+        certificate = await agent.certificate(digest)
+        if certificate.not_before <= agent.now() < certificate.not_after:
+            await bank.installation.install(model)
+            for epoch in await bank.sessions.epochs(model):
+                await bank.preparation.prepare(model, epoch)
+
+
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except (NodeError, FederationError, ScoringError) as error:
+        _log.warning("upkeep", error=str(error))

@@ -1,0 +1,101 @@
+"""Models, epochs and the node's state as command line and REST interface show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from federation.certificate import ModelCertificate
+from node.bank.bank import Bank
+from node.bank.records import Model
+
+
+async def model_view(bank: Bank, model: Model) -> dict[str, Any]:
+    """A model: what is certified, where it is installed, what is prepared. No points, no key."""
+    agent = bank.agent
+    certificate = await agent.certificate(model.hash)
+    installed = await agent.read(lambda c: agent.records.installed(c, model.hash))
+    prepared = await agent.read(lambda c: _prepared(bank, c, certificate))
+    return {
+        "certificate": model.hash.hex(),
+        "name": model.scorecard.name,
+        "version": model.scorecard.version,
+        "form": certificate.form,
+        "catalogue": model.scorecard.catalogue_version,
+        "fields": [f.name for f in certificate.fields],
+        "disclosed": list(certificate.disclosed),
+        "participants": [
+            {
+                "holder": str(p.holder),
+                "kind": p.kind,
+                "named": p.named,
+                "installed": str(p.holder) in installed,
+            }
+            for p in certificate.participants
+        ],
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+        "prepared": prepared,
+    }
+
+
+async def model_views(bank: Bank) -> list[dict[str, Any]]:
+    """Every model, the newest first."""
+    agent = bank.agent
+    listed = await agent.read(agent.records.models)
+    models = [await agent.model(digest.hex()) for digest, _, _ in listed]
+    return [await model_view(bank, model) for model in models]
+
+
+async def status_view(bank: Bank) -> dict[str, Any]:
+    """The node: chain, epochs, models, queries, log."""
+    agent, now = bank.agent, bank.agent.now()
+
+    def look(connection: Connection) -> dict[str, Any]:
+        chain = agent.chain
+        epochs = []
+        for number in chain.epoch_numbers(connection):
+            descriptor = chain.descriptor(connection, number)
+            if descriptor is None:
+                continue
+            opened = chain.epoch(connection, number, now)
+            over = now >= descriptor.closes
+            state = "closed" if over else "announced" if opened is None else "open"
+            epochs.append(
+                {
+                    "epoch": number,
+                    "state": state,
+                    "opens": descriptor.opens,
+                    "closes": descriptor.closes,
+                    "enterprises": descriptor.roster_rows,
+                }
+            )
+        return {
+            "bank": str(agent.id),
+            "chain": agent.root.chain,
+            "enterprises": chain.roster(connection, now).size,
+            "epochs": epochs,
+            "models": len(agent.records.models(connection)),
+            "queries": bank.queries.ledger.count(connection),
+        }
+
+    return {**await agent.read(look), "log_entries": await agent.runtime.log.count_by_kind()}
+
+
+def _prepared(
+    bank: Bank, connection: Connection, certificate: ModelCertificate
+) -> list[dict[str, int]]:
+    """The open epochs, and how many buckets are prepared in each."""
+    agent, now = bank.agent, bank.agent.now()
+    found = []
+    for number in agent.chain.epoch_numbers(connection):
+        epoch = agent.chain.epoch(connection, number, now)
+        if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
+            continue
+        if now >= epoch.descriptor.closes or set(certificate.holders) - set(epoch.manifests):
+            continue
+        kept = agent.records.prepared(connection, certificate.context(epoch))
+        buckets = agent.chain.roster(connection, now).buckets(epoch.descriptor.roster_rows)
+        found.append({"epoch": number, "buckets": buckets, "prepared": len(kept)})
+    return found

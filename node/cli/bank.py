@@ -1,0 +1,191 @@
+"""`yinxin bank`: a bank's agent. Queries are in `node.cli.bank_queries`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from federation.identity import Role
+from node.bank.errors import BankError, ScorecardRefused
+from node.bank.files import read_file
+from node.bank.texts import Code
+from node.cli.bank_queries import batch, evidence, query, verify
+from node.cli.bank_shared import (
+    DEFAULT,
+    LANGUAGE,
+    Config,
+    Lang,
+    ModelOption,
+    models_table,
+    run,
+    show_refusal,
+)
+from node.cli.enrol import add_enrolment
+from node.cli.output import AsJson, emit, fail, guard, progress
+from node.config import BankConfig, load
+
+if TYPE_CHECKING:
+    from node.bank.bank import Bank
+
+app = typer.Typer(no_args_is_help=True, help="A bank's agent: certify, prepare, query. / 银行端")
+add_enrolment(app, Role.BANK)
+for command in (query, batch, evidence, verify):
+    app.command(command.__name__)(command)
+
+
+@app.command("serve")
+def serve_command(
+    config: Config = DEFAULT,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Prepare each new epoch by itself. / 自动准备新数据期")
+    ] = False,
+) -> None:
+    """Run the agent until it is told to stop. / 运行银行端"""
+    from node.bank.main import build
+    from node.runtime import serve
+
+    serve(load(BankConfig, config), partial(build, prepare=prepare))
+
+
+@app.command()
+def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
+    """Chain, epochs, models, queries, log. / 运行状况"""
+    from node.bank.views import status_view
+
+    emit(run(config, status_view), as_json)
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Which system may call. / 调用方名称")],
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bearer token for the REST interface; it is shown this once. / 生成接口令牌"""
+    from node.bank.tokens import Tokens
+
+    with guard():
+        tokens = Tokens.of(load(BankConfig, config))
+        made = tokens.add(name)
+    emit({"name": name, "token": made, "file": str(tokens.path)}, as_json)
+
+
+@app.command()
+def certify(
+    scorecard: Annotated[Path, typer.Argument(help="The scorecard, JSON. / 评分卡")],
+    disclosed: Annotated[
+        list[str] | None,
+        typer.Option(help="A feature (kind.name) that consents must name; may be repeated."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Validity in days. / 有效天数")] = 180,
+    form: Annotated[str, typer.Option(help="sealed, or open for a published one.")] = "sealed",
+    config: Config = DEFAULT,
+    lang: Lang = LANGUAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Have a scorecard certified by the regulator. / 认证评分卡"""
+    from node.bank.certification import Form
+    from node.bank.views import model_view
+
+    if form not in get_args(Form):
+        fail(f"--form: {form!r} is none of {', '.join(get_args(Form))}", code=2)
+    with guard():
+        raw = read_file(scorecard, "scorecard").decode("utf-8", errors="replace")
+
+    async def work(bank: Bank) -> dict[str, Any]:
+        with progress(as_json) as bar:
+            task = bar.add_task("certify / 认证", total=None)
+            model = await bank.certification.certify(
+                raw,
+                disclosed=disclosed or (),
+                days=days,
+                form="open" if form == "open" else "sealed",
+                progress=lambda done, _: bar.update(task, completed=done),
+            )
+        return await model_view(bank, model)
+
+    try:
+        view = run(config, work, lang, passing=ScorecardRefused)
+    except ScorecardRefused as error:
+        show_refusal(error, lang, as_json)
+    emit(view, as_json, None if as_json else models_table([view], lang))
+
+
+@app.command()
+def models(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = False) -> None:
+    """The certified models. / 已认证模型"""
+    from node.bank.views import model_views
+
+    found = run(config, model_views, lang)
+    emit({"models": found}, as_json, None if as_json else models_table(found, lang))
+
+
+@app.command()
+def install(
+    model: ModelOption = "",
+    config: Config = DEFAULT,
+    lang: Lang = LANGUAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a model to its holders, where it is missing. / 将模型安装到数据方"""
+
+    async def work(bank: Bank) -> dict[str, Any]:
+        found = await bank.agent.model(model)
+        with progress(as_json) as bar:
+            tasks: dict[str, Any] = {}
+
+            def tell(holder: Any, sent: int, total: int) -> None:
+                name = holder.name
+                if name not in tasks:
+                    tasks[name] = bar.add_task(f"install {name}", total=total)
+                bar.update(tasks[name], completed=sent)
+
+            installed = await bank.installation.install(found, tell)
+        return {"model": found.name, "installed": [str(holder) for holder in installed]}
+
+    emit(run(config, work, lang), as_json)
+
+
+@app.command()
+def prepare(
+    model: ModelOption = "",
+    epoch: Annotated[
+        int | None, typer.Option(help="An open epoch; the newest unless given. / 数据期")
+    ] = None,
+    bucket: Annotated[
+        list[int] | None, typer.Option(help="A bucket; all unless given; may be repeated. / 桶")
+    ] = None,
+    config: Config = DEFAULT,
+    lang: Lang = LANGUAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch and combine the holders' tables; goes on where it stopped. / 准备盲评估表"""
+
+    async def work(bank: Bank) -> dict[str, Any]:
+        await bank.agent.sync.sync()
+        found = await bank.agent.model(model)
+        await bank.installation.install(found)
+        epochs = await bank.sessions.epochs(found)
+        chosen = [e for e in epochs if epoch is None or e.number == epoch]
+        if not chosen:
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+        with progress(as_json) as bar:
+            task = bar.add_task("prepare / 准备", total=None)
+            made = await bank.preparation.prepare(
+                found,
+                chosen[0],
+                bucket,
+                lambda done, total, _: bar.update(task, completed=done, total=total),
+            )
+        return {
+            "model": found.name,
+            "epoch": made.epoch,
+            "buckets": made.buckets,
+            "fetched": made.fetched,
+            "bytes": made.bytes,
+        }
+
+    emit(run(config, work, lang), as_json)

@@ -1,0 +1,155 @@
+"""What the bank's commands share: options, running on the node's state, tables and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from node.bank.errors import BankError, Rejected, ScorecardRefused
+from node.cli.output import emit, guard
+from node.config import BankConfig, load
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from node.bank.bank import Bank
+
+T = TypeVar("T")
+
+Config = Annotated[Path, typer.Option("--config", help="The node's configuration. / 配置文件")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="name, name@version, or 8 digits of the hash. / 模型")
+]
+Lang = Annotated[str, typer.Option("--lang", help="zh or en. / 语言")]
+DEFAULT = Path("node.toml")
+LANGUAGE = "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
+
+_HEADINGS = {
+    "model": ("模型", "Model"),
+    "certificate": ("证书", "Certificate"),
+    "form": ("形式", "Form"),
+    "until": ("有效期至", "Valid until"),
+    "installed": ("已安装", "Installed"),
+    "prepared": ("已准备（期：桶）", "Prepared (epoch: buckets)"),
+    "rule": ("规则", "Rule"),
+    "field": ("评分项", "Field"),
+    "feature": ("指标", "Feature"),
+    "figure": ("数值", "Figure"),
+    "limit": ("界限", "Limit"),
+    "what": ("说明", "What"),
+}
+
+
+def run(
+    config: Path,
+    work: Callable[[Bank], Coroutine[Any, Any, T]],
+    lang: str = LANGUAGE,
+    passing: type[Exception] | tuple[type[Exception], ...] = (),
+) -> T:
+    """Runs `work` on the node's state; the agent may be serving meanwhile. Errors but `passing`
+    end the program with one line.
+    """
+
+    async def inner() -> T:
+        from node.bank.bank import Bank
+        from node.runtime import running
+
+        async with running(load(BankConfig, config)) as runtime:
+            await runtime.pool.start()
+            return await work(Bank(runtime))
+
+    with told(lang, passing):
+        return asyncio.run(inner())
+
+
+@contextmanager
+def told(lang: str, passing: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Tells the agent's own errors in the chosen language, all others as every command does."""
+    with guard():
+        try:
+            yield
+        except passing:
+            raise
+        except BankError as error:
+            if language_of(lang) == "en":
+                raise
+            why = f"（{error.why}）" if isinstance(error, Rejected) else ""
+            problem, remedy = error.problem("zh"), error.remedy("zh")
+            sys.stderr.write(f"yinxin: {error.field}：{problem}{why}；{remedy}\n")
+            raise SystemExit(1) from error
+
+
+def language_of(lang: str) -> str:
+    """`zh` or `en`."""
+    return "zh" if lang.lower().startswith("zh") else "en"
+
+
+def show_card(result: dict[str, Any], lang: str) -> RenderableType:
+    """A query's result as a card."""
+    from node.bank.card import card
+    from scoring.profile import Profile
+
+    language = language_of(lang)
+    footer = f"{result['model']} · {'期' if language == 'zh' else 'epoch'} {result['epoch']}"
+    return card(
+        Profile.build(result["profile"]),
+        result["uscc"],
+        language,
+        f"{footer} · {result['id']}",
+    )
+
+
+def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
+    """Models for people."""
+    table = _table(("model", "certificate", "form", "until", "installed", "prepared"), lang)
+    for model in models:
+        holders = model["participants"]
+        installed = sum(holder["installed"] for holder in holders)
+        prepared = ", ".join(
+            f"{p['epoch']}: {p['prepared']}/{p['buckets']}" for p in model["prepared"]
+        )
+        until = datetime.fromtimestamp(model["not_after"], UTC).date().isoformat()
+        table.add_row(
+            f"{model['name']}@{model['version']}",
+            model["certificate"][:16],
+            model["form"],
+            until,
+            f"{installed}/{len(holders)}",
+            prepared or "–",
+        )
+    return table
+
+
+def show_refusal(error: ScorecardRefused, lang: str, as_json: bool) -> NoReturn:
+    """The policy's report on a scorecard that it refuses: which rule, feature, figure, limit."""
+    language = language_of(lang)
+    items = [item.model_dump(mode="json") for item in error.report.failures]
+    table = _table(("rule", "field", "feature", "figure", "limit", "what"), lang)
+    for item in error.report.failures:
+        text = item.text.zh if language == "zh" else item.text.en
+        feature = (item.feature or "–").rpartition("/")[2]
+        figure, limit = f"{item.figure:g}", f"{item.limit:g}"
+        table.add_row(item.rule, item.field, feature, figure, limit, text)
+    emit({"passed": False, "failures": items}, as_json, None if as_json else table)
+    sys.stderr.write(f"yinxin: {error.problem(language)}; {error.remedy(language)}\n")
+    raise SystemExit(1)
+
+
+def _table(columns: Sequence[str], lang: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        zh, en = _HEADINGS[column]
+        table.add_column(zh if language_of(lang) == "zh" else en, overflow="fold")
+    return table
