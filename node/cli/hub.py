@@ -11,12 +11,15 @@ from typing import Annotated, Any, TypeVar
 import typer
 from sqlalchemy import Connection
 
+from federation.errors import FederationError
 from federation.identity import Role
+from federation.signed import Signed
 from federation.uscc import Uscc
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail
 from node.config import HubConfig, load
 from node.enrolment import read_grant_file
+from node.enrolment.folder import read_file
 from node.hub import publication
 from node.hub.publication import Hub
 from node.runtime import running, serve
@@ -74,7 +77,10 @@ def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
 
 @members.command("add")
 def add_member(
-    grants: Annotated[list[Path], typer.Argument(help="Grant files of the regulator.")],
+    grants: Annotated[
+        list[Path],
+        typer.Argument(help="Grants of the regulator; for itself, its member.json. / 授予文件"),
+    ],
     address: Annotated[str, typer.Option(help="HOST:PORT at which the hub reaches a holder.")] = "",
     config: Config = DEFAULT,
     as_json: AsJson = False,
@@ -82,7 +88,7 @@ def add_member(
     """Publish members that the regulator enrolled."""
     if address and len(grants) > 1:
         fail("address: give it with one grant at a time", code=2)
-    credentials = [read_grant_file(path).credential for path in grants]
+    credentials = [_credential(path) for path in grants]
 
     def unit(hub: Hub, connection: Connection) -> list[str]:
         added = [publication.add_member(hub, connection, c, address) for c in credentials]
@@ -107,7 +113,8 @@ def list_members(config: Config = DEFAULT, as_json: AsJson = False) -> None:
 
         return await hub.store.read(look)
 
-    emit(_run(config, work), as_json)
+    result = _run(config, work)
+    emit(result, as_json, _table(result["members"]))
 
 
 @roster.command("enrol")
@@ -208,6 +215,26 @@ def _epoch(hub: Hub, connection: Connection, number: int) -> dict[str, Any]:
 
 def _members(hub: Hub, connection: Connection, role: Role) -> list[Any]:
     return list(hub.chain.members(connection, hub.clock.now()).of(role))
+
+
+def _credential(path: Path) -> Signed:
+    """The credential in a grant, or alone: the regulator's own comes with no grant."""
+    try:
+        return Signed.from_json(read_file(path, "grant"))
+    except FederationError:
+        return read_grant_file(path).credential
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("member 成员", "名称", "title", "address 地址"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        name = "/".join(row["id"].rsplit("/", 2)[1:])
+        table.add_row(name, row["title"]["zh"], row["title"]["en"], row["address"])
+    return table
 
 
 def _when(seconds: int) -> str:
