@@ -72,7 +72,10 @@ def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
 
         return {**await hub.store.read(look), "log_entries": log}
 
-    emit(_run(config, work), as_json)
+    result = _run(config, work)
+    counts = {"members 成员": len(result["members"]), "enterprises 企业": result["enterprises"]}
+    counts["log 日志"] = sum(result["log_entries"].values())
+    emit(result, as_json, _status(result["hub"], counts, result["epochs"]))
 
 
 @members.command("add")
@@ -119,7 +122,9 @@ def list_members(config: Config = DEFAULT, as_json: AsJson = False) -> None:
 
 @roster.command("enrol")
 def enrol(
-    file: Annotated[Path, typer.Argument(help="A unified social credit code on each line.")],
+    file: Annotated[
+        Path, typer.Argument(help="A credit code on each line, or in a CSV file's first column.")
+    ],
     config: Config = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +133,11 @@ def enrol(
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: cannot be read as UTF-8 text ({error})")
-    codes = [_code(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    codes = [
+        _code(file, number, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not (number == 1 and line.split(",", maxsplit=1)[0] == "uscc")
+    ]
 
     def unit(hub: Hub, connection: Connection) -> dict[str, int]:
         batches = publication.enrol(hub, connection, dict.fromkeys(codes))
@@ -235,6 +244,20 @@ def _table(rows: list[dict[str, Any]]) -> Any:
         name = "/".join(row["id"].rsplit("/", 2)[1:])
         table.add_row(name, row["title"]["zh"], row["title"]["en"], row["address"])
     return table
+
+
+def _status(hub: str, counts: dict[str, int], epochs: list[dict[str, Any]]) -> Any:
+    from rich.console import Group
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("epoch 数据期", "state 状态", "opens 开启", "closes 关闭", "holders 数据方"):
+        table.add_column(heading)
+    for one in epochs:
+        shown = (one["epoch"], one["state"], one["opens"], one["closes"], len(one["holders"]))
+        table.add_row(*map(str, shown))
+    head = " · ".join((hub, *(f"{name}: {count}" for name, count in counts.items())))
+    return Group(head, table) if epochs else head
 
 
 def _when(seconds: int) -> str:
