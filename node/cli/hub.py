@@ -254,7 +254,8 @@ def _status(hub: str, counts: dict[str, int], epochs: list[dict[str, Any]]) -> A
     for heading in ("epoch 数据期", "state 状态", "opens 开启", "closes 关闭", "holders 数据方"):
         table.add_column(heading)
     for one in epochs:
-        shown = (one["epoch"], one["state"], one["opens"], one["closes"], len(one["holders"]))
+        opens, closes = (one[name][:16].replace("T", " ") + "Z" for name in ("opens", "closes"))
+        shown = (one["epoch"], one["state"], opens, closes, len(one["holders"]))
         table.add_row(*map(str, shown))
     head = " · ".join((hub, *(f"{name}: {count}" for name, count in counts.items())))
     return Group(head, table) if epochs else head
