@@ -57,7 +57,8 @@ class ModelCertificate(Document):
 
     `form` is `sealed` for a bank's own encrypted scorecard, whose `public_key` is the hash of the
     BFV key, and `open` for a published one, which has no key (the hash is of nothing) and whose
-    bundles hold points in the clear. `report` is the salted hash of the policy report.
+    bundles hold points in the clear. `report` is the salted hash of the policy report. A consent
+    with several uses may be used in `epochs_a_month` epochs of a calendar month.
     """
 
     TYPE: ClassVar[str] = "model-certificate"
@@ -75,6 +76,7 @@ class ModelCertificate(Document):
     parameter_set: Name
     public_key: Bytes32
     report: Bytes32
+    epochs_a_month: Annotated[int, Field(ge=1, le=31)]
     not_before: Time
     not_after: Time
 

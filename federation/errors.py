@@ -54,6 +54,7 @@ class Reason(StrEnum):
     REPLAYED_PERMIT = "replayed_permit"
     CANCELLED = "cancelled"
     USES_EXHAUSTED = "uses_exhausted"
+    EPOCH_LIMIT = "epoch_limit"
     UNKNOWN_ENTERPRISE = "unknown_enterprise"
     UNCERTIFIED_MODEL = "uncertified_model"
     FOREIGN_CERTIFICATE = "foreign_certificate"

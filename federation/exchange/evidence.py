@@ -10,6 +10,7 @@ import hashlib
 import hmac
 
 from federation.canonical import b64
+from federation.certificate import ModelCertificate
 from federation.consent import Consent, verify_consent
 from federation.entries import Kind, read_entry
 from federation.envelope import EnvelopeKey
@@ -29,25 +30,45 @@ def knowledge_context(
     return (chain.encode(), str(bank).encode(), consent_hash, ctx)
 
 
-def check_evidence(evidence: Evidence, permit: Permit, root: TrustRoot, at: int) -> Consent:
+def check_coverage(
+    consent: Consent, model: ModelCertificate, bank: SpiffeId, purpose: str, chain: str
+) -> None:
+    """Raises Refusal, with the reason, unless the consent covers such a query under the model."""
+    if consent.bank != bank:
+        raise Refusal(Reason.WRONG_BANK, "consent is for another bank")
+    if consent.purpose != purpose:
+        raise Refusal(Reason.WRONG_PURPOSE, "consent is for another purpose")
+    if chain not in consent.chains:
+        raise Refusal(Reason.WRONG_CHAIN, "consent does not name this chain")
+    if not {f.name for f in model.fields} <= set(consent.fields):
+        raise Refusal(Reason.WRONG_FIELDS, "model has fields that the consent does not")
+    if not set(model.disclosed) <= set(consent.disclosed):
+        raise Refusal(Reason.UNDISCLOSED_FEATURE, "consent misses a disclosed feature")
+    if not set(model.named_holders) <= set(consent.named):
+        raise Refusal(Reason.NAMED_REQUIRED, "consent misses a holder that needs the name")
+
+
+def check_evidence(
+    evidence: Evidence, permit: Permit, model: ModelCertificate, root: TrustRoot, at: int
+) -> Consent:
     """The consent behind a permit, once the evidence bears the permit out.
 
-    `at` is when the consent has to hold: now for a holder, the permit's time of issue for an
-    audit. Raises Refusal as `verify_consent` does, Refusal(no_consent) for a consent that does
-    not cover the permit, and Refusal(bad_proof) for an element of another enterprise.
+    `model` is the certificate that the permit names, `at` when the consent has to hold: now for
+    a holder, the permit's time of issue for an audit. Raises Refusal as `verify_consent` and
+    `check_coverage` do, Refusal(no_consent) for evidence that belongs to another permit, and
+    Refusal(bad_proof) for an element of another enterprise.
     """
+    if model.hash != permit.certificate or permit.chain != root.chain:
+        raise Refusal(Reason.NO_CONSENT, "permit is of another model or chain")
     consent = verify_consent(evidence.consent, root.licence_authority.encode(), at)
     covered = (
         evidence.permit == permit.hash
         and evidence.uscc == consent.uscc
-        and consent.bank == permit.bank
-        and consent.purpose == permit.purpose
-        and permit.chain == root.chain
-        and root.chain in consent.chains
         and hmac.compare_digest(consent_tag(evidence.tag_key, consent.hash), permit.consent_tag)
     )
     if not covered:
-        raise Refusal(Reason.NO_CONSENT, "evidence does not cover the permit")
+        raise Refusal(Reason.NO_CONSENT, "evidence is of another permit")
+    check_coverage(consent, model, permit.bank, permit.purpose, root.chain)
     statement = knowledge_context(root.chain, permit.bank, consent.hash, permit.ctx)
     try:
         base = hash_to_group(consent.uscc.encode())
@@ -58,13 +79,19 @@ def check_evidence(evidence: Evidence, permit: Permit, root: TrustRoot, at: int)
 
 
 def audit_permit(
-    recorded: bytes, document: Signed, envelope: bytes, members: Members, audit: EnvelopeKey
+    recorded: bytes,
+    document: Signed,
+    envelope: bytes,
+    model: ModelCertificate,
+    members: Members,
+    audit: EnvelopeKey,
 ) -> Consent:
     """The consent behind a permit of the hub's log, found with the audit key alone.
 
-    `recorded` is the entry, `document` the permit and `envelope` what the hub keeps beside the
-    entry. Raises FederationError for anything that does not bear the permit out: each is a
-    finding against the hub, whose signature is on the entry's tree and on the permit.
+    `recorded` is the entry, `document` the permit, `envelope` what the hub keeps beside the entry
+    and `model` the certificate that the permit names. Raises FederationError for anything that
+    does not bear the permit out: each is a finding against the hub, whose signature is on the
+    entry's tree and on the permit.
     """
     permit = Permit.open_(document, members.hub.signing)
     logged = read_entry(recorded)
@@ -78,4 +105,4 @@ def audit_permit(
     ) != expected:
         raise Refusal(Reason.BAD_PERMIT, "entry does not record this permit with this envelope")
     evidence = open_for_audit(envelope, permit.hash, audit)
-    return check_evidence(evidence, permit, members.root, permit.issued)
+    return check_evidence(evidence, permit, model, members.root, permit.issued)

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from federation.certificate import ModelCertificate
@@ -19,7 +20,7 @@ from federation.consent import Consent, verify_consent
 from federation.entries import Kind, entry
 from federation.epoch import OpenEpoch
 from federation.errors import Reason, Refusal
-from federation.exchange.evidence import knowledge_context
+from federation.exchange.evidence import check_coverage, knowledge_context
 from federation.exchange.messages import Blinding, QueryRequest
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
@@ -37,6 +38,7 @@ from scoring.errors import OprfError
 from scoring.oprf import hash_to_group, verify_knowledge
 
 MAX_PSEUDONYM = 64
+CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,17 @@ class Draft:
 class PermitRequest:
     """A query that passed every check that needs no registry.
 
-    `consent_hash` and `query` (a hash of consent and elements) identify it; both can be
-    guessed by whoever can enumerate firms, so the registry keys them before it stores them.
+    The consent's hash and `query` (a hash of consent and elements) identify it. Either would
+    let somebody who has seen the consent recognise it, so the registry keys them before it stores
+    them. The consent may be used in `epochs_a_month` epochs that open in the calendar `month`.
     """
 
     consent: Consent
     query: bytes
     drafts: tuple[Draft, ...]
+    epoch: int
+    month: int
+    epochs_a_month: int
 
 
 class Registry(Protocol):
@@ -78,6 +84,9 @@ class Registry(Protocol):
 
     def uses(self, consent: Consent) -> int:
         """How many uses of this consent were taken in this chain."""
+
+    def epochs(self, consent: Consent, month: int) -> frozenset[int]:
+        """The epochs opening in that month in which the consent was used."""
 
     def element_used(self, blinded: bytes) -> bool:
         """Whether a permit for this element exists."""
@@ -116,20 +125,22 @@ class PermitDesk:
         model = self._check_model(request, bank, certificate, epoch, now)
         authority = self._members.root.licence_authority.encode()
         consent = verify_consent(request.consent, authority, now)
-        self._check_coverage(request, bank, consent, model)
+        check_coverage(consent, model, bank, request.purpose, self._members.root.chain)
         if epoch is None or roster.row(consent.uscc) >= epoch.descriptor.roster_rows:
             raise Refusal(Reason.UNKNOWN_ENTERPRISE, "the subject is enrolled for a later epoch")
         self._check_blindings(request, model, consent, bank)
         drafts = tuple(
             self._draft(b, request, bank, consent, epoch, now) for b in request.blindings
         )
-        return PermitRequest(consent, _query_hash(consent, request.blindings), drafts)
+        month = calendar_month(epoch.descriptor.opens)
+        query = _query_hash(consent, request.blindings)
+        return PermitRequest(consent, query, drafts, epoch.number, month, model.epochs_a_month)
 
     def settle(self, request: PermitRequest, registry: Registry) -> Settled:
         """Decides inside the hub's transaction. The same query again returns its permits.
 
-        Raises Refusal(cancelled), Refusal(uses_exhausted), or Refusal(replayed_permit) for an
-        element that another permit has.
+        Raises Refusal(cancelled), Refusal(uses_exhausted), Refusal(epoch_limit), or
+        Refusal(replayed_permit) for an element that another permit has.
         """
         if registry.cancelled(request.consent):
             raise Refusal(Reason.CANCELLED)
@@ -138,6 +149,10 @@ class PermitDesk:
             return Settled(stored, fresh=False)
         if registry.uses(request.consent) >= request.consent.uses:
             raise Refusal(Reason.USES_EXHAUSTED)
+        # What changes from one epoch to the next says more than either record.
+        epochs = registry.epochs(request.consent, request.month) | {request.epoch}
+        if len(epochs) > request.epochs_a_month:
+            raise Refusal(Reason.EPOCH_LIMIT, f"consent was used in {len(epochs) - 1} epochs")
         for draft in request.drafts:
             if registry.element_used(draft.permit.blinded):
                 raise Refusal(Reason.REPLAYED_PERMIT, "element has a permit already")
@@ -165,22 +180,6 @@ class PermitDesk:
         if max(len(request.officer), len(request.reference)) > MAX_PSEUDONYM:
             raise Refusal(Reason.MALFORMED, f"officer or reference over {MAX_PSEUDONYM} characters")
         return certificate
-
-    def _check_coverage(
-        self, request: QueryRequest, bank: SpiffeId, consent: Consent, model: ModelCertificate
-    ) -> None:
-        if consent.bank != bank:
-            raise Refusal(Reason.WRONG_BANK, "consent is for another bank")
-        if consent.purpose != request.purpose:
-            raise Refusal(Reason.WRONG_PURPOSE, "consent is for another purpose")
-        if self._members.root.chain not in consent.chains:
-            raise Refusal(Reason.WRONG_CHAIN, "consent does not name this chain")
-        if not {f.name for f in model.fields} <= set(consent.fields):
-            raise Refusal(Reason.WRONG_FIELDS, "model has fields that the consent does not")
-        if not set(model.disclosed) <= set(consent.disclosed):
-            raise Refusal(Reason.UNDISCLOSED_FEATURE, "consent misses a disclosed feature")
-        if not set(model.named_holders) <= set(consent.named):
-            raise Refusal(Reason.NAMED_REQUIRED, "consent misses a holder that needs the name")
 
     def _check_blindings(
         self, request: QueryRequest, model: ModelCertificate, consent: Consent, bank: SpiffeId
@@ -248,6 +247,12 @@ class PermitDesk:
         if member.named:
             named = seal_to_named(evidence, holder, member.sealing)
         return Draft(permit, permit.sign(self._key), envelope, recorded, named)
+
+
+def calendar_month(seconds: int) -> int:
+    """The month of a time (unix seconds) in China, as YYYYMM."""
+    moment = datetime.fromtimestamp(seconds, CHINA)
+    return moment.year * 100 + moment.month
 
 
 def _query_hash(consent: Consent, blindings: tuple[Blinding, ...]) -> bytes:

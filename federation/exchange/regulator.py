@@ -31,6 +31,8 @@ from scoring.scorecard import Scorecard
 SUBMISSION_PURPOSE = "yinxin/envelope/submission/v1"
 KEY_PURPOSE = "yinxin/envelope/model-key/v1"
 REPORT_PURPOSE = "yinxin/envelope/policy-report/v1"
+EPOCHS_A_MONTH = 1
+"""Records of successive epochs are certified as a pair only by policy d."""
 SUBMISSION_BYTES = 1 << 20
 KEY_BYTES = 1 << 19
 REPORT_BYTES = 1 << 20
@@ -111,6 +113,9 @@ def judge(
     """
     members.require(submission.bank, Role.BANK)
     scorecard = Scorecard.from_json(submission.scorecard)
+    if submission.disclosed != scorecard.disclosed:
+        # Policy judges by the scorecard, consents by the certificate: they must not differ.
+        raise Refusal(Reason.MALFORMED, "submission and scorecard disclose different features")
     for participant in scorecard.participants:
         member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
         if member.kind != participant.kind:
@@ -183,11 +188,12 @@ def make_certificate(
             width=layout.coverage.width,
             maximum=layout.coverage.maximum,
         ),
-        disclosed=tuple(sorted(set(considered.submission.disclosed))),
+        disclosed=scorecard.disclosed,
         participants=tuple(participants),
         parameter_set=parameter_set,
         public_key=public_key,
         report=considered.verdict.hash,
+        epochs_a_month=EPOCHS_A_MONTH,
         not_before=now,
         not_after=now + considered.submission.days * 86_400,
     )

@@ -16,7 +16,13 @@ from federation.consent import Cancellation, Consent
 from federation.exchange.hub import Draft, PermitRequest
 from federation.permit import Permit
 from federation.signed import Signed
-from node.hub.tables import hub_consents, hub_elements, hub_envelopes, hub_permits
+from node.hub.tables import (
+    hub_consent_epochs,
+    hub_consents,
+    hub_elements,
+    hub_envelopes,
+    hub_permits,
+)
 from node.keys import KeyEncryptionKey
 
 _CONSENT, _QUERY = b"hub/consent", b"hub/query"
@@ -63,6 +69,12 @@ class HubRegistry:
         row = self._row(consent)
         return 0 if row is None else row.uses
 
+    def epochs(self, consent: Consent, month: int) -> frozenset[int]:
+        """The epochs opening in that month in which the consent was used."""
+        table = hub_consent_epochs.c
+        query = select(table.epoch).where(table.tag == self.tag(consent), table.month == month)
+        return frozenset(self._connection.execute(query).scalars())
+
     def element_used(self, blinded: bytes) -> bool:
         """Whether a permit for this element exists."""
         query = select(hub_elements.c.blinded).where(hub_elements.c.blinded == blinded)
@@ -84,6 +96,12 @@ class HubRegistry:
             self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
             self.keep_envelope(draft.envelope)
         self.register(request.consent)
+        if request.epoch not in self.epochs(request.consent, request.month):
+            self._connection.execute(
+                insert(hub_consent_epochs).values(
+                    tag=self.tag(request.consent), month=request.month, epoch=request.epoch
+                )
+            )
         tag = self.tag(request.consent)
         self._connection.execute(
             update(hub_consents)

@@ -17,6 +17,15 @@ hub_consents = Table(
 """The consent registry. `tag` is HMAC(registry key, consent hash ‖ firm); `sealed` is the consent,
 padded and encrypted at rest, absent for one that was cancelled before it was seen."""
 
+hub_consent_epochs = Table(
+    "hub_consent_epochs",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+)
+"""In which epochs a consent was used; `month` is that of the epoch's opening, YYYYMM."""
+
 hub_permits = Table(
     "hub_permits",
     metadata,

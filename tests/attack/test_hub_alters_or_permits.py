@@ -298,7 +298,12 @@ def audited(network: Network) -> list[str]:
     chain, findings = network.chain, []
     for recorded, envelope, document in network.hub_log:
         try:
-            audit_permit(recorded, document, envelope, chain.members, chain.audit)
+            model = chain.model_of(Permit.parse(document.payload).certificate)
+            if model is None:
+                findings.append("no such model")
+                continue
+            certificate = model.certificate
+            audit_permit(recorded, document, envelope, certificate, chain.members, chain.audit)
             findings.append("in order")
         except Refusal as refusal:
             findings.append(refusal.reason.value)
@@ -319,7 +324,8 @@ def test_audit_finds_honest_permits_in_order(chain: Chain, network: Network) -> 
     network.ask(network.begin(chain.with_court, chain.consent(chain.firms[1])))
     assert audited(network) == ["in order"] * 3
     recorded, envelope, document = network.hub_log[0]
-    consent = audit_permit(recorded, document, envelope, chain.members, chain.audit)
+    model = chain.alpha.certificate
+    consent = audit_permit(recorded, document, envelope, model, chain.members, chain.audit)
     assert (consent.uscc, consent.bank) == (firm.uscc, HARBOUR)
     evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
     assert (evidence.officer, evidence.reference) == ("o-1", "loan-1")
@@ -367,9 +373,9 @@ def nothing(chain: Chain, victim: Firm) -> str:
         (self_made, "no_consent"),
         (accomplice, "no_consent"),
         (of_another_firm, "no_consent"),
-        (for_another_bank, "no_consent"),
-        (for_another_purpose, "no_consent"),
-        (for_another_chain, "no_consent"),
+        (for_another_bank, "wrong_bank"),
+        (for_another_purpose, "wrong_purpose"),
+        (for_another_chain, "wrong_chain"),
         (run_out, "expired"),
         (nothing, "malformed"),
     ],
@@ -468,12 +474,21 @@ def test_envelope_names_another_enterprise_than_the_consent(chain: Chain, networ
 # --- a holder that is told -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("forge", [self_made, accomplice, for_another_bank, of_another_firm])
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (self_made, Reason.NO_CONSENT),
+        (accomplice, Reason.NO_CONSENT),
+        (for_another_bank, Reason.WRONG_BANK),
+        (of_another_firm, Reason.NO_CONSENT),
+    ],
+)
 def test_named_holder_finds_a_missing_consent_at_once(
     chain: Chain,
     network: Network,
     monkeypatch: pytest.MonkeyPatch,
     forge: Callable[[Chain, Firm], str],
+    reason: Reason,
 ) -> None:
     """It need not wait for the audit: it opens the evidence and verifies it itself."""
     victim = chain.firms[0]
@@ -482,7 +497,7 @@ def test_named_holder_finds_a_missing_consent_at_once(
     monkeypatch.setattr(hub, "verify_consent", believed(compact, truth))
     unnamed, court = network.permits(query.request)
     network.unlock(TAX, unnamed)
-    refused(Reason.NO_CONSENT, lambda: network.unlock(COURT, court))
+    refused(reason, lambda: network.unlock(COURT, court))
     monkeypatch.undo()
     honest = network.begin(chain.with_court, truth)
     network.ask(honest)
@@ -494,9 +509,9 @@ def test_named_holder_is_told_of_a_consent_that_leaves_it_out(
     firm = chain.firms[0]
     query = network.begin(chain.with_court, chain.consent(firm, named=()))
     refused(Reason.NAMED_REQUIRED, lambda: network.permits(query.request))
-    monkeypatch.setattr(hub.PermitDesk, "_check_coverage", lambda *_: None)
+    monkeypatch.setattr(hub, "check_coverage", lambda *_: None)
     _, court = network.permits(query.request)
-    refused(Reason.NO_CONSENT, lambda: network.unlock(COURT, court))
+    refused(Reason.NAMED_REQUIRED, lambda: network.unlock(COURT, court))
 
 
 def test_named_holder_is_told_another_subject(

@@ -81,7 +81,7 @@ def test_consent_for_one_bank_is_used_by_another(
     own = network.begin(chain.rival, chain.consent(firm, bank=DELTA))
     network.ask(own, DELTA)
 
-    monkeypatch.setattr(hub.PermitDesk, "_check_coverage", lambda *_: None)
+    monkeypatch.setattr(hub, "check_coverage", lambda *_: None)
     reply = network.ask(stolen, DELTA)
     record = network.open(stolen, reply, chain.rival, firm)
     assert record == chain.reference(chain.rival, 1, firm)
@@ -99,7 +99,7 @@ def test_request_of_one_bank_is_sent_by_another(
         seen.request, certificate_hash=chain.rival.certificate.hash, ctx=session.ctx
     )
     refused(Reason.WRONG_BANK, lambda: network.permits(moved, DELTA))
-    monkeypatch.setattr(hub.PermitDesk, "_check_coverage", lambda *_: None)
+    monkeypatch.setattr(hub, "check_coverage", lambda *_: None)
     refused(Reason.BAD_PROOF, lambda: network.permits(moved, DELTA))
 
 

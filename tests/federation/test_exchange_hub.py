@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from federation.consent import (
 )
 from federation.errors import Reason
 from federation.exchange.bank import OpenQuery
+from federation.exchange.hub import calendar_month
 from federation.exchange.messages import QueryRequest
 from federation.identity import Role, SpiffeId
 from federation.purpose import Purpose
@@ -310,6 +312,23 @@ def test_uses_are_exhausted(chain: Chain, network: Network) -> None:
     refused(Reason.USES_EXHAUSTED, lambda: network.permits(queries[2]))
     network.permits(queries[0])  # a repetition is no third use
     assert len(network.hub_log) == 2
+
+
+def test_consent_serves_one_epoch_a_month(chain: Chain, network: Network) -> None:
+    """Both epochs open in the same month: what changed between them is not for one consent."""
+    consent = chain.consent(chain.firms[0], uses=3)
+    network.permits(network.begin(chain.alpha, consent).request)
+    second = network.begin(chain.alpha, consent, epoch=2).request
+    refused(Reason.EPOCH_LIMIT, lambda: network.permits(second))
+    network.permits(network.begin(chain.alpha, consent).request)
+    other = chain.consent(chain.firms[0])
+    network.permits(network.begin(chain.alpha, other, epoch=2).request)
+
+
+def test_month_is_that_of_china() -> None:
+    new_year = int(datetime(2026, 12, 31, 16, tzinfo=UTC).timestamp())
+    assert calendar_month(new_year - 1) == 202612
+    assert calendar_month(new_year) == 202701
 
 
 def test_named_query_costs_one_use(chain: Chain, network: Network) -> None:

@@ -18,6 +18,7 @@ class MemoryRegistry:
     used: dict[bytes, int] = field(default_factory=dict)
     cancelled_hashes: set[bytes] = field(default_factory=set)
     elements: set[bytes] = field(default_factory=set)
+    months: dict[tuple[bytes, int], set[int]] = field(default_factory=dict)
 
     def stored(self, query: bytes) -> tuple[Draft, ...] | None:
         return self.queries.get(query)
@@ -28,6 +29,9 @@ class MemoryRegistry:
     def uses(self, consent: Consent) -> int:
         return self.used.get(consent.hash, 0)
 
+    def epochs(self, consent: Consent, month: int) -> frozenset[int]:
+        return frozenset(self.months.get((consent.hash, month), ()))
+
     def element_used(self, blinded: bytes) -> bool:
         return blinded in self.elements
 
@@ -35,6 +39,7 @@ class MemoryRegistry:
         self.queries[request.query] = request.drafts
         self.used[request.consent.hash] = self.uses(request.consent) + 1
         self.elements.update(draft.permit.blinded for draft in request.drafts)
+        self.months.setdefault((request.consent.hash, request.month), set()).add(request.epoch)
 
 
 @dataclass

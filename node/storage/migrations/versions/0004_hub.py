@@ -21,6 +21,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tag", name=op.f("pk_hub_consents")),
     )
     op.create_table(
+        "hub_consent_epochs",
+        sa.Column("tag", sa.LargeBinary(), nullable=False),
+        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tag", "month", "epoch", name=op.f("pk_hub_consent_epochs")),
+    )
+    op.create_table(
         "hub_permits",
         sa.Column("query", sa.LargeBinary(), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
