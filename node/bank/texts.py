@@ -175,7 +175,10 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         Said("请在下一期开放后查询", "ask again when the next epoch is open"),
     ),
     Code.BUCKET_UNKNOWN: (
-        Said("不存在第 {bucket} 桶", "there is no bucket {bucket}; the roster has {buckets}"),
+        Said(
+            "不存在第 {bucket} 桶，全册共 {buckets} 桶",
+            "there is no bucket {bucket}; the roster has {buckets}",
+        ),
         Said("请给出 0 至桶数减 1", "name buckets from 0 to one less than that"),
     ),
     Code.BUCKET_TOO_SMALL: (

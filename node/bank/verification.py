@@ -26,7 +26,7 @@ from typing import Any, Final
 from federation.answers import TableAnswer, UnlockAnswer, read_key
 from federation.certificate import ModelCertificate, read_certificate
 from federation.consent import verify_consent
-from federation.entries import Kind, Logged, check_logged
+from federation.entries import CLOCK_SKEW, Kind, Logged, check_logged
 from federation.epoch import read_epoch
 from federation.errors import FederationError, Reason, Refusal
 from federation.exchange.bank import OpenQuery, Session, open_record
@@ -114,6 +114,8 @@ def layout_of(certificate: ModelCertificate) -> RecordLayout:
 
 def _verify(value: Mapping[str, Any], root: TrustRoot) -> Verified:
     time = int(value["time"])
+    if value["chain"] != root.chain:
+        raise Refusal(Reason.WRONG_CHAIN, f"the file is of chain {value['chain']}")
     members = Members(root, map(signed_from, value["members"]), time)
     certificate = read_certificate(signed_from(value["certificate"]), members)
     certificate.require_valid(time)
@@ -189,6 +191,8 @@ def _check_permits(
         found = (permit.chain, permit.bank, permit.certificate, permit.ctx, permit.epoch)
         if found != expected:
             raise Refusal(Reason.BAD_PERMIT, "a permit is for another query")
+        if not permit.issued - CLOCK_SKEW <= time < permit.expires + CLOCK_SKEW:
+            raise Refusal(Reason.BAD_PERMIT, "a permit is of another time")
         opened.append(permit)
     audience = sorted((holder for permit in opened for holder in permit.audience), key=str)
     if audience != list(certificate.holders) or len({p.purpose for p in opened}) != 1:
@@ -226,6 +230,7 @@ def _check_consent(query: OpenQuery, session: Session, root: TrustRoot, time: in
         and consent.bank == certificate.bank
         and consent.purpose == request.purpose
         and root.chain in consent.chains
+        and request.epoch == session.epoch.number
     )
     if not covered:
         raise Refusal(Reason.NO_CONSENT, "the consent does not cover the query")

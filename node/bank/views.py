@@ -86,10 +86,10 @@ async def status_view(bank: Bank) -> dict[str, Any]:
 def _prepared(
     bank: Bank, connection: Connection, certificate: ModelCertificate
 ) -> list[dict[str, int]]:
-    """The open epochs, and how many buckets are prepared in each."""
+    """The open epochs, the newest first, and how many buckets are prepared in each."""
     agent, now = bank.agent, bank.agent.now()
     found = []
-    for number in agent.chain.epoch_numbers(connection):
+    for number in reversed(agent.chain.epoch_numbers(connection)):
         epoch = agent.chain.epoch(connection, number, now)
         if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
             continue
