@@ -55,6 +55,10 @@ class Blank:
         """No use was taken."""
         return 0
 
+    def epochs(self, consent: Consent, month: int) -> frozenset[int]:
+        """No epoch was asked in."""
+        return frozenset()
+
     def element_used(self, blinded: bytes) -> bool:
         """No element has a permit."""
         return False
@@ -183,6 +187,7 @@ class Chain:
             parameter_set=PARAMETER_SET,
             public_key=secrets.token_bytes(32),
             report=secrets.token_bytes(32),
+            epochs_a_month=1,
             not_before=NOW - DAY,
             not_after=NOW + DAY,
         )

@@ -82,12 +82,14 @@ class Result:
 class Meter:
     """Measures rows: for `seconds` each, and at least `least_turns` turns.
 
-    `turn` is how long a side runs at least in one turn, in seconds; `clock` counts seconds.
+    `turn` is how long a side runs at least in one turn, in seconds: long against the slices of a
+    busy machine's scheduler, which would otherwise fall on one side of a turn and not the other.
+    `clock` counts seconds.
     """
 
     seconds: float
     least_turns: int = 3
-    turn: float = 0.005
+    turn: float = 0.04
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
