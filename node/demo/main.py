@@ -67,6 +67,7 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
     result["processes"] = processes.most
     result["peak_rss_mb"] = processes.peak_rss_mb
     screen.who_saw_what(demo.layout, traffic, sizes)
+    screen.what_a_holder_received(observed.one_permit(demo.layout.hub))
     screen.refusals(result["refusals"])
     screen.result(result, str(demo.layout.root) if kept else "")
     return result

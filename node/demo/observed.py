@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from federation.entries import Kind, read_entry
 from federation.exchange.bank import Session
-from federation.signed import SigningKey
+from federation.signed import Signed, SigningKey
 from node.chain.store import CERTIFICATE
-from node.config import BankConfig, NodeConfig, load
+from node.config import BankConfig, HubConfig, NodeConfig, load
 from node.demo.errors import DemoError
 from node.demo.layout import Party
 from node.enrolment.home import CONFIGS
+from node.hub.tables import hub_permits
 from node.keys import read_secret
 from node.log import QueryLog
 from node.runtime import running
@@ -89,3 +92,18 @@ async def logs(parties: Iterable[Party]) -> tuple[dict[str, int], Counter[str]]:
         finally:
             store.close()
     return sizes, reasons
+
+
+def one_permit(hub: Party) -> dict[str, Any]:
+    """A permit of the hub as every holder received it, the audience by its number."""
+    config = load(HubConfig, hub.config)
+    store = Store.open(config.database_url())
+    try:
+        row = store.read_blocking(lambda c: c.execute(select(hub_permits)).first())
+    finally:
+        store.close()
+    if row is None:
+        raise DemoError("the hub issued no permit")
+    permit: dict[str, Any] = json.loads(Signed.from_json(bytes(row.permit)).payload)
+    permit["audience"] = len(permit["audience"])
+    return permit

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
-from node.config import HubConfig, PeerConfig, RegulatorConfig, load
+from node.bank.tokens import Tokens
+from node.config import BankConfig, HubConfig, PeerConfig, RegulatorConfig, load
 from node.demo.layout import CHAIN, LICENCE_DOMAIN, TRUST_DOMAIN, Layout, Party
 from node.enrolment import (
     HomeSettings,
@@ -118,6 +119,13 @@ async def open_epoch(layout: Layout, number: int) -> list[SpiffeId]:
             lambda connection: publication.open_epoch(hub, connection, number, members)
         )
     return [manifest.holder for manifest in opening.manifests]
+
+
+def api_token(layout: Layout) -> str:
+    """A token with which the demo calls the bank's agent."""
+    config = load(BankConfig, layout.bank.config)
+    config.create_data_dir()
+    return Tokens.of(config).add("demo")
 
 
 def _settings(party: Party, **more: Any) -> HomeSettings:

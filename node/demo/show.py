@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from federation.identity import Role
-from node.demo.layout import Layout, Party
+from node.demo.layout import Layout
 from node.demo.texts import Language, text
 
 Tell = Callable[[int, int], None]
@@ -69,33 +69,42 @@ class Screen:
     def who_saw_what(
         self, layout: Layout, traffic: Mapping[str, tuple[int, int]], log: Mapping[str, int]
     ) -> None:
-        """A row a party: what it learned, what it never did, its bytes and log entries."""
+        """A row a role: what it learned, what it never did, its bytes and log entries.
+
+        The holders share a row, with the figures of the busiest: they all learn the same.
+        """
         table = Table(box=SIMPLE_HEAD, title=self.say("saw"), title_style="bold", pad_edge=False)
         for key in ("party", "learned", "never"):
             table.add_column(self.say(key), ratio=2 if key == "party" else 3, overflow="fold")
         table.add_column(self.say("bytes"), justify="right", no_wrap=True)
         table.add_column(self.say("log"), justify="right", no_wrap=True)
-        for party in layout.servers:
-            role = party.id.role.value
-            received, sent = traffic.get(party.name, (0, 0))
+        holders = list(layout.holders.values())
+        rows = [
+            (layout.hub, layout.hub.title[self.language]),
+            (layout.regulator, layout.regulator.title[self.language]),
+            (layout.bank, layout.bank.title[self.language]),
+            (max(holders, key=lambda p: traffic[p.name]), self.say("each", count=len(holders))),
+        ]
+        for party, title in rows:
+            role = party.id.role
+            received, sent = traffic[party.name]
             table.add_row(
-                Text(party.title[self.language], style=_COLOURS[party.id.role]),
-                self.say(f"{role}_learned"),
-                self.say(f"{role}_never"),
-                f"{_size(received)} / {_size(sent)}",
-                f"{log.get(party.name, 0):,}",
+                Text(title, style=_COLOURS[role]),
+                self.say(f"{role.value}_learned"),
+                self.say(f"{role.value}_never"),
+                f"{_size(received)}\n{_size(sent)}",
+                f"{log[party.name]:,}",
             )
         self.show(table)
 
-    def what_a_holder_received(self, party: Party, shown: Mapping[str, Any]) -> None:
-        """The fields of one permit, as they are: nothing in them is of the firm."""
+    def what_a_holder_received(self, permit: Mapping[str, Any]) -> None:
+        """The fields of one permit, as they are: nothing in them tells of the firm."""
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
-        for name, value in shown.items():
+        for name, value in permit.items():
             table.add_row(name, str(value))
-        title = f"{self.say('sample_bytes')} · {party.title[self.language]}"
-        self.show(Panel(table, title=title, border_style="dim", padding=(1, 2)))
+        self.show(Panel(table, title=self.say("permit"), border_style="dim", padding=(1, 2)))
 
     def refusals(self, counted: Mapping[str, int]) -> None:
         """Reasons and how often they stand in the refusers' logs."""

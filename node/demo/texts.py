@@ -27,7 +27,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "party": {"zh": "参与方", "en": "party"},
     "learned": {"zh": "得知", "en": "learned"},
     "never": {"zh": "始终不知", "en": "never learned"},
-    "bytes": {"zh": "收 / 发", "en": "received / sent"},
+    "bytes": {"zh": "接收\n发送", "en": "received\nsent"},
+    "each": {"zh": "{count} 家数据持有方，各自", "en": "{count} data holders, each"},
     "log": {"zh": "日志条目", "en": "log entries"},
     "bank_learned": {
         "zh": "被授权企业的评分记录",
@@ -49,9 +50,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "zh": "哪家企业、什么模型、多少分",
         "en": "which firm, model, score",
     },
-    "sample_bytes": {
-        "zh": "同一次查询中，数据持有方收到的全部内容",
-        "en": "All that a holder received in one query",
+    "permit": {
+        "zh": "数据持有方为一次查询收到的许可：没有企业，没有模型，没有评分",
+        "en": "The permit that holders received for one query: no firm, no model, no score",
     },
     "refused": {"zh": "被拒绝的请求（拒绝方日志）", "en": "Refused requests (the refusers' logs)"},
     "result": {"zh": "核对结果", "en": "Result"},
@@ -65,8 +66,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "query p50 {p50} ms, p95 {p95} ms; {up} bytes up, {down} bytes down",
     },
     "more": {
-        "zh": "日志与数据目录：{folder}（退出时删除；用 --dir 保留）",
-        "en": "logs and data: {folder} (deleted at the end; keep them with --dir)",
+        "zh": "各方的数据、日志与配置：{folder}",
+        "en": "everybody's data, logs and configuration: {folder}",
     },
     "wait": {
         "zh": "链仍在运行。按回车停止并退出。",
