@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,3 @@ class Group:
     name: str
     rows: tuple[Row, ...]
     prepare: Prepare
-
-
-PairsIterator = AsyncIterator[Pairs]
