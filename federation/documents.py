@@ -8,7 +8,9 @@ of the document are refused (they would give one document two hashes).
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, ClassVar, Self
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -82,10 +84,16 @@ class Document(Part):
         """The canonical bytes of the document: what is signed and hashed."""
         return canonical_json(self.model_dump(mode="json"))
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the payload; the signature does not enter it."""
         return hashlib.sha256(self.payload()).digest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, which would take the hash of the original along."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hash", None)
+        return copied
 
     def sign(self, key: SigningKey) -> Signed:
         """The document signed by `key`."""

@@ -25,6 +25,7 @@ from federation.documents import (
     Part,
     Time,
 )
+from federation.epoch import Descriptor
 from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import Role, SpiffeId
 from federation.signed import SigningKey, pae, sign
@@ -213,3 +214,19 @@ def test_documents_are_immutable_and_convert_nothing() -> None:
     for changes in ({"at": "1800000000"}, {"digest": bytearray(32)}, {"lines": "ab"}):
         with pytest.raises(ValidationError):
             sample(**changes)
+
+
+def test_changed_copy_has_a_hash_of_its_own() -> None:
+    original = Descriptor(
+        chain="csj",
+        epoch=1,
+        roster_rows=1,
+        roster_root=bytes(32),
+        catalogue=bytes(32),
+        opens=1_800_000_000,
+        closes=1_800_000_001,
+    )
+    before = original.hash
+    changed = original.model_copy(update={"epoch": 2})
+    assert changed.hash == Descriptor.parse(changed.payload()).hash != before
+    assert original.model_copy() == original
