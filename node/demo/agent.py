@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
-from node.demo.errors import DemoError
+from node.demo.errors import AgentError, DemoError
 
+OFFICER = "officer-7"
 POLL_SECONDS = 0.3
 TIMEOUT = 120.0
 
@@ -45,17 +47,19 @@ class AgentClient:
             raise DemoError(f"prepare: {job.get('error', job['state'])}")
         return job
 
-    async def query(self, model: str, consent: str, purpose: str) -> dict[str, Any]:
-        """One query; the result with its profile."""
+    async def query(
+        self, model: str, consent: str, purpose: str, key: str | None = None
+    ) -> dict[str, Any]:
+        """One query; the result with its profile. Under a `key` that was used, the same query."""
         body = {
             "model": model,
             "consent": consent,
             "purpose": purpose,
-            "officer": "officer-7",
-            "reference": f"A{secrets.randbelow(10**8):08d}",
+            "officer": OFFICER,
+            "reference": f"A{zlib.crc32(consent.encode()):010d}",
         }
-        key = secrets.token_urlsafe(16)
-        return await self._call("POST", "/v1/queries", body, {"Idempotency-Key": key})
+        headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
+        return await self._call("POST", "/v1/queries", body, headers)
 
     async def _call(
         self,
@@ -69,6 +73,14 @@ class AgentClient:
         except httpx.HTTPError as error:
             raise DemoError(f"bank agent: {method} {path}: {error!r}") from error
         if response.is_error:
-            raise DemoError(f"bank agent: {method} {path}: {response.status_code} {response.text}")
+            raise AgentError(f"{method} {path}", response.status_code, _problem(response))
         found: dict[str, Any] = response.json()
         return found
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {"detail": response.text}
+    return found if isinstance(found, dict) else {"detail": response.text}

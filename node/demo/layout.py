@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Party:
     metrics: str
     extra: str = ""
     """A hub's address for enterprises, a bank's for its own systems."""
+    database: str | None = None
+    """The URL of its database; SQLite in its folder unless given."""
 
     @property
     def config(self) -> Path:
@@ -73,15 +76,28 @@ class Layout:
         return self.root / "licence-authority"
 
 
-def plan(root: Path, kinds: list[str]) -> Layout:
-    """A layout on free ports of the loopback interface."""
+def plan(root: Path, kinds: list[str], databases: Mapping[str, str] | None = None) -> Layout:
+    """A layout on free ports of the loopback interface.
+
+    `databases` are URLs by the name of the party, for those that do not use SQLite.
+    """
+    urls = databases or {}
     ports = iter(free_ports(3 * (len(kinds) + 4)))
 
     def party(name: str, role: Role, title: dict[str, str], folder: str = "") -> Party:
         address, metrics, extra = (f"127.0.0.1:{next(ports)}" for _ in range(3))
         dns = name.replace("_", "-")
         party_id = SpiffeId(TRUST_DOMAIN, role, dns)
-        return Party(name, party_id, title, root / (folder or name), address, metrics, extra)
+        return Party(
+            name=name,
+            id=party_id,
+            title=title,
+            folder=root / (folder or name),
+            address=address,
+            metrics=metrics,
+            extra=extra,
+            database=urls.get(name),
+        )
 
     return Layout(
         root=root,

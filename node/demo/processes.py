@@ -87,6 +87,10 @@ class Processes:
         _signal_group(process, signal.SIGKILL)
         process.wait()
 
+    def pid(self, name: str) -> int:
+        """The id of a process, which is also that of its session: its workers are in it."""
+        return self._running[name].pid
+
     def check(self, name: str) -> None:
         """Raises DemoError, with the end of its log, when a process has failed."""
         code = self._running[name].poll()

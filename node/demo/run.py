@@ -11,33 +11,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from federation.identity import Role
 from federation.pki import SubjectAuthority
 from federation.purpose import Purpose
 from federation.uscc import Uscc
 from node.config import BankConfig, HubConfig, load
-from node.demo import observed, setup
+from node.demo import observed, setup, starting
 from node.demo.agent import AgentClient
 from node.demo.errors import DemoError
 from node.demo.independent import reference_records
-from node.demo.layout import CHAIN, KINDS, Layout, Party, plan
+from node.demo.layout import CHAIN, KINDS, Layout, plan
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS, Stage, mount
 from node.demo.show import Screen
 from node.demo.texts import Language
 from node.enterprise.enterprise import ConsentTerms, Enterprise, enrol_enterprises
-from node.rpc.client import Channel
-from node.rpc.tls import TlsFiles
 from node.sample import CATALOGUE, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.record import Record
 from scoring.scorecard import Scorecard
 
-READY_SECONDS = 60.0
 EPOCH_DAYS = 2
 FIRST_EPOCH = 1
 FIRM_DAYS = 30
-LOADS_AT_ONCE = 2
 QUERIES_AT_ONCE = 4
 
 
@@ -82,9 +77,9 @@ class Demo:
         licence, codes = await self._found()
         token = await asyncio.to_thread(setup.api_token, layout)
         with screen.step("start") as tell:
-            await self._start(processes, tell)
+            await starting.start(processes, layout.servers, tell)
         with screen.step("load") as tell:
-            await self._load(processes, tell)
+            await starting.load(processes, layout, FIRST_EPOCH, tell)
         with screen.step("open"):
             await setup.open_epoch(layout, FIRST_EPOCH)
         startup = time.monotonic() - self._begin
@@ -109,44 +104,6 @@ class Demo:
             codes = await asyncio.to_thread(setup.enterprises, layout)
             await setup.announce(layout, codes[:-1], self._catalogue, EPOCH_DAYS)
         return licence, codes
-
-    async def _start(self, processes: Processes, tell: Any) -> None:
-        parties = self._layout.servers
-        for party in parties:
-            processes.start(
-                party.name, [party.id.role.value, "serve", "--config", str(party.config)]
-            )
-        for done, party in enumerate(parties, 1):
-            await self._ready(processes, party)
-            tell(done, len(parties))
-
-    async def _ready(self, processes: Processes, party: Party) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while not await _listens(party.extra if party.id.role is Role.BANK else party.address):
-            processes.check(party.name)
-            if time.monotonic() > deadline:
-                raise DemoError(f"{party.name} does not take calls after {READY_SECONDS:.0f} s")
-            await asyncio.sleep(0.1)
-
-    async def _load(self, processes: Processes, tell: Any) -> None:
-        """The administrators' own command, as a process beside each running node."""
-        gate = asyncio.Semaphore(LOADS_AT_ONCE)
-        done = 0
-
-        async def one(kind: str, party: Party) -> None:
-            nonlocal done
-            mapping = self._layout.sample / "mappings" / f"{kind}.toml"
-            async with gate:
-                await processes.command(
-                    f"{party.name}-load",
-                    ["holder", "epoch", "load", "--epoch", str(FIRST_EPOCH)],
-                    mapping=mapping,
-                    config=party.config,
-                )
-            done += 1
-            tell(done, len(self._layout.holders))
-
-        await asyncio.gather(*(one(k, p) for k, p in self._layout.holders.items()))
 
     async def _work(
         self, client: AgentClient, licence: SubjectAuthority, codes: list[Uscc]
@@ -248,9 +205,9 @@ class Demo:
         layout = self._layout
         holder = next(iter(layout.holders.values()))
         channels = {
-            "bank": _channel(layout.hub, layout.bank),
-            "other": _channel(layout.hub, layout.rival),
-            "holder": _channel(holder, layout.hub),
+            "bank": starting.channel(layout.hub, layout.bank),
+            "other": starting.channel(layout.hub, layout.rival),
+            "holder": starting.channel(holder, layout.hub),
         }
         hub = load(HubConfig, layout.hub.config)
         try:
@@ -274,20 +231,3 @@ class Demo:
         finally:
             for channel in channels.values():
                 await channel.close()
-
-
-def _channel(to: Party, caller: Party) -> Channel:
-    keys = caller.folder / "keys"
-    files = TlsFiles(keys / "tls.pem", keys / "tls.key", keys / "authority.pem")
-    return Channel(to.id, to.address, files)
-
-
-async def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        _, writer = await asyncio.open_connection(host, int(port))
-    except OSError:
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True

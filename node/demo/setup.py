@@ -129,4 +129,6 @@ def api_token(layout: Layout) -> str:
 
 
 def _settings(party: Party, **more: Any) -> HomeSettings:
-    return HomeSettings(listen=party.address, metrics=party.metrics, **more)
+    return HomeSettings(
+        listen=party.address, metrics=party.metrics, database=party.database, **more
+    )
