@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,9 @@ class Session:
     epoch: OpenEpoch
     keys: Mapping[SpiffeId, bytes]
 
-    @property
+    @cached_property
     def ctx(self) -> bytes:
-        """The context of model and epoch."""
+        """The context of model and epoch; hashed once, a query needs it for every answer."""
         return self.certificate.context(self.epoch)
 
 

@@ -39,6 +39,7 @@ class Agent:
         self.regulator = Counted(regulator, runtime.metrics)
         self.sync = ChainSync(hub, runtime.chain, runtime.store, runtime.log, runtime.clock)
         self.records = ModelRecords(runtime.identity.storage)
+        self._models: dict[bytes, Model] = {}
 
     def now(self) -> int:
         """Unix seconds."""
@@ -81,11 +82,16 @@ class Agent:
             raise BankError(Code.MODEL_UNKNOWN, "model", model=reference or "–")
         if len(matches) > 1:
             raise BankError(Code.MODEL_AMBIGUOUS, "model", model=reference or "–")
-        digest = matches[0]
-        model = await self.read(lambda c: self.records.model(c, digest))
-        if model is None:
-            raise BankError(Code.MODEL_UNKNOWN, "model", model=reference)
-        return model
+        return await self.model_of(matches[0])
+
+    async def model_of(self, digest: bytes) -> Model:
+        """The model whose certificate has that hash; read once. Raises BankError."""
+        if digest not in self._models:
+            model = await self.read(lambda c: self.records.model(c, digest))
+            if model is None:
+                raise BankError(Code.MODEL_UNKNOWN, "model", model=digest.hex()[:16])
+            self._models[digest] = model
+        return self._models[digest]
 
 
 def reason_of(error: FederationError) -> str:

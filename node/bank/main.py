@@ -48,7 +48,7 @@ async def _prepare_all(bank: Bank) -> None:
     """Every bucket of every open epoch, for every model that is valid and installed."""
     agent = bank.agent
     for digest, _, _ in await agent.read(agent.records.models):
-        model = await agent.model(digest.hex())
+        model = await agent.model_of(digest)
         certificate = await agent.certificate(digest)
         if certificate.not_before <= agent.now() < certificate.not_after:
             await bank.installation.install(model)

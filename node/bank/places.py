@@ -63,10 +63,10 @@ class Places:
         """Where an interrupted query goes on, or None when its epoch is over."""
         agent, now = self._agent, self._agent.now()
         digest, number = query.request.certificate_hash, query.request.epoch
-        model = await agent.read(lambda c: agent.records.model(c, digest))
         epoch = await agent.read(lambda c: agent.chain.epoch(c, number, now))
-        if model is None or epoch is None or now >= epoch.descriptor.closes:
+        if epoch is None or now >= epoch.descriptor.closes:
             return None
+        model = await agent.model_of(digest)
         roster = await agent.read(lambda c: agent.chain.roster(c, now))
         row = roster.row(subject(query))
         bucket = await self._preparation.bucket(model, epoch, bucket_of(row))

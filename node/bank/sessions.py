@@ -30,7 +30,7 @@ class Sessions:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self._open: dict[bytes, Session] = {}
+        self._open: dict[tuple[bytes, int], Session] = {}
 
     async def epochs(self, model: Model) -> list[OpenEpoch]:
         """The epochs that answer queries under a model now, the newest first, at least one.
@@ -56,24 +56,27 @@ class Sessions:
         """
         agent = self._agent
         certificate = await self._valid(model)
+        # A number has one opening, so it stands for the epoch.
+        place = model.hash, epoch.number
+        if place in self._open:
+            return self._open[place]
         ctx = certificate.context(epoch)
-        if ctx in self._open:
-            return self._open[ctx]
         kept = await agent.read(lambda c: agent.records.statements(c, ctx))
         if set(kept) != {str(h) for h in certificate.holders}:
             fetched = await self._fetch(certificate, epoch)
-            keys = self._read(certificate, epoch, fetched)
+            self._read(certificate, epoch, fetched)
 
-            def unit(connection: Connection) -> None:
+            def unit(connection: Connection) -> dict[str, Logged]:
                 for holder, logged in fetched.items():
                     agent.records.put_statement(connection, ctx, holder, logged)
+                return agent.records.statements(connection, ctx)
 
-            await agent.write(unit)
-        else:
-            statements = {h: kept[str(h)] for h in certificate.holders}
-            keys = self._read(certificate, epoch, statements)
-        self._open[ctx] = Session(certificate, epoch, keys)
-        return self._open[ctx]
+            # Another process of this node may have kept statements first: those count.
+            kept = await agent.write(unit)
+        statements = {h: kept[str(h)] for h in certificate.holders}
+        keys = self._read(certificate, epoch, statements)
+        self._open[place] = Session(certificate, epoch, keys)
+        return self._open[place]
 
     async def _valid(self, model: Model) -> ModelCertificate:
         certificate = await self._agent.certificate(model.hash)

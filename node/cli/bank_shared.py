@@ -59,6 +59,11 @@ def run(
     end the program with one line.
     """
 
+    from node.observability import logging
+
+    # Standard output is the result's alone.
+    logging.configure("warning", "console")
+
     async def inner() -> T:
         from node.bank.bank import Bank
         from node.runtime import running
@@ -74,11 +79,12 @@ def run(
 @contextmanager
 def told(lang: str, passing: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Tells the agent's own errors in the chosen language, all others as every command does."""
+    passed: list[Exception] = []
     with guard():
         try:
             yield
-        except passing:
-            raise
+        except passing as error:
+            passed.append(error)
         except BankError as error:
             if language_of(lang) == "en":
                 raise
@@ -86,6 +92,8 @@ def told(lang: str, passing: type[Exception] | tuple[type[Exception], ...] = ())
             problem, remedy = error.problem("zh"), error.remedy("zh")
             sys.stderr.write(f"yinxin: {error.field}：{problem}{why}；{remedy}\n")
             raise SystemExit(1) from error
+    if passed:
+        raise passed[0]
 
 
 def language_of(lang: str) -> str:
@@ -120,7 +128,7 @@ def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
         until = datetime.fromtimestamp(model["not_after"], UTC).date().isoformat()
         table.add_row(
             f"{model['name']}@{model['version']}",
-            model["certificate"][:16],
+            model["certificate"][:12],
             model["form"],
             until,
             f"{installed}/{len(holders)}",
