@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import signal
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -243,11 +242,15 @@ async def _answer_until_killed(
     from tests.node.holder.world import LIMITS
 
     script = Path(__file__).with_name("node_process.py")
+    told = world.folder / "port"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), str(config), str(NOW), stdout=subprocess.PIPE
+        sys.executable, str(script), str(config), str(NOW), str(told)
     )
-    assert process.stdout is not None
-    port = int(await asyncio.wait_for(process.stdout.readline(), 60))
+    async with asyncio.timeout(60):
+        while not told.exists():
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
+    port = int(told.read_text())
     answered: list[UnlockRequest] = []
     async with Channel(TAX, f"127.0.0.1:{port}", world.tls(HUB), LIMITS) as channel:
         node = Node(world, None, channel, "")  # type: ignore[arg-type]  # only its calls
@@ -264,7 +267,8 @@ async def _answer_until_killed(
             except RemoteError as error:
                 assert error.party == TAX
                 break
-    await process.wait()
+    async with asyncio.timeout(30):
+        await process.wait()
     return answered
 
 
