@@ -74,7 +74,11 @@ class Runtime(Generic[C]):
     def channel(self, party: SpiffeId, address: str) -> Channel:
         """A channel to another member, closed with the node."""
         deadlines = self.config.deadlines
-        limits = ChannelLimits(deadline=deadlines.query, stream_deadline=deadlines.prepare)
+        limits = ChannelLimits(
+            deadline=deadlines.query,
+            stream_deadline=deadlines.prepare,
+            connect=deadlines.connect,
+        )
         channel = Channel(party, address, self.tls(), limits)
         self.closing.append(channel.close)
         return channel

@@ -28,9 +28,10 @@ class Permits:
         self._hub = hub
         self._routes = routes
 
-    async def query(self, request: QueryRequest, bank: SpiffeId) -> QueryReply:
+    async def query(self, request: QueryRequest, bank: SpiffeId, deadline: float) -> QueryReply:
         """Permits, durable with their log entries, then every participant's signed answer.
 
+        A holder has `deadline` seconds to answer.
         Raises Refusal, or RemoteError naming the holder that failed: the same query again gets
         the same permits and costs no use.
         """
@@ -43,7 +44,7 @@ class Permits:
         )
         permits = tuple(self._hub.logged(d.signed, d.entry) for d in settled.drafts)
         self._hub.metrics.query("granted")
-        return QueryReply(permits, await self._answers(settled.drafts, permits))
+        return QueryReply(permits, await self._answers(settled.drafts, permits, deadline))
 
     async def _facts(
         self, request: QueryRequest
@@ -72,7 +73,7 @@ class Permits:
         return settled
 
     async def _answers(
-        self, drafts: tuple[Draft, ...], permits: tuple[Logged, ...]
+        self, drafts: tuple[Draft, ...], permits: tuple[Logged, ...], deadline: float
     ) -> tuple[Signed, ...]:
         """One answer a participant, in order of the holders' ids."""
         asked = sorted(
@@ -80,12 +81,11 @@ class Permits:
             for draft, permit in zip(drafts, permits, strict=True)
             for holder in draft.permit.audience
         )
-        calls = [self._unlock(holder, request) for _, holder, request in asked]
+        calls = [self._unlock(holder, request, deadline) for _, holder, request in asked]
         return tuple(await gather_or_cancel(calls))
 
-    async def _unlock(self, holder: SpiffeId, request: UnlockRequest) -> Signed:
+    async def _unlock(self, holder: SpiffeId, request: UnlockRequest, deadline: float) -> Signed:
         channel = await self._routes.channel(holder)
-        answer = await channel.unary(
-            "/yinxin.v1.Holder/Unlock", unlock_to_wire(request), common_pb2.UnlockAnswer
-        )
+        message, method = unlock_to_wire(request), "/yinxin.v1.Holder/Unlock"
+        answer = await channel.unary(method, message, common_pb2.UnlockAnswer, deadline)
         return signed_from_wire(answer.answer)

@@ -15,7 +15,7 @@ from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
-from node.hub.fanout import gather_or_cancel
+from node.hub.fanout import gather_or_cancel, share_of
 from node.hub.permits import Permits
 from node.hub.publication import Hub, current_catalogues, receive_manifest
 from node.hub.receipts import receipt
@@ -114,7 +114,10 @@ class HubService(HubServicer):
 
         channel = await self._routes.channel(holder)
         reply = await channel.upload(
-            "/yinxin.v1.Holder/InstallModel", relay(), hub_pb2.InstallModelReply
+            "/yinxin.v1.Holder/InstallModel",
+            relay(),
+            hub_pb2.InstallModelReply,
+            share_of(context, self._hub.config.deadlines.prepare),
         )
 
         def unit(connection: Connection) -> None:
@@ -129,10 +132,11 @@ class HubService(HubServicer):
     async def GetKeys(self, request: hub_pb2.HubKeyRequest, context: Any) -> hub_pb2.HubKeyReply:
         """The logged key statement of every participant, in order."""
         certificate = await self._certificate(request.request.certificate_hash)
+        deadline = share_of(context, self._hub.config.deadlines.prepare)
 
         async def get(holder: SpiffeId) -> common_pb2.Logged:
             channel = await self._routes.channel(holder)
-            method, deadline = "/yinxin.v1.Holder/GetKey", self._hub.config.deadlines.prepare
+            method = "/yinxin.v1.Holder/GetKey"
             return await channel.unary(method, request.request, common_pb2.Logged, deadline)
 
         statements = await gather_or_cancel([get(holder) for holder in certificate.holders])
@@ -146,14 +150,18 @@ class HubService(HubServicer):
         holder = identifier(request.holder, "holder")
         certificate.participant(holder)
         channel = await self._routes.channel(holder)
-        stream = channel.download("/yinxin.v1.Holder/Prepare", request.request, common_pb2.Table)
+        deadline = share_of(context, self._hub.config.deadlines.prepare)
+        method = "/yinxin.v1.Holder/Prepare"
+        stream = channel.download(method, request.request, common_pb2.Table, deadline)
         async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
             async for table in stream:
                 yield table
 
     async def Query(self, request: hub_pb2.QueryRequest, context: Any) -> hub_pb2.QueryReply:
         """One query of the calling bank."""
-        return reply_to_wire(await self._permits.query(query_from_wire(request), peer()))
+        deadline = share_of(context, self._hub.config.deadlines.query)
+        reply = await self._permits.query(query_from_wire(request), peer(), deadline)
+        return reply_to_wire(reply)
 
     async def _certificate(self, digest: bytes) -> ModelCertificate:
         """A certificate of the calling bank."""

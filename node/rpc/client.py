@@ -37,8 +37,8 @@ class ChannelLimits:
     """Times in seconds, sizes in bytes.
 
     `deadline` is for a call with one answer, `stream_deadline` for a whole stream. `reload` is how
-    often at most the certificate files are looked at. After a lost connection gRPC tries again
-    after `reconnect`, later at most `reconnect_most`.
+    often at most the certificate files are looked at. A handshake may take `connect`; after a lost
+    connection gRPC tries again after `reconnect`, later at most `reconnect_most`.
     """
 
     deadline: float = 10.0
@@ -47,6 +47,7 @@ class ChannelLimits:
     metadata_bytes: int = 16 * 1024
     keepalive: float = 30.0
     keepalive_timeout: float = 10.0
+    connect: float = 5.0
     reconnect: float = 0.1
     reconnect_most: float = 1.0
     reload: float = 1.0
@@ -62,7 +63,8 @@ class ChannelLimits:
             ("grpc.keepalive_time_ms", round(self.keepalive * 1000)),
             ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout * 1000)),
             ("grpc.initial_reconnect_backoff_ms", round(self.reconnect * 1000)),
-            ("grpc.min_reconnect_backoff_ms", round(self.reconnect * 1000)),
+            # Not a backoff: gRPC gives up a handshake that takes longer, however busy the peer is.
+            ("grpc.min_reconnect_backoff_ms", round(self.connect * 1000)),
             ("grpc.max_reconnect_backoff_ms", round(self.reconnect_most * 1000)),
             ("grpc.enable_retries", 0),
             # A proxy or service configuration from elsewhere has no say in where calls go.
