@@ -92,6 +92,8 @@ class Runtime(Generic[C]):
         """Keeps the copy of the chain up to date while the node runs."""
         sync = ChainSync(hub, self.chain, self.store, self.log, self.clock)
         self.tasks.append(sync.keep(SYNC_SECONDS))
+        # Before the channel it pulls over, which was made before it.
+        self.closing.insert(0, sync.close)
         return sync
 
     def add_server(

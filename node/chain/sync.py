@@ -52,6 +52,12 @@ class ChainSync:
             self._running = asyncio.create_task(self._pull())
         await asyncio.shield(self._running)
 
+    async def close(self) -> None:
+        """Ends a pull that runs; nobody waits for it any more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
     async def keep(self, seconds: float) -> None:
         """Pulls every `seconds` until cancelled; a failure is logged and tried again."""
         while True:

@@ -38,6 +38,11 @@ def main() -> None:
         return
     if arguments[0] not in GROUPS:
         fail(f"no command {arguments[0]!r}; commands are {', '.join(GROUPS)}", code=2)
+    from node.observability import logging
+
+    # Commands speak to people, and warnings must not get into what they print; `serve` changes
+    # this to what its configuration says.
+    logging.configure("warning", "console")
     module = importlib.import_module(GROUPS[arguments[0]][0])
     application: Any = module.app
     with guard():
