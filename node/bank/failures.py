@@ -20,8 +20,8 @@ from federation.signed import Signed
 from node.bank.agent import Agent
 from node.bank.errors import Rejected
 from node.bank.tables import bank_failures
-from node.errors import NodeError
 from node.rpc.convert import signed_to_wire
+from node.rpc.errors import PartyUnavailable, RemoteError
 from scoring.errors import OprfError, RecordError
 from yinxin.v1 import common_pb2
 
@@ -102,8 +102,11 @@ class Failures:
                 await agent.regulator.unary(
                     REPORT_FAILURE, message, common_pb2.Receipt, DELIVERY_SECONDS
                 )
-            except NodeError as error:
+            except PartyUnavailable as error:
                 _log.warning("failure not reported yet", error=str(error))
+                return
+            except RemoteError as error:
+                _log.warning("failure report not taken", error=str(error))
                 continue
             await agent.write(_delivered(identifier, agent.now()))
 

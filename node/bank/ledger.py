@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from federation.canonical import b64, unb64
 from federation.exchange.bank import OpenQuery
@@ -125,9 +125,9 @@ class QueryLedger:
     def count(self, connection: Connection) -> dict[str, int]:
         """How many queries are in each state."""
         found = dict.fromkeys((state.value for state in State), 0)
-        for state in connection.execute(select(bank_queries.c.state)).scalars():
-            found[state] += 1
-        return found
+        state = bank_queries.c.state
+        rows = connection.execute(select(state, func.count().label("n")).group_by(state))
+        return found | {row.state: row.n for row in rows}
 
     def _one(self, connection: Connection, condition: Any) -> QueryRow | None:
         row = connection.execute(select(bank_queries).where(condition)).one_or_none()

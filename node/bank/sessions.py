@@ -6,6 +6,8 @@ which later used another key, to tag a bank, is found out by the DLEQ proof.
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import Connection
 
 from federation.answers import read_key
@@ -134,4 +136,13 @@ class Sessions:
             except FederationError as error:
                 raise AnswerRejected(holder, reason_of(error)) from error
             keys[holder] = statement.public_key
+            check_date(holder, epoch)
         return keys
+
+
+def check_date(holder: SpiffeId, epoch: OpenEpoch) -> None:
+    """Raises AnswerRejected for a manifest whose day does not exist: the profile names it."""
+    try:
+        date.fromisoformat(epoch.manifests[holder].as_of)
+    except ValueError as error:
+        raise AnswerRejected(holder, "its manifest's as_of is no date") from error

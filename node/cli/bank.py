@@ -22,6 +22,7 @@ from node.cli.bank_shared import (
     models_table,
     run,
     show_refusal,
+    status_text,
 )
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail, guard, progress
@@ -51,11 +52,12 @@ def serve_command(
 
 
 @app.command()
-def status(config: Config = DEFAULT, as_json: AsJson = False) -> None:
+def status(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = False) -> None:
     """Chain, epochs, models, queries, log. / 运行状况"""
     from node.bank.views import status_view
 
-    emit(run(config, status_view), as_json)
+    found = run(config, status_view, lang)
+    emit(found, as_json, None if as_json else status_text(found, lang))
 
 
 @app.command()

@@ -40,6 +40,11 @@ _HEADINGS = {
     "until": ("有效期至", "Valid until"),
     "installed": ("已安装", "Installed"),
     "prepared": ("已准备（期：桶）", "Prepared (epoch: buckets)"),
+    "epoch": ("数据期", "Epoch"),
+    "state": ("状态", "State"),
+    "opens": ("开放（UTC）", "Opens (UTC)"),
+    "closes": ("关闭（UTC）", "Closes (UTC)"),
+    "enterprises": ("企业数", "Enterprises"),
     "rule": ("规则", "Rule"),
     "field": ("评分项", "Field"),
     "feature": ("指标", "Feature"),
@@ -135,6 +140,36 @@ def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
             prepared or "–",
         )
     return table
+
+
+def status_text(view: dict[str, Any], lang: str) -> RenderableType:
+    """The node's state for people."""
+    from rich.console import Group
+    from rich.text import Text
+
+    zh = language_of(lang) == "zh"
+    queries, entries = view["queries"], sum(view["log_entries"].values())
+    lines = [
+        f"{view['bank']} · {view['chain']}",
+        f"{'企业' if zh else 'enterprises'} {view['enterprises']} · "
+        f"{'模型' if zh else 'models'} {view['models']} · "
+        f"{'日志条目' if zh else 'log entries'} {entries}",
+        f"{'查询' if zh else 'queries'}: "
+        f"{queries['answered']} {'已答复' if zh else 'answered'}, "
+        f"{queries['open']} {'未完成' if zh else 'open'}, "
+        f"{queries['rejected']} {'未通过校验' if zh else 'rejected'}",
+    ]
+    table = _table(("epoch", "state", "opens", "closes", "enterprises"), lang)
+    for epoch in view["epochs"]:
+        opens, closes = (
+            datetime.fromtimestamp(epoch[name], UTC)
+            .isoformat(" ", "minutes")
+            .removesuffix("+00:00")
+            for name in ("opens", "closes")
+        )
+        number, firms = str(epoch["epoch"]), str(epoch["enterprises"])
+        table.add_row(number, epoch["state"], opens, closes, firms)
+    return Group(*(Text(line) for line in lines), table)
 
 
 def show_refusal(error: ScorecardRefused, lang: str, as_json: bool) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from datetime import date
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 
 from federation.consent import sign_consent
 from federation.entries import Kind
+from federation.exchange.bank import AnswerRejected
 from federation.identity import SpiffeId
+from federation.permit import PERMIT_SECONDS
 from federation.purpose import Purpose
 from node.bank.asking import Ask
 from node.bank.bank import Bank
 from node.bank.errors import BankError, ScorecardRefused
 from node.bank.records import Model
+from node.bank.sessions import check_date
 from node.bank.texts import Code
 from node.rpc.errors import PartyUnavailable, RemoteRefusal
 from scoring.profile import build_profile
@@ -295,3 +299,77 @@ async def test_nothing_secret_is_on_disk_in_the_clear(bank_world: World) -> None
     ]
     assert model.hash in written  # the search finds what is there
     assert [needle[:16] for needle in needles if needle in written] == []
+
+
+async def test_bucket_at_least_half_full_is_prepared_at_need(
+    bank_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bank_world.bank() as bank:
+        model = await bank.certification.certify(scorecard(bank_world, "alpha"))
+        await bank.installation.install(model)
+        firm = bank_world.chain.firms[0]
+        # A bucket of 48 would be half full with the chain's 24 firms; one of 50 would not.
+        monkeypatch.setattr("node.bank.preparation.ROWS", 50)
+        await raises(Code.BUCKET_TOO_SMALL, bank, asking(bank_world, firm))
+        monkeypatch.setattr("node.bank.preparation.ROWS", 48)
+        answers = await asyncio.gather(
+            *(bank.queries.ask(asking(bank_world, f)) for f in bank_world.chain.firms[:3])
+        )
+        assert answers[0].result["record"] == reference(bank_world, model, firm)
+        assert len(bank_world.hub.prepared) == 3  # one call a holder, whoever waited for it
+
+
+async def test_query_of_a_permit_that_has_run_out_begins_anew(bank_world: World) -> None:
+    firm = bank_world.chain.firms[4]
+    ask = asking(bank_world, firm, uses=2)
+    async with bank_world.bank() as bank:
+        await ready(bank_world, bank)
+        bank_world.hub.down = {POWER}
+        with pytest.raises(PartyUnavailable):
+            await bank.queries.ask(ask, "k")
+        bank_world.hub.down = set()
+        bank_world.clock.advance(PERMIT_SECONDS)
+        answer = await bank.queries.ask(ask, "k")
+        first, second = bank_world.hub.requests
+        assert first.blindings[0].blinded != second.blindings[0].blinded
+        assert (await bank.queries.ask(ask, "k")).id == answer.id
+
+
+async def test_query_continues_in_an_epoch_that_is_open_and_prepared(bank_world: World) -> None:
+    """The newest epoch is not prepared yet: the one before it still answers."""
+    async with bank_world.bank() as bank:
+        model = await bank.certification.certify(scorecard(bank_world, "alpha"))
+        await bank.installation.install(model)
+        newest, older = await bank.sessions.epochs(model)
+        assert (newest.number, older.number) == (2, 1)
+        await bank.preparation.prepare(model, older)
+        firm = bank_world.chain.firms[0]
+        answer = await bank.queries.ask(asking(bank_world, firm))
+        assert answer.result["epoch"] == 1
+        assert answer.result["record"] == reference(bank_world, model, firm, epoch=1)
+        await bank.preparation.prepare(model, newest)
+        assert (await bank.queries.ask(asking(bank_world, firm))).result["epoch"] == 2
+
+
+async def test_models_are_found_by_hash_name_and_version(bank_world: World) -> None:
+    async with bank_world.bank() as bank:
+        alpha = await bank.certification.certify(scorecard(bank_world, "alpha"))
+        assert (await bank.agent.model()).hash == alpha.hash
+        await bank.certification.certify(scorecard(bank_world, "beta"))
+        for wanted in (alpha.hash.hex(), alpha.hash.hex()[:8], "alpha@1", "alpha"):
+            assert (await bank.agent.model(wanted)).hash == alpha.hash
+        for wanted, code in (("", Code.MODEL_AMBIGUOUS), ("alpha@2", Code.MODEL_UNKNOWN)):
+            with pytest.raises(BankError) as caught:
+                await bank.agent.model(wanted)
+            assert caught.value.code is code
+
+
+async def test_manifest_of_a_day_that_does_not_exist_opens_no_session(bank_world: World) -> None:
+    """A profile names the day of each holder's data, so the day is checked before any query."""
+    epoch = bank_world.chain.epochs[1]
+    check_date(TAX, epoch)
+    manifest = epoch.manifests[TAX].model_copy(update={"as_of": "2027-02-30"})
+    spoilt = dataclasses.replace(epoch, manifests={**epoch.manifests, TAX: manifest})
+    with pytest.raises(AnswerRejected) as caught:
+        check_date(TAX, spoilt)
+    assert caught.value.party == TAX

@@ -314,7 +314,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, chain: Chain) -> AsyncIterator[World]:
+async def world(folder: Path, chain: Chain, database: str = "") -> AsyncIterator[World]:
     """Starts hub and regulator, and writes the bank's folder."""
     tls = TlsChain(folder / "tls")
     hub = TestHub(chain, Network(chain))
@@ -340,7 +340,8 @@ async def world(folder: Path, chain: Chain) -> AsyncIterator[World]:
         )
         await server.start()
         servers.append(server)
-    config = bank_folder(folder / "bank", chain, tls, [server.port for server in servers])
+    ports = [server.port for server in servers]
+    config = bank_folder(folder / "bank", chain, tls, ports, database)
     try:
         yield World(chain, hub, regulator, FixedClock(NOW), config, folder / "bank")
     finally:
@@ -348,7 +349,9 @@ async def world(folder: Path, chain: Chain) -> AsyncIterator[World]:
             await server.stop(0)
 
 
-def bank_folder(folder: Path, chain: Chain, tls: TlsChain, ports: list[int]) -> BankConfig:
+def bank_folder(
+    folder: Path, chain: Chain, tls: TlsChain, ports: list[int], database: str
+) -> BankConfig:
     """The folder of the bank, as `init` and `join` leave it."""
     folder.mkdir()
     files = tls.files(HARBOUR)
@@ -384,6 +387,8 @@ name = "{REGULATOR.name}"
 address = "127.0.0.1:{ports[1]}"
 [api]
 listen = "127.0.0.1:0"
+{f'[database]{chr(10)}url = "{database}"' if database else ""}
 """
     )
+    (folder / "node.toml").chmod(0o600)
     return load(BankConfig, folder / "node.toml", {})
