@@ -47,6 +47,7 @@ from node.chain.store import CATALOGUE
 from node.chain.tables import chain_documents
 from node.rpc.chunks import Assembler
 from node.rpc.convert import identifier, signed_from_wire
+from node.workers import jobs
 from scoring import lattice
 from scoring.catalogue import Catalogue
 from scoring.errors import ScoringError
@@ -106,14 +107,16 @@ class Certification:
         certificate = read_certified(result.certificate, members)
         check_certificate(certificate, submission, scorecard, catalogue, verdict)
         check_bundles(bundles, certificate, scorecard, catalogue)
+        secret_key = open_secret_key(
+            certificate, result.public_key, result.secret_key, submission.id, self._sealing
+        )
+        await self._check_key(secret_key)
         model = Model(
             hash=certificate.hash,
             received=self._agent.now(),
             public_key=result.public_key,
             scorecard=scorecard,
-            secret_key=open_secret_key(
-                certificate, result.public_key, result.secret_key, submission.id, self._sealing
-            ),
+            secret_key=secret_key,
             verdict=verdict,
         )
         for participant in certificate.participants:
@@ -221,6 +224,15 @@ class Certification:
         if verdict.passed is not (result.certificate is not None):
             raise wrong("certificate and policy report contradict each other")
         return verdict
+
+    async def _check_key(self, secret_key: bytes) -> None:
+        """Raises BankError unless a worker can decrypt with the key."""
+        if not secret_key:
+            return
+        try:
+            await self._agent.runtime.pool.run(jobs.decrypt_answers, secret_key, [])
+        except ScoringError as error:
+            raise wrong("secret_key") from error
 
     async def _keep(self, tag: bytes, model: Model, certificate: Signed) -> None:
         agent = self._agent

@@ -16,6 +16,7 @@ from federation.answers import UnlockAnswer
 from federation.consent import consent_hash
 from federation.entries import Kind
 from federation.errors import Reason
+from federation.exchange.regulator import KEY_PURPOSE, seal_to_bank
 from federation.failure import Failed
 from federation.identity import SpiffeId
 from federation.signed import SigningKey
@@ -403,6 +404,23 @@ async def test_certificate_that_says_something_else_than_was_submitted(
         assert caught.value.code is Code.CERTIFICATE_WRONG
         assert told in str(caught.value)
         assert await bank.agent.read(bank.agent.records.models) == []
+
+
+async def test_secret_key_that_is_none_is_not_kept(attacked: World) -> None:
+    """The regulator seals garbage where the model's key belongs."""
+    kept: list[Any] = []
+
+    def spoil(purpose: str, model: bytes, content: bytes, bank: bytes) -> bytes:
+        kept.append(purpose)
+        spoilt = content[:-8] + b"\xff" * 8 if purpose == KEY_PURPOSE else content
+        return seal_to_bank(purpose, model, spoilt, bank)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.node.bank.world.seal_to_bank", spoil)
+        async with attacked.bank() as bank:
+            with pytest.raises(BankError) as caught:
+                await certified(attacked, bank)
+            assert "secret_key" in str(caught.value) and KEY_PURPOSE in kept
 
 
 async def test_bank_without_the_consent_gets_a_refusal_that_names_the_hub(

@@ -47,6 +47,8 @@ class ApiServer:
                 server_header=False,
                 date_header=True,
                 lifespan="off",
+                ws="none",
+                limit_concurrency=config.limits.concurrent_calls,
                 ssl_certfile=config.api.certificate,
                 ssl_keyfile=config.api.key,
                 timeout_graceful_shutdown=round(config.deadlines.shutdown),
