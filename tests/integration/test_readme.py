@@ -1,0 +1,103 @@
+"""The README's first query is a script that works, and the Chinese README has the same commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READMES = {"README.md": "## A first query", "README.zh-CN.md": "## 第一次查询"}
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def section(name: str) -> str:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    begin = text.index(READMES[name])
+    return text[begin : text.index("\n## ", begin + 1)]
+
+
+def script(name: str) -> str:
+    return "\n".join(BLOCK.findall(section(name)))
+
+
+def on_free_ports(commands: str) -> str:
+    """The same commands on ports that nobody uses: fixed ones would meet another test's."""
+    with ExitStack() as held:
+        free = []
+        for _ in range(4):
+            listener = held.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            free.append(listener.getsockname()[1])
+        base = next(b for b in range(20_000, 32_000, 97) if _all_free(range(b, b + 8)))
+    for number, port in enumerate((7100, 7101, 7102, 7103)):
+        commands = commands.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free[number]}")
+    commands = commands.replace("127.0.0.1:7104", "127.0.0.1:0")
+    return commands.replace("port=7110", f"port={base}")
+
+
+def _all_free(ports: range) -> bool:
+    with ExitStack() as held:
+        for port in ports:
+            listener = held.enter_context(socket.socket())
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    def comparable(name: str) -> str:
+        commands = "\n".join(BLOCK.findall((ROOT / name).read_text(encoding="utf-8")))
+        commands = re.sub(r"#.*", "", commands)
+        commands = re.sub(r'echo ".*"', "echo", commands).replace("--lang zh", "--lang en")
+        return re.sub(r"[ \t]+$", "", commands, flags=re.MULTILINE)
+
+    english, chinese = map(comparable, READMES)
+    assert english == chinese
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_first_query_works_as_written(tmp_path: Path) -> None:
+    commands = on_free_ports(script("README.md"))
+    for line in commands.splitlines():  # nothing but what it says is typed
+        assert not line.startswith("make ")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+        "COLUMNS": "80",
+    }
+    ended = subprocess.run(
+        ["bash", "-c", f"set -eu\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{commands}"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=840,
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    assert "Credit profile · 91999999MAU4MKLH2A" in ended.stdout
+    assert "Score  500" in ended.stdout
+    assert "verified: True" in ended.stdout
+    assert "refused, as it should be" in ended.stdout
+    assert re.search(r"hub/hub refused \(reference [0-9a-f]{16}\)", ended.stderr)
+    assert "Traceback" not in ended.stderr
+
+
+def test_every_command_of_the_readmes_exists() -> None:
+    """`yinxin A B …` in prose and tables: group and command are there."""
+    from node.cli.main import GROUPS
+
+    for name in READMES:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for found in re.findall(r"yinxin ([a-z-]+)", text):
+            assert found in GROUPS, f"{name}: yinxin {found}"
