@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.box import HEAVY, SIMPLE
@@ -46,16 +47,23 @@ _WEAK, _FAIR = 40, 70
 
 
 def card(
-    profile: Profile, uscc: str = "", language: str = "en", footer: str = ""
+    profile: Profile,
+    uscc: str = "",
+    language: str = "en",
+    footer: str = "",
+    titles: Mapping[str, str] | None = None,
 ) -> RenderableType:
-    """The card of a profile in `zh` or `en`; `uscc` is shown where the caller knows it."""
+    """The card of a profile in `zh` or `en`; `uscc` is shown where the caller knows it.
+
+    `titles` names holders by their SPIFFE ids; without one a holder is shown by its id's name.
+    """
     parts: list[RenderableType] = [
         _head(profile, language),
         Text(),
         _gauge(profile.score),
         Text(),
         _dimensions(profile, language),
-        _facts(profile, language),
+        _facts(profile, language, titles or {}),
     ]
     title = Text(f" {_say('title', language)} ", style="bold")
     if uscc:
@@ -115,7 +123,7 @@ def _dimensions(profile: Profile, language: str) -> Table:
     return table
 
 
-def _facts(profile: Profile, language: str) -> Table:
+def _facts(profile: Profile, language: str, titles: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -128,7 +136,7 @@ def _facts(profile: Profile, language: str) -> Table:
         reasons.append(_say("none", language), style="green")
     table.add_row(_say("reasons", language), reasons)
     table.add_row(_say("coverage", language), _coverage(profile, language))
-    table.add_row(_say("as_of", language), _dates(profile))
+    table.add_row(_say("as_of", language), _dates(profile, language, titles))
     return table
 
 
@@ -143,18 +151,18 @@ def _coverage(profile: Profile, language: str) -> Text:
     return line
 
 
-def _dates(profile: Profile) -> Text:
+def _dates(profile: Profile, language: str, titles: Mapping[str, str]) -> Text:
     """One line a date: usually all holders share one."""
     by_date: dict[str, list[str]] = {}
     for holder in sorted(profile.as_of):
-        by_date.setdefault(profile.as_of[holder].isoformat(), []).append(
-            SpiffeId.parse(holder).name
-        )
+        name = titles.get(holder) or SpiffeId.parse(holder).name
+        by_date.setdefault(profile.as_of[holder].isoformat(), []).append(name)
     line = Text()
+    separator = "、" if language == "zh" else ", "
     for number, (day, names) in enumerate(sorted(by_date.items(), reverse=True)):
         line.append("\n" if number else "")
         line.append(day, style="bold")
-        line.append(f"  {', '.join(names)}", style="dim")
+        line.append(f"  {separator.join(names)}", style="dim")
     return line
 
 

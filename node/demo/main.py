@@ -56,7 +56,7 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
     with Processes(demo.layout.root / "logs") as processes:
         result, outcome = asyncio.run(demo.run(processes))
         traffic = asyncio.run(_traffic(demo))
-        _show(screen, outcome)
+        _show(demo, screen, outcome)
         if not once:
             screen.console.input(f"\n  {screen.say('wait')} ")
         with screen.step("stop"):
@@ -73,12 +73,13 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
     return result
 
 
-def _show(screen: Screen, outcome: Outcome) -> None:
+def _show(demo: Demo, screen: Screen, outcome: Outcome) -> None:
     from node.bank.card import card
     from scoring.profile import Profile
 
     profile = Profile.build(outcome.shown["profile"])
-    screen.show(card(profile, outcome.shown["uscc"], screen.language))
+    titles = {str(p.id): p.title[screen.language] for p in demo.layout.holders.values()}
+    screen.show(card(profile, outcome.shown["uscc"], screen.language, titles=titles))
 
 
 async def _traffic(demo: Demo) -> Mapping[str, tuple[int, int]]:

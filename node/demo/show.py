@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +19,7 @@ from federation.identity import Role
 from node.demo.layout import Layout
 from node.demo.texts import Language, text
 
+STEP_WIDTH = 48
 Tell = Callable[[int, int], None]
 """Told how much is done of how much."""
 
@@ -57,8 +59,9 @@ class Screen:
 
             yield tell
         line = Text("  ✓ ", style="green")
-        line.append(self.say(key), style="default")
-        line.append(f"  {monotonic() - begin:.1f} s", style="dim")
+        said = self.say(key)
+        line.append(said + " " * max(2, STEP_WIDTH - cell_len(said)), style="default")
+        line.append(f"{monotonic() - begin:5.1f} s", style="dim")
         self.console.print(line)
 
     def show(self, renderable: RenderableType) -> None:
