@@ -9,7 +9,6 @@ the same result.
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -31,7 +30,7 @@ from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from federation.policy import PolicyReport
 from federation.signed import Signed
-from node.bank.agent import Agent, reason_of
+from node.bank.agent import Agent
 from node.bank.certified import (
     check_bundles,
     check_certificate,
@@ -39,17 +38,14 @@ from node.bank.certified import (
     read_certified,
     wrong,
 )
-from node.bank.errors import BankError, ScorecardRefused
+from node.bank.errors import ScorecardRefused
 from node.bank.files import bundle_path, write_file
 from node.bank.records import Model
-from node.bank.texts import Code
-from node.chain.store import CATALOGUE
-from node.chain.tables import chain_documents
+from node.bank.scorecards import check_scorecard, invalid
 from node.rpc.chunks import Assembler
 from node.rpc.convert import identifier, signed_from_wire
 from node.workers import jobs
 from scoring import lattice
-from scoring.catalogue import Catalogue
 from scoring.errors import ScoringError
 from scoring.scorecard import Scorecard
 from yinxin.v1 import regulator_pb2
@@ -57,7 +53,6 @@ from yinxin.v1 import regulator_pb2
 CERTIFY = "/yinxin.v1.Regulator/Certify"
 BUNDLE_LIMIT = lattice.MAX_COLUMNS * lattice.WEIGHT_BYTES + 64
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Form = Literal["sealed", "open"]
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
@@ -96,7 +91,7 @@ class Certification:
         scorecard that does not fit the chain and for a result that is not for it, RemoteError.
         """
         await self._agent.sync.sync()
-        scorecard, catalogue = await self._checked(raw, disclosed)
+        scorecard, catalogue = await check_scorecard(self._agent, raw, disclosed)
         members = await self._agent.members()
         tag, submission, sealed = await self._submission(scorecard, days, form, members)
         result, bundles = await self._send(sealed, progress)
@@ -125,38 +120,6 @@ class Certification:
         await self._keep(tag, model, result.certificate)
         return model
 
-    async def _checked(self, raw: str, disclosed: Sequence[str]) -> tuple[Scorecard, Catalogue]:
-        """The scorecard, once catalogue and members fit it."""
-        agent = self._agent
-        try:
-            scorecard = Scorecard.from_json(raw)
-            merged = sorted({*scorecard.disclosed, *disclosed})
-            scorecard = Scorecard.build({**scorecard.model_dump(), "disclosed": merged})
-        except ScoringError as error:
-            raise _invalid(str(error)) from error
-        if not _NAME.fullmatch(scorecard.name):
-            raise _invalid("name: use up to 64 letters, digits, '.', '_' and '-'")
-        catalogues = await agent.read(_catalogues)
-        catalogue = catalogues.get(scorecard.catalogue_version)
-        if catalogue is None:
-            raise BankError(
-                Code.CATALOGUE_UNKNOWN,
-                "scorecard.catalogue_version",
-                version=scorecard.catalogue_version,
-                known=", ".join(catalogues) or "–",
-            )
-        members = await agent.members()
-        try:
-            scorecard.check(catalogue)
-            for participant in scorecard.participants:
-                member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
-                if member.kind != participant.kind:
-                    raise _invalid(f"participants: {member.id} is of kind {member.kind}")
-        except (ScoringError, FederationError) as error:
-            text = reason_of(error) if isinstance(error, FederationError) else str(error)
-            raise _invalid(text) from error
-        return scorecard, catalogue
-
     async def _submission(
         self, scorecard: Scorecard, days: int, form: Form, members: Members
     ) -> tuple[bytes, Submission, bytes]:
@@ -176,7 +139,7 @@ class Certification:
                 days=days,
             )
         except ValueError as error:
-            raise _invalid("days: certify for 1 to 366 days") from error
+            raise invalid("days: certify for 1 to 366 days") from error
         regulator = members.require(agent.root.regulator, Role.REGULATOR)
         envelope = seal_submission(fresh, regulator.sealing)
 
@@ -250,17 +213,3 @@ class Certification:
 def _result(message: regulator_pb2.CertifyResult) -> _Result:
     signed = signed_from_wire(message.certificate) if message.HasField("certificate") else None
     return _Result(signed, message.secret_key, message.public_key, message.report)
-
-
-def _catalogues(connection: Connection) -> dict[str, Catalogue]:
-    """The chain's catalogues by version."""
-    table = chain_documents.c
-    rows = connection.execute(
-        chain_documents.select().where(table.kind == CATALOGUE).order_by(table.number)
-    )
-    found = [Catalogue.from_json(bytes(row.body)) for row in rows]
-    return {catalogue.version: catalogue for catalogue in found}
-
-
-def _invalid(reason: str) -> BankError:
-    return BankError(Code.SCORECARD_INVALID, "scorecard", reason=reason)

@@ -9,7 +9,7 @@ signature over it was checked for this holder, bucket and context.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from federation.signed import Signed
 from node.bank.agent import Agent
 from node.bank.errors import BankError, Rejected
 from node.bank.failures import Failures
+from node.bank.progress import Prepared, Progress, Run
 from node.bank.records import Bucket, Model
 from node.bank.sessions import Sessions
 from node.bank.tables import bank_buckets
@@ -44,19 +45,7 @@ WINDOW = 8
 AHEAD = 2
 """Buckets that are decrypted while the next one is fetched."""
 
-Progress = Callable[[int, int, int], None]
-"""Told the buckets that are done, of how many, and the bytes fetched so far."""
 Stream = AsyncIterator[common_pb2.Table]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What is prepared of a model and epoch. `fetched` buckets and `bytes` are of this run."""
-
-    epoch: int
-    buckets: int
-    fetched: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ class Preparation:
         async with self._locks.setdefault(session.ctx, asyncio.Lock()):
             kept = await self._agent.read(lambda c: self._agent.records.prepared(c, session.ctx))
             missing = [bucket for bucket in wanted if bucket not in kept]
-            run = _Run(len(wanted), len(wanted) - len(missing), progress)
+            run = Run(len(wanted), len(wanted) - len(missing), progress)
             for start in range(0, len(missing), WINDOW):
                 window = missing[start : start + WINDOW]
                 try:
@@ -152,7 +141,7 @@ class Preparation:
         return await self._failures.rejected(during, ctx, error, certificate.holders)
 
     async def _window(
-        self, model: Model, session: Session, buckets: Sequence[int], run: _Run
+        self, model: Model, session: Session, buckets: Sequence[int], run: Run
     ) -> None:
         async with AsyncExitStack() as stack:
             streams: dict[SpiffeId, Stream] = {}
@@ -206,7 +195,7 @@ class Preparation:
         session: Session,
         bucket: int,
         tables: Mapping[SpiffeId, _Table],
-        run: _Run,
+        run: Run,
     ) -> None:
         """Decrypts, combines and keeps a bucket."""
         agent, records = self._agent, self._agent.records
@@ -256,22 +245,3 @@ def _require_crowd(epoch: OpenEpoch, bucket: int) -> None:
     """Raises BankError for a bucket less than half full: asked for alone it points at its few."""
     if 2 * (epoch.descriptor.roster_rows - bucket * ROWS) < ROWS:
         raise BankError(Code.BUCKET_TOO_SMALL, "bucket", bucket=bucket)
-
-
-class _Run:
-    """How far a preparation has come."""
-
-    def __init__(self, total: int, done: int, progress: Progress | None) -> None:
-        self._total, self._done, self._progress = total, done, progress
-        self.bytes = 0
-        self._tell()
-
-    def add(self, size: int) -> None:
-        """One more bucket, fetched with so many bytes."""
-        self._done += 1
-        self.bytes += size
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total, self.bytes)

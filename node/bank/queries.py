@@ -8,9 +8,6 @@ and only then the answer to the caller.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
@@ -28,28 +25,14 @@ from node.bank.failures import NO_PERMIT, Failures
 from node.bank.installation import Installation
 from node.bank.ledger import QueryLedger, QueryRow, State, open_query_from, open_query_value
 from node.bank.places import Place, Places
+from node.bank.results import Answer, result_of
 from node.bank.texts import Code
 from node.rpc.convert import query_to_wire, reply_from_wire
 from node.rpc.errors import RemoteError, RemoteRefusal
-from scoring.profile import Profile, build_profile
 from scoring.record import Record
 from yinxin.v1 import hub_pb2
 
 QUERY = "/yinxin.v1.Hub/Query"
-RESULT = "yinxin-query-result/1"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A final answer. `result` is the document that callers get, `profile` a part of it."""
-
-    id: bytes
-    result: dict[str, Any] = field(repr=False)
-
-    @property
-    def profile(self) -> Profile:
-        """The subject's profile."""
-        return Profile.build(self.result["profile"])
 
 
 class Queries:
@@ -196,7 +179,7 @@ class Queries:
         release: bool,
     ) -> Answer:
         agent, now = self._agent, self._agent.now()
-        result = _result(row, query, place, record, now)
+        result = result_of(row, query, place, record, now)
         content = {
             "result": result,
             "evidence": {
@@ -241,29 +224,3 @@ def _final(row: QueryRow) -> Answer:
         case State.REJECTED:
             raise Rejected("query", row.content["party"], row.content["problem"])
     raise BankError(Code.QUERY_OPEN, "query")
-
-
-def _result(
-    row: QueryRow, query: OpenQuery, place: Place, record: Record, now: int
-) -> dict[str, Any]:
-    """The document that a caller gets."""
-    manifests = place.session.epoch.manifests
-    as_of = {
-        str(h): date.fromisoformat(manifests[h].as_of) for h in place.session.certificate.holders
-    }
-    profile = build_profile(place.model.scorecard, record, as_of)
-    return {
-        "format": RESULT,
-        "id": row.id.hex(),
-        "state": State.ANSWERED.value,
-        "model": place.model.name,
-        "certificate": place.model.hash.hex(),
-        "epoch": place.session.epoch.number,
-        "uscc": query.code.decode("ascii"),
-        "purpose": query.request.purpose,
-        "officer": query.request.officer,
-        "reference": query.request.reference,
-        "answered_at": now,
-        "record": {"fields": dict(record.values), "coverage": record.coverage},
-        "profile": profile.model_dump(mode="json"),
-    }

@@ -1,0 +1,73 @@
+"""Whether a scorecard fits the chain: its catalogue, and the members it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from federation.errors import FederationError
+from federation.identity import Role, SpiffeId
+from node.bank.agent import Agent, reason_of
+from node.bank.errors import BankError
+from node.bank.texts import Code
+from node.chain.store import CATALOGUE
+from node.chain.tables import chain_documents
+from scoring.catalogue import Catalogue
+from scoring.errors import ScoringError
+from scoring.scorecard import Scorecard
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+async def check_scorecard(
+    agent: Agent, raw: str, disclosed: Sequence[str]
+) -> tuple[Scorecard, Catalogue]:
+    """The scorecard with `disclosed` added, and its catalogue, once both and the members fit.
+
+    Raises BankError saying what does not fit this chain.
+    """
+    try:
+        scorecard = Scorecard.from_json(raw)
+        merged = sorted({*scorecard.disclosed, *disclosed})
+        scorecard = Scorecard.build({**scorecard.model_dump(), "disclosed": merged})
+    except ScoringError as error:
+        raise invalid(str(error)) from error
+    if not _NAME.fullmatch(scorecard.name):
+        raise invalid("name: use up to 64 letters, digits, '.', '_' and '-'")
+    catalogues = await agent.read(_catalogues)
+    catalogue = catalogues.get(scorecard.catalogue_version)
+    if catalogue is None:
+        raise BankError(
+            Code.CATALOGUE_UNKNOWN,
+            "scorecard.catalogue_version",
+            version=scorecard.catalogue_version,
+            known=", ".join(catalogues) or "–",
+        )
+    members = await agent.members()
+    try:
+        scorecard.check(catalogue)
+        for participant in scorecard.participants:
+            member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
+            if member.kind != participant.kind:
+                raise invalid(f"participants: {member.id} is of kind {member.kind}")
+    except (ScoringError, FederationError) as error:
+        text = reason_of(error) if isinstance(error, FederationError) else str(error)
+        raise invalid(text) from error
+    return scorecard, catalogue
+
+
+def invalid(reason: str) -> BankError:
+    """A scorecard that the chain cannot have."""
+    return BankError(Code.SCORECARD_INVALID, "scorecard", reason=reason)
+
+
+def _catalogues(connection: Connection) -> dict[str, Catalogue]:
+    """The chain's catalogues by version."""
+    table = chain_documents.c
+    rows = connection.execute(
+        chain_documents.select().where(table.kind == CATALOGUE).order_by(table.number)
+    )
+    found = [Catalogue.from_json(bytes(row.body)) for row in rows]
+    return {catalogue.version: catalogue for catalogue in found}
