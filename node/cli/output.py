@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress
 
+LIST_WIDTH = 60
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 """The option of every command that prints a result."""
 
@@ -34,7 +36,22 @@ def emit(result: Mapping[str, Any], as_json: bool, text: RenderableType | None =
         console.print(text)
         return
     for name, value in result.items():
-        console.print(f"{name.replace('_', ' ')}: {value}", markup=False, highlight=False)
+        line = f"{name.replace('_', ' ')}: {_plain(value)}"
+        # Not wrapped: an id or a path is there to be copied.
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(value: object) -> str:
+    """A value for people: no brackets or quotes; rows, and lists that are long, line by line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        items = [_plain(item) for item in value]
+        rows = any(isinstance(item, Mapping) for item in value)
+        if rows or sum(map(len, items)) > LIST_WIDTH:
+            return "".join(f"\n  {item}" for item in items)
+        return ", ".join(items) or "–"
+    return str(value)
 
 
 @contextmanager
