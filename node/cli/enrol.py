@@ -39,6 +39,11 @@ Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes. / 
 def add_enrolment(app: typer.Typer, role: Role) -> None:
     """Adds `init` and `join` of that role to its commands."""
     app.command("init")(_INIT[role])
+    add_join(app)
+
+
+def add_join(app: typer.Typer) -> None:
+    """Adds `join` alone: the regulator, whose `init` is its own, renews by it."""
     app.command("join")(_join)
 
 

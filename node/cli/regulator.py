@@ -21,6 +21,7 @@ from node.cli.enrol import (
     TitleEn,
     TitleZh,
     Workers,
+    add_join,
     peer,
     title,
 )
@@ -38,6 +39,8 @@ from node.runtime import running, serve
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="The regulator: root of trust, certification.")
+
+add_join(app)
 
 Config = Annotated[
     Path, typer.Option("--config", help="The node's configuration.", show_default=True)
