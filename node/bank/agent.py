@@ -8,8 +8,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from federation.certificate import ModelCertificate
-from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
-from federation.identity import Role, SpiffeId
+from federation.errors import FederationError, Refusal
+from federation.identity import Role
 from federation.membership import Members
 from node.bank.counted import Counted
 from node.bank.errors import BankError
@@ -96,22 +96,9 @@ class Agent:
 
 def reason_of(error: FederationError) -> str:
     """What a check found, for the agent's own user."""
-    match error:
-        case Refusal():
-            return f"{error.reason.value}: {error.detail}" if error.detail else error.reason.value
-        case DocumentError() | IdentityError():
-            return str(error)
+    if isinstance(error, Refusal) and error.detail:
+        return f"{error.reason.value}: {error.detail}"
     return str(error)
-
-
-def is_closed(error: FederationError) -> bool:
-    """Whether an epoch is over, or lacks a holder."""
-    return isinstance(error, Refusal) and error.reason in {Reason.CLOSED, Reason.NOT_OPEN}
-
-
-def holder_titles(members: Members) -> dict[SpiffeId, dict[str, str]]:
-    """The holders' titles in both languages."""
-    return {member.id: dict(member.title) for member in members.of(Role.HOLDER)}
 
 
 def _matching(listed: list[tuple[bytes, str, str]], reference: str) -> list[bytes]:
