@@ -44,7 +44,8 @@ class AgentClient:
             job = await self._call("GET", f"/v1/jobs/{job['id']}")
             tell(job["done"], job["total"])
         if job["state"] != "done":
-            raise DemoError(f"prepare: {job.get('error', job['state'])}")
+            problem = job["error"]
+            raise AgentError("prepare", problem["status"], problem)
         return job
 
     async def query(

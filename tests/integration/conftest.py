@@ -1,0 +1,42 @@
+"""Chains of real processes: one a session on SQLite, one with PostgreSQL, both always ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.postgresql import Cluster
+from support.running import RunningChain
+
+EXPORTER = Path(__file__).resolve().parents[1] / "support" / "exporter"
+
+
+@contextmanager
+def running(chain: RunningChain) -> Iterator[RunningChain]:
+    with chain.processes:
+        try:
+            asyncio.run(chain.up())
+            yield chain
+        finally:
+            chain.resume_all()
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChain]:
+    """A chain whose nodes all keep their state in SQLite, and export their spans to files."""
+    with running(RunningChain(tmp_path_factory.mktemp("chain"), exporter=EXPORTER)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql_chain(
+    tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster
+) -> Iterator[RunningChain]:
+    """A chain whose hub and one holder keep their state in PostgreSQL."""
+    databases = {name: postgresql.create_database() for name in ("hub", "tax")}
+    with running(RunningChain(tmp_path_factory.mktemp("chain"), databases)) as found:
+        yield found
