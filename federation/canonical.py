@@ -18,6 +18,8 @@ from typing import Any, Never
 
 from federation.errors import DocumentError
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 MAX_INTEGER = 2**53
 MAX_DEPTH = 32
 
@@ -29,10 +31,9 @@ def canonical_json(value: object) -> bytes:
     a whole number beyond ±2^53, a key that is not a string, a lone surrogate, an object of
     another type, or nesting deeper than 32.
     """
-    parts: list[str] = []
-    _write(value, "$", 0, parts)
     try:
-        return "".join(parts).encode("utf-8")
+        # json escapes exactly what RFC 8785 section 3.2.2.2 escapes when ASCII is not forced.
+        return _ENCODER.encode(_ordered(value, None, 0)).encode("utf-8")
     except UnicodeEncodeError as error:  # a key or value with a lone surrogate
         raise DocumentError("$", "text holds a lone surrogate") from error
 
@@ -80,56 +81,47 @@ def unb64(text: str, field: str = "base64url") -> bytes:
     return raw
 
 
-def _write(value: object, path: str, depth: int, parts: list[str]) -> None:
+_Path = tuple[Any, str | int] | None
+"""Where a value stands: the path of what holds it, and its key or index there."""
+
+
+def _ordered(value: object, path: _Path, depth: int) -> object:
+    """A copy with every object's members in order (RFC 8785 section 3.2.3), once it is plain."""
     if depth > MAX_DEPTH:
-        raise DocumentError(path, f"is nested deeper than {MAX_DEPTH}")
-    if value is None or isinstance(value, bool):
-        parts.append({None: "null", True: "true", False: "false"}[value])
-    elif isinstance(value, str):
-        parts.append(_quote(value))
-    elif isinstance(value, int):
+        raise DocumentError(_text(path), f"is nested deeper than {MAX_DEPTH}")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise DocumentError(path, "is a number beyond ±2^53", "write it as a string")
-        parts.append(int.__repr__(value))
-    elif isinstance(value, dict):
-        _write_object(value, path, depth, parts)
-    elif isinstance(value, list | tuple):
-        parts.append("[")
-        for index, item in enumerate(value):
-            if index:
-                parts.append(",")
-            _write(item, f"{path}[{index}]", depth + 1, parts)
-        parts.append("]")
-    else:
-        raise DocumentError(
-            path,
-            f"has type {type(value).__name__}, which has no canonical form",
-            "use whole numbers, strings, booleans, null, arrays and objects",
-        )
+            raise DocumentError(_text(path), "is a number beyond ±2^53", "write it as a string")
+        return value
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise DocumentError(
+                    _text(path), f"has a key of type {type(key).__name__}", "use strings"
+                )
+        keys = sorted(value, key=_utf16)
+        return {key: _ordered(value[key], (path, key), depth + 1) for key in keys}
+    if isinstance(value, list | tuple):
+        return [_ordered(item, (path, index), depth + 1) for index, item in enumerate(value)]
+    raise DocumentError(
+        _text(path),
+        f"has type {type(value).__name__}, which has no canonical form",
+        "use whole numbers, strings, booleans, null, arrays and objects",
+    )
 
 
-def _write_object(value: dict[Any, Any], path: str, depth: int, parts: list[str]) -> None:
-    for key in value:
-        if not isinstance(key, str):
-            raise DocumentError(path, f"has a key of type {type(key).__name__}", "use strings")
-    parts.append("{")
-    for index, key in enumerate(sorted(value, key=_utf16)):
-        if index:
-            parts.append(",")
-        parts.append(_quote(key))
-        parts.append(":")
-        _write(value[key], f"{path}.{key}", depth + 1, parts)
-    parts.append("}")
+def _text(path: _Path) -> str:
+    if path is None:
+        return "$"
+    holder, place = path
+    return _text(holder) + (f"[{place}]" if isinstance(place, int) else f".{place}")
 
 
 def _utf16(key: str) -> bytes:
     # Big-endian bytes compare as code units do; surrogatepass leaves the error to the encoder.
     return key.encode("utf-16-be", "surrogatepass")
-
-
-def _quote(text: str) -> str:
-    # json.dumps escapes exactly what RFC 8785 section 3.2.2.2 escapes when ASCII is not forced.
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -114,6 +114,7 @@ class Document(Part):
             raise DocumentError(f"{cls.TYPE}.{path}", first["msg"]) from error
         if document.payload() != payload:
             raise DocumentError(cls.TYPE, "is not in canonical form")
+        document.__dict__["hash"] = hashlib.sha256(payload).digest()
         return document
 
     @classmethod

@@ -45,6 +45,8 @@ class ChainSync:
         self._querylog = log
         self._clock = clock
         self._running: asyncio.Task[None] | None = None
+        # What was verified and kept last: as long as the hub publishes the same, nothing is to do.
+        self._kept = b""
 
     async def sync(self) -> None:
         """One pull. Raises NodeError or FederationError for what cannot be had or believed."""
@@ -71,6 +73,9 @@ class ChainSync:
         state = await self._hub.unary(
             "/yinxin.v1.Hub/GetChain", hub_pb2.GetChainRequest(), hub_pb2.ChainState
         )
+        published = state.SerializeToString(deterministic=True)
+        if published == self._kept:
+            return
         now = self._clock.now()
         members = self._read_members(state, now)
         if len(state.catalogues) > MAX_EPOCHS:
@@ -96,6 +101,7 @@ class ChainSync:
                         self._record(connection, kind, signed, number)
 
         await self._store.run(unit)
+        self._kept = published
 
     def _record(self, connection: Connection, kind: str, signed: Signed, number: int) -> None:
         """Every node's log holds the epochs it believed in, so that a forked view shows."""
