@@ -76,11 +76,18 @@ class Layout:
         return self.root / "licence-authority"
 
 
-def plan(root: Path, kinds: list[str], databases: Mapping[str, str] | None = None) -> Layout:
+def plan(
+    root: Path,
+    kinds: list[str],
+    databases: Mapping[str, str] | None = None,
+    titles: Mapping[str, dict[str, str]] | None = None,
+) -> Layout:
     """A layout on free ports of the loopback interface.
 
-    `databases` are URLs by the name of the party, for those that do not use SQLite.
+    `databases` are URLs by the name of the party, for those that do not use SQLite; `titles` are
+    for holders of other kinds than the sample's.
     """
+    titled = {**KINDS, **(titles or {})}
     urls = databases or {}
     ports = iter(free_ports(3 * (len(kinds) + 4)))
 
@@ -105,5 +112,5 @@ def plan(root: Path, kinds: list[str], databases: Mapping[str, str] | None = Non
         regulator=party("regulator", Role.REGULATOR, {"zh": "人民银行分行", "en": "PBoC branch"}),
         bank=party("bank", Role.BANK, {"zh": "示范银行", "en": "Example Bank"}),
         rival=party("rival-bank", Role.BANK, {"zh": "另一家银行", "en": "Another bank"}),
-        holders={kind: party(kind, Role.HOLDER, KINDS[kind], f"holder-{kind}") for kind in kinds},
+        holders={kind: party(kind, Role.HOLDER, titled[kind], f"holder-{kind}") for kind in kinds},
     )
