@@ -31,7 +31,11 @@ from node.config import BankConfig, load
 if TYPE_CHECKING:
     from node.bank.bank import Bank
 
-app = typer.Typer(no_args_is_help=True, help="A bank's agent: certify, prepare, query. / 银行端")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="A bank's agent: certify, prepare, query. / 银行端",
+)
 add_enrolment(app, Role.BANK)
 for command in (query, batch, evidence, verify):
     app.command(command.__name__)(command)

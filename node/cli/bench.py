@@ -14,7 +14,7 @@ from rich.console import Console
 
 from node.cli.output import progress
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -22,7 +22,9 @@ from node.enterprise.home import REQUEST, EnterpriseHome, read_grant_file
 from node.identity import read_trust_root
 from node.keys import write_secret
 
-app = typer.Typer(no_args_is_help=True, help="An enterprise: its keys and its consents.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="An enterprise: its keys and its consents."
+)
 consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
 app.add_typer(consent, name="consent")
 

@@ -17,6 +17,7 @@ from node.config import HolderConfig, load
 from node.runtime import serve
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="A data holder: load data, open epochs, answer. / 数据持有方：导入数据、开启数据期、应答",
 )

@@ -26,7 +26,9 @@ from node.runtime import running, serve
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="The local credit platform: hub of a chain.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The local credit platform: hub of a chain."
+)
 members = typer.Typer(no_args_is_help=True, help="Members of the chain.")
 roster = typer.Typer(no_args_is_help=True, help="Enrolled enterprises.")
 catalogue = typer.Typer(no_args_is_help=True, help="The chain's list of features.")

@@ -18,7 +18,9 @@ from node.licence import LicenceAuthority, LicenceError
 from node.licence.authority import CERTIFICATE, REGISTER
 
 app = typer.Typer(
-    no_args_is_help=True, help="The business-licence authority: certifies enterprises' keys."
+    add_completion=False,
+    no_args_is_help=True,
+    help="The business-licence authority: certifies enterprises' keys.",
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the authority. / 登记机关目录")]

@@ -38,7 +38,9 @@ from node.runtime import running, serve
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="The regulator: root of trust, certification.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The regulator: root of trust, certification."
+)
 
 add_join(app)
 

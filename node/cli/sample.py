@@ -9,7 +9,7 @@ import typer
 
 from node.cli.output import AsJson, emit, progress
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -301,17 +301,3 @@ def test_a_scorecard_of_another_catalogue_cannot_be_judged() -> None:
 def test_a_rule_cannot_be_configured_away(lax: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(lax))):
         PolicyThresholds.model_validate(lax)
-
-
-def test_commitment_binds_salt_and_every_figure() -> None:
-    report, salt = judge(GOOD), bytes(range(32))
-    same = PolicyReport.from_json(report.to_json())
-    assert same.commitment(salt) == report.commitment(salt)
-    others = {
-        report.commitment(bytes(32)),
-        judge(GOOD[:5]).commitment(salt),
-        report.commitment(salt),
-    }
-    assert len(others) == 3 and all(len(digest) == 32 for digest in others)
-    with pytest.raises(PolicyError, match="salt: 16 bytes"):
-        report.commitment(salt[:16])
