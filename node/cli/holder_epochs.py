@@ -90,7 +90,7 @@ def submit_epoch(number: Number, config: Config = DEFAULT, as_json: AsJson = Fal
         hub = holder.peer_channel(Role.HUB, holder.config.hub)
         sync = chain_sync(holder, hub)
         await sync.sync()
-        await assemble(holder, sync, hub).loader.submit(number)
+        await assemble(holder, sync, hub).submission.submit(number)
         return {"epoch": number, "submitted": True}
 
     emit(run(config, work), as_json)

@@ -47,10 +47,20 @@ def test_card_says_all_of_the_profile(language: str) -> None:
     shown = text(PROFILE, language)
     for part in ("688", " A ", "1.07", "81", "R12", "●●○", "914403001922038216", "epoch 3"):
         assert part in shown
-    assert "2027-01-14  tax-1" in shown and "2027-01-13  power-1, water-1" in shown
+    both = {"zh": "power-1、water-1", "en": "power-1, water-1"}[language]
+    assert "2027-01-14  tax-1" in shown and f"2027-01-13  {both}" in shown
     words = {"zh": ("成长", "守信", "数据不足"), "en": ("Growth", "Conduct", "Thin data")}
     assert all(word in shown for word in words[language])
     assert all(cell_len(line) <= 80 for line in shown.splitlines())
+
+
+def test_card_names_holders_by_their_titles() -> None:
+    titles = {holder: f"bureau {number}" for number, holder in enumerate(sorted(PROFILE.as_of))}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(card(PROFILE, titles=titles))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert all(title in file.getvalue() for title in titles.values())
 
 
 @pytest.mark.parametrize(("score", "grade"), [(300, "C"), (850, "AAA")])
