@@ -91,6 +91,10 @@ class Processes:
         """The id of a process, which is also that of its session: its workers are in it."""
         return self._running[name].pid
 
+    def runs(self, name: str) -> bool:
+        """Whether a process was started and has not ended."""
+        return name in self._running and self._running[name].poll() is None
+
     def check(self, name: str) -> None:
         """Raises DemoError, with the end of its log, when a process has failed."""
         code = self._running[name].poll()

@@ -137,6 +137,10 @@ class RunningChain:
         """Ends a node as a crash does: at once, with its workers."""
         self.processes.kill(party.name)
 
+    def killed(self) -> list[Party]:
+        """The nodes that do not run now."""
+        return [p for p in self.layout.servers if not self.processes.runs(p.name)]
+
     def suspend(self, party: Party) -> None:
         """Stops a node where it stands; its connections stay open."""
         os.killpg(self.processes.pid(party.name), signal.SIGSTOP)
