@@ -15,7 +15,6 @@ from sqlalchemy import Connection, select
 from federation.entries import Kind, read_entry
 from federation.exchange.bank import Session
 from federation.signed import Signed, SigningKey
-from node.chain.store import CERTIFICATE
 from node.config import BankConfig, HubConfig, NodeConfig, load
 from node.demo.errors import DemoError
 from node.demo.layout import Party
@@ -56,18 +55,17 @@ async def traffic(metrics: str, method: str = "") -> Traffic:
     return Traffic(count["received"], count["sent"], count["calls"])
 
 
-async def session(config: BankConfig, epoch: int) -> Session:
-    """The bank's certified model in an epoch, from the documents that its node keeps."""
+async def session(config: BankConfig, epoch: int, certificate: bytes) -> Session:
+    """A certified model (its certificate's hash) in an epoch, as the bank's node keeps them."""
     async with running(config) as bank:
         now = bank.clock.now()
 
         def look(connection: Connection) -> Session:
-            (signed,) = bank.chain.documents(connection, CERTIFICATE)
-            certificate = bank.chain.certificate(connection, signed.payload_hash, now)
+            model = bank.chain.certificate(connection, certificate, now)
             opened = bank.chain.epoch(connection, epoch, now)
-            if certificate is None or opened is None:
-                raise DemoError("the bank's node has no model in the epoch")
-            return Session(certificate, opened, {})
+            if model is None or opened is None:
+                raise DemoError("the bank's node has no such model in the epoch")
+            return Session(model, opened, {})
 
         return await bank.store.read(look)
 

@@ -140,7 +140,8 @@ class Demo:
             outcome = await self._query(client, model["certificate"], consents, reference, tell)
         before = await observed.traffic(self._layout.hub.metrics, "Query")
         with screen.step("refusals"):
-            await self._refuse(licence, terms, firms[len(asked) :], codes[-1])
+            certificate = bytes.fromhex(model["certificate"])
+            await self._refuse(licence, terms, firms[len(asked) :], codes[-1], certificate)
         result = {
             "holders": len(self._layout.holders),
             "enterprises": len(enrolled),
@@ -201,8 +202,9 @@ class Demo:
         terms: ConsentTerms,
         firms: list[Enterprise],
         stranger: Uscc,
+        certificate: bytes,
     ) -> None:
-        layout = self._layout
+        layout, bank = self._layout, load(BankConfig, self._layout.bank.config)
         holder = next(iter(layout.holders.values()))
         channels = {
             "bank": starting.channel(layout.hub, layout.bank),
@@ -212,7 +214,7 @@ class Demo:
         hub = load(HubConfig, layout.hub.config)
         try:
             stage = Stage(
-                session=await observed.session(load(BankConfig, layout.bank.config), FIRST_EPOCH),
+                session=await observed.session(bank, FIRST_EPOCH, certificate),
                 terms=terms,
                 authority=licence,
                 firms=firms,

@@ -9,6 +9,7 @@ have found it used by a unit that was not kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -99,6 +100,16 @@ class GroupCommitter:
         """The same for a thread without an event loop, such as the command line's."""
         return self._submit(unit).result()
 
+    def doubt(self) -> None:
+        """Has the writer try a write, because a reader met an outage: nobody may be writing now.
+
+        Returns at once; `healthy` tells what came of it.
+        """
+        if not self._healthy:
+            return  # the writer tries already
+        with contextlib.suppress(StorageUnavailable, StorageBusy):
+            self._submit(_touch)
+
     def _submit(self, unit: Unit[T]) -> Future[T]:
         future: Future[T] = Future()
         with self._gate:
@@ -183,7 +194,7 @@ class GroupCommitter:
     def _probe(self) -> bool:
         try:
             with writing(self._engine) as connection:
-                connection.execute(storage_probe.update().values(writes=storage_probe.c.writes + 1))
+                _touch(connection)
         except StorageError:
             return False
         return True
@@ -198,6 +209,10 @@ class GroupCommitter:
                 item.future.set_exception(
                     StorageUnavailable("the database cannot be written now; try again later")
                 )
+
+
+def _touch(connection: Connection) -> None:
+    connection.execute(storage_probe.update().values(writes=storage_probe.c.writes + 1))
 
 
 def _attempt(

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from node.errors import StorageUnavailable
 from node.storage.committer import GroupCommitter, Unit
 from node.storage.engine import open_engine, reading, scrub
 from node.storage.migrate import upgrade
@@ -74,8 +75,12 @@ class Store:
 
     def read_blocking(self, query: Callable[[Connection], T]) -> T:
         """`read` for a thread without an event loop."""
-        with reading(self.engine) as connection:
-            return query(connection)
+        try:
+            with reading(self.engine) as connection:
+                return query(connection)
+        except StorageUnavailable:
+            self.committer.doubt()
+            raise
 
     async def scrub(self, *tables: str) -> None:
         """Makes sure that rows deleted from `tables` are gone from the database's files.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.postgresql import Cluster
-from support.running import RunningChain
+from support.running import ON_POSTGRESQL, RunningChain
 
 EXPORTER = Path(__file__).resolve().parents[1] / "support" / "exporter"
 
@@ -37,6 +37,11 @@ def postgresql_chain(
     tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster
 ) -> Iterator[RunningChain]:
     """A chain whose hub and one holder keep their state in PostgreSQL."""
-    databases = {name: postgresql.create_database() for name in ("hub", "tax")}
+    databases = {name: postgresql.create_database() for name in ON_POSTGRESQL}
     with running(RunningChain(tmp_path_factory.mktemp("chain"), databases)) as found:
         yield found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Closing the epoch comes last: nothing can be asked of that chain afterwards."""
+    items.sort(key=lambda item: item.path.name == "test_after_close.py")

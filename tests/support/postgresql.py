@@ -70,6 +70,11 @@ class Cluster:
         """Stops it as a crash would."""
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
+    @property
+    def folder(self) -> Path:
+        """Where its socket, its log and, in `data`, its files are."""
+        return self._folder
+
     def create_database(self) -> str:
         """Makes an empty database and returns its URL."""
         self._count += 1

@@ -47,7 +47,7 @@ class Known:
         """Knowledge of answered queries."""
         bank = chain.config(chain.layout.bank)
         assert isinstance(bank, BankConfig)
-        session = await observed.session(bank, EPOCH)
+        session = await observed.session(bank, EPOCH, bytes.fromhex(asked[0].model.certificate))
         return cls(chain, asked, session.certificate, session.epoch)
 
     @cached_property

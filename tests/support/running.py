@@ -14,7 +14,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from scoring.record import Record
 from scoring.scorecard import Scorecard
 
 KINDS = ("tax", "invoice", "social_insurance", "courts")
+ON_POSTGRESQL = ("hub", "tax")
 EPOCH = 1
 ENTERPRISES = 400
 SEED = 11
@@ -84,6 +85,12 @@ class Asked:
     def record(self) -> Record:
         """What the bank must get."""
         return self.model.scorecard.layout().unpack(self.word)
+
+    def check(self, result: Mapping[str, Any]) -> None:
+        """Raises AssertionError unless a result is about the firm, and exact."""
+        expected = {"fields": dict(self.record.values), "coverage": self.record.coverage}
+        assert result["record"] == expected
+        assert result["uscc"] == self.firm.uscc
 
 
 class RunningChain:
@@ -279,6 +286,16 @@ class RunningChain:
             await channel.close()
         return int(answer.status)
 
+    async def until_health(self, party: Party, *, serving: bool) -> None:
+        """Waits until a node's health service says so."""
+        status = health_pb2.HealthCheckResponse.ServingStatus
+        wanted = status.SERVING if serving else status.NOT_SERVING
+        end = time.monotonic() + 20.0
+        while await self.health(party) != wanted:
+            if time.monotonic() > end:
+                raise TimeoutError(f"health of {party.name} does not become {wanted}")
+            await asyncio.sleep(0.1)
+
     async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Waits for something that another process does."""
         end = time.monotonic() + seconds
@@ -320,8 +337,3 @@ class RunningChain:
 
 def _quiet(done: int, of: int) -> None:
     """Progress nobody looks at."""
-
-
-def with_key(asked: Asked) -> Asked:
-    """The same question under another idempotency key."""
-    return replace(asked, key=secrets.token_urlsafe(16))
