@@ -271,6 +271,7 @@ async def test_an_agent_that_cannot_write_asks_nobody(chain: RunningChain) -> No
         error = await failure(chain.ask(asked))
         assert error.status == 503
         assert books.permits(chain) == permits
+        await chain.until_health(chain.layout.bank, serving=False)
     await chain.until_health(chain.layout.bank, serving=True)
     asked.check(await chain.ask(asked))
 

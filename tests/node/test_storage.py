@@ -441,6 +441,23 @@ async def test_a_server_that_goes_away_is_an_outage_until_it_is_back(postgresql:
     store.close()
 
 
+async def test_a_reader_that_meets_an_outage_has_the_writer_look(postgresql: Cluster) -> None:
+    """A node that is only read from must not go on saying that it serves."""
+    store = Store.open(postgresql.create_database())
+    await store.run(lambda connection: None)
+    postgresql.stop()
+    try:
+        with pytest.raises(StorageUnavailable):
+            await store.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        async with asyncio.timeout(10):
+            while store.healthy:
+                await asyncio.sleep(0.01)
+    finally:
+        postgresql.start()
+    await recovered(store)
+    store.close()
+
+
 async def test_an_operators_write_gets_its_turn_from_a_busy_process(tmp_path: Path) -> None:
     """What stops a bank cannot wait for a quiet moment."""
     url = f"sqlite:///{tmp_path}/node.sqlite"
