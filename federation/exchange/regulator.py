@@ -31,6 +31,7 @@ from scoring.scorecard import Scorecard
 SUBMISSION_PURPOSE = "yinxin/envelope/submission/v1"
 KEY_PURPOSE = "yinxin/envelope/model-key/v1"
 REPORT_PURPOSE = "yinxin/envelope/policy-report/v1"
+CLOCK_SKEW = 300
 EPOCHS_A_MONTH = 1
 """Records of successive epochs are certified as a pair only by policy d."""
 SUBMISSION_BYTES = 1 << 20
@@ -194,8 +195,9 @@ def make_certificate(
         public_key=public_key,
         report=considered.verdict.hash,
         epochs_a_month=EPOCHS_A_MONTH,
-        not_before=now,
-        not_after=now + considered.submission.days * 86_400,
+        # Holders' clocks may be behind the regulator's.
+        not_before=now - CLOCK_SKEW,
+        not_after=now - CLOCK_SKEW + considered.submission.days * 86_400,
     )
 
 

@@ -33,7 +33,7 @@ from scoring.scorecard import Scorecard
 EPOCH_DAYS = 2
 FIRST_EPOCH = 1
 FIRM_DAYS = 30
-QUERIES_AT_ONCE = 4
+QUERIES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
