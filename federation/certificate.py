@@ -18,7 +18,7 @@ from federation.documents import Array, Bytes16, Bytes32, Document, Id, Name, Pa
 from federation.epoch import OpenEpoch
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
-from federation.membership import Members
+from federation.membership import Members, TrustRoot
 from federation.signed import Signed
 
 MIN_PARTICIPANTS = 3
@@ -144,30 +144,45 @@ class ModelCertificate(Document):
         if certified != tuple(hashlib.sha256(raw).digest() for raw in (public_key, bundle)):
             raise Refusal(Reason.UNCERTIFIED_MODEL, "key or weights are not those certified")
 
+    def require_members(self, members: Members) -> None:
+        """Raises Refusal(foreign_certificate) unless the bank is a member now and every participant
+        has the keys, the kind and the duty to be told that its credential says.
+
+        A participant that does not exist would let its inventor isolate another's part.
+        """
+        members.require(self.bank, Role.BANK)
+        for participant in self.participants:
+            member = members.require(participant.holder, Role.HOLDER)
+            if (member.signing, member.agreement, member.kind, member.named) != (
+                participant.signing,
+                participant.agreement,
+                participant.kind,
+                participant.named,
+            ):
+                raise Refusal(Reason.FOREIGN_CERTIFICATE, f"keys of {participant.holder} differ")
+
     def require_valid(self, now: int) -> None:
         """Raises Refusal(uncertified_model) outside the certificate's validity."""
         if not self.not_before <= now < self.not_after:
             raise Refusal(Reason.UNCERTIFIED_MODEL, "certificate is outside its validity")
 
 
+def open_certificate(signed: Signed, root: TrustRoot) -> ModelCertificate:
+    """A certificate of this chain's regulator, whoever is a member of the chain now.
+
+    Raises SignatureInvalid, DocumentError, Refusal(wrong_chain).
+    """
+    certificate = ModelCertificate.open_(signed, root.regulator_signing)
+    if certificate.chain != root.chain:
+        raise Refusal(Reason.WRONG_CHAIN, f"certificate is of chain {certificate.chain}")
+    return certificate
+
+
 def read_certificate(signed: Signed, members: Members) -> ModelCertificate:
     """A certificate of this chain's regulator about a bank and holders of this chain.
 
-    Raises SignatureInvalid, DocumentError, Refusal(wrong_chain), or
-    Refusal(foreign_certificate) when a key in it is not the chain's key of that member: a
-    participant that does not exist would let its inventor isolate another's part.
+    Raises SignatureInvalid, DocumentError, Refusal(wrong_chain), and what `require_members` does.
     """
-    certificate = ModelCertificate.open_(signed, members.root.regulator_signing)
-    if certificate.chain != members.root.chain:
-        raise Refusal(Reason.WRONG_CHAIN, f"certificate is of chain {certificate.chain}")
-    members.require(certificate.bank, Role.BANK)
-    for participant in certificate.participants:
-        member = members.require(participant.holder, Role.HOLDER)
-        if (member.signing, member.agreement, member.kind, member.named) != (
-            participant.signing,
-            participant.agreement,
-            participant.kind,
-            participant.named,
-        ):
-            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"keys of {participant.holder} differ")
+    certificate = open_certificate(signed, members.root)
+    certificate.require_members(members)
     return certificate

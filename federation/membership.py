@@ -122,8 +122,8 @@ class Members:
 
     def require(self, member_id: SpiffeId, role: Role) -> Member:
         """The member of that id and role. Raises Refusal(foreign_certificate)."""
-        member = self._valid().get(member_id)
-        if member is None or member.id.role is not role:
+        member, _ = self._all.get(member_id, (None, None))
+        if member is None or member.id.role is not role or not self._is_valid(member):
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no {role} of the chain")
         return member
 
@@ -150,5 +150,8 @@ class Members:
         return {
             member_id: member
             for member_id, (member, _) in self._all.items()
-            if member.not_before <= self._now < member.not_after
+            if self._is_valid(member)
         }
+
+    def _is_valid(self, member: Member) -> bool:
+        return member.not_before <= self._now < member.not_after

@@ -64,9 +64,15 @@ class Agent:
         return members
 
     async def certificate(self, digest: bytes) -> ModelCertificate:
-        """The certificate of a model that is kept here."""
-        now = self.now()
-        certificate = await self.read(lambda c: self.chain.certificate(c, digest, now))
+        """The certificate of a model that is kept here, of members of now. Raises Refusal."""
+        certificate, now = await self.certified(digest), self.now()
+        members = await self.read(lambda c: self.chain.members(c, now))
+        certificate.require_members(members)
+        return certificate
+
+    async def certified(self, digest: bytes) -> ModelCertificate:
+        """The certificate of a model that is kept here, to show it, whoever is a member now."""
+        certificate = await self.read(lambda c: self.chain.certified(c, digest))
         if certificate is None:
             raise BankError(Code.MODEL_UNKNOWN, "model", model=digest.hex()[:16])
         return certificate

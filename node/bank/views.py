@@ -14,7 +14,7 @@ from node.bank.records import Model
 async def model_view(bank: Bank, model: Model) -> dict[str, Any]:
     """A model: what is certified, where it is installed, what is prepared. No points, no key."""
     agent = bank.agent
-    certificate = await agent.certificate(model.hash)
+    certificate = await agent.certified(model.hash)
     installed = await agent.read(lambda c: agent.records.installed(c, model.hash))
     prepared = await agent.read(lambda c: _prepared(bank, c, certificate))
     return {
@@ -59,9 +59,10 @@ async def status_view(bank: Bank) -> dict[str, Any]:
             descriptor = chain.descriptor(connection, number)
             if descriptor is None:
                 continue
-            opened = chain.epoch(connection, number, now)
-            over = now >= descriptor.closes
-            state = "closed" if over else "announced" if opened is None else "open"
+            state = "closed"
+            if now < descriptor.closes:
+                opened = chain.epoch(connection, number, now)
+                state = "announced" if opened is None else "open"
             epochs.append(
                 {
                     "epoch": number,
@@ -90,10 +91,13 @@ def _prepared(
     agent, now = bank.agent, bank.agent.now()
     found = []
     for number in reversed(agent.chain.epoch_numbers(connection)):
+        descriptor = agent.chain.descriptor(connection, number)
+        if descriptor is None or now >= descriptor.closes:
+            continue
         epoch = agent.chain.epoch(connection, number, now)
         if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
             continue
-        if now >= epoch.descriptor.closes or set(certificate.holders) - set(epoch.manifests):
+        if set(certificate.holders) - set(epoch.manifests):
             continue
         kept = agent.records.prepared(connection, certificate.context(epoch))
         buckets = agent.chain.roster(connection, now).buckets(epoch.descriptor.roster_rows)

@@ -14,7 +14,8 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from federation import signed as dsse
-from federation.certificate import ModelCertificate, read_certificate
+from federation.canonical import MAX_INTEGER
+from federation.certificate import ModelCertificate, open_certificate
 from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoch
 from federation.errors import Reason, Refusal
 from federation.identity import SpiffeId
@@ -101,6 +102,8 @@ class ChainStore:
         """The kept documents of a kind, in order of number and name; not verified."""
         table = chain_documents.c
         query = select(table.body).where(table.kind == kind)
+        if number is not None and number > MAX_INTEGER:
+            return ()  # no document has it, and a database may not take it
         if number is not None:
             query = query.where(table.number == number)
         rows = connection.execute(query.order_by(table.number, table.name)).scalars()
@@ -196,7 +199,20 @@ class ChainStore:
     def certificate(
         self, connection: Connection, digest: bytes, now: int
     ) -> ModelCertificate | None:
-        """The certificate with that payload hash, verified, else None."""
+        """The certificate with that payload hash, verified, else None.
+
+        Raises Refusal(foreign_certificate) when bank or participants are no longer the members that
+        it names: that a signature was verified once says nothing of who is a member now.
+        """
+        certificate = self.certified(connection, digest)
+        if certificate is not None:
+            certificate.require_members(self.members(connection, now))
+        return certificate
+
+    def certified(self, connection: Connection, digest: bytes) -> ModelCertificate | None:
+        """What the regulator signed under that payload hash, whoever is a member now: to show it,
+        never to act on it. None when it is not kept.
+        """
         if digest not in self._certificates:
             table = chain_documents.c
             raw = connection.execute(
@@ -204,8 +220,7 @@ class ChainStore:
             ).scalar_one_or_none()
             if raw is None:
                 return None
-            signed = Signed.from_json(bytes(raw))
-            self._certificates[digest] = read_certificate(signed, self.members(connection, now))
+            self._certificates[digest] = open_certificate(Signed.from_json(bytes(raw)), self.root)
         return self._certificates[digest]
 
     def put_certificate(self, connection: Connection, signed: Signed) -> bool:

@@ -183,17 +183,22 @@ class Contexts:
             descriptor = chain.descriptor(connection, number)
             if descriptor is None or now >= descriptor.closes or is_closed(connection, number):
                 continue
-            epoch = chain.epoch(connection, number, now)
+            try:
+                epoch = chain.epoch(connection, number, now)
+            except FederationError as error:
+                # Somebody in it has other keys since: this one is not served, the others are.
+                _log.warning("epoch not served", epoch=number, error=str(error))
+                continue
             if epoch is None:
                 continue
             for digest in installed:
-                certificate = chain.certificate(connection, bytes(digest), now)
-                if certificate is None or is_stopped(connection, certificate.bank):
-                    continue
                 try:
-                    found.append(self.bind(certificate, epoch))
+                    certificate = chain.certificate(connection, bytes(digest), now)
+                    if certificate is not None and not is_stopped(connection, certificate.bank):
+                        found.append(self.bind(certificate, epoch))
                 except Refusal:
-                    # Not of this catalogue, not valid now, or a participant is late: not served.
+                    # Not of this catalogue, not valid now, not of the members of now, or a
+                    # participant is late: not served.
                     continue
         return found
 

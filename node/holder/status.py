@@ -35,12 +35,11 @@ def epochs(runtime: Runtime[HolderConfig], connection: Connection) -> list[dict[
         descriptor = chain.descriptor(connection, number)
         snapshot = loaded.get(number)
         closure = closures.get(number)
-        opened = chain.epoch(connection, number, now)
         if closure is not None:
             state = "closed" if closure.erased_at else "closing"
         elif descriptor is not None and now >= descriptor.closes:
             state = "closing" if snapshot else "closed"
-        elif opened is not None:
+        elif (opened := chain.epoch(connection, number, now)) is not None:
             state = "open" if runtime.identity.id in opened.manifests else "late"
         elif snapshot is not None:
             state = "submitted" if snapshot.submitted_at else "loaded"
@@ -65,7 +64,7 @@ def contexts(
     runtime: Runtime[HolderConfig], connection: Connection, vault: EpochVault
 ) -> list[dict[str, Any]]:
     """Every model in every epoch whose key is stated, with buckets padded and prepared."""
-    chain, now = runtime.chain, runtime.clock.now()
+    chain = runtime.chain
     table = holder_tables.c
     prepared: dict[bytes, set[int]] = {}
     for row in connection.execute(select(table.ctx, table.bucket)):
@@ -77,7 +76,7 @@ def contexts(
         if row.epoch in closed:
             continue
         ctx = bytes(row.ctx)
-        certificate = chain.certificate(connection, bytes(row.certificate), now)
+        certificate = chain.certified(connection, bytes(row.certificate))
         descriptor = chain.descriptor(connection, row.epoch)
         done = prepared.get(ctx, set())
         found.append(
