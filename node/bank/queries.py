@@ -69,6 +69,8 @@ class Queries:
                 raise BankError(Code.KEY_REUSED, "Idempotency-Key")
             if row is None or row.state is State.OPEN:
                 row, place = await self._open(ask, tag, body, row)
+                if row.body != body:
+                    raise BankError(Code.KEY_REUSED, "Idempotency-Key")
                 if row.state is State.OPEN:
                     return await self._send(row, place, release=key is None)
             return _final(row)
@@ -117,7 +119,14 @@ class Queries:
                 return self.ledger.renew(connection, row, content, now)
             return self.ledger.begin(connection, tag, body, content, now)
 
-        return await agent.write(unit), place
+        kept = await agent.write(unit)
+        if kept.state is State.OPEN and kept.content != content:
+            # Another process of this node was first: its elements count, and where they are opened.
+            there = await self._places.of_query(open_query_from(kept.content["open"]))
+            if there is None:
+                raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+            return kept, there
+        return kept, place
 
     async def _send(self, row: QueryRow, place: Place, *, release: bool) -> Answer:
         """Sends an open query and makes it final. Raises Rejected, RemoteError."""

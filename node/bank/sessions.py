@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import structlog
 from sqlalchemy import Connection
 
 from federation.answers import read_key
@@ -25,6 +26,8 @@ from node.rpc.convert import logged_from_wire
 from yinxin.v1 import common_pb2, hub_pb2
 
 GET_KEYS = "/yinxin.v1.Hub/GetKeys"
+
+_log = structlog.get_logger(__name__)
 
 
 class Sessions:
@@ -93,10 +96,18 @@ class Sessions:
             found: list[OpenEpoch] = []
             late: SpiffeId | None = None
             for number in reversed(agent.chain.epoch_numbers(connection)):
-                epoch = agent.chain.epoch(connection, number, now)
-                if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
+                descriptor = agent.chain.descriptor(connection, number)
+                if descriptor is None or descriptor.catalogue != certificate.catalogue:
                     continue
-                if not epoch.descriptor.opens <= now < epoch.descriptor.closes:
+                if not descriptor.opens <= now < descriptor.closes:
+                    continue
+                try:
+                    epoch = agent.chain.epoch(connection, number, now)
+                except FederationError as error:
+                    # Somebody in it has other keys since: this one is not asked, the others are.
+                    _log.warning("epoch not usable", epoch=number, error=reason_of(error))
+                    continue
+                if epoch is None:
                     continue
                 missing = [h for h in certificate.holders if h not in epoch.manifests]
                 if missing:

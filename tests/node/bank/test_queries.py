@@ -12,10 +12,13 @@ import pytest
 
 from federation.consent import sign_consent
 from federation.entries import Kind
+from federation.epoch import Descriptor, OpenEpoch, read_epoch
+from federation.errors import SignatureInvalid
 from federation.exchange.bank import AnswerRejected
 from federation.identity import SpiffeId
 from federation.permit import PERMIT_SECONDS
 from federation.purpose import Purpose
+from federation.signed import Signed
 from node.bank.asking import Ask
 from node.bank.bank import Bank
 from node.bank.errors import BankError, ScorecardRefused
@@ -181,6 +184,58 @@ async def test_one_key_is_one_query(bank_world: World) -> None:
     async with bank_world.bank() as bank:
         assert (await bank.queries.ask(ask, "key-1")).result == answers[0].result
         assert len(bank_world.hub.requests) == 2
+
+
+async def test_one_key_is_one_query_of_two_processes_too(bank_world: World) -> None:
+    """The one that comes second goes on with the elements of the first, where those are opened: it
+    would find a row that does not open, and accuse every holder of it.
+    """
+    firm, other = bank_world.chain.firms[:2]
+    ask, different = asking(bank_world, firm), asking(bank_world, other)
+    async with bank_world.bank() as one, bank_world.bank() as two:
+        model = await ready(bank_world, one)
+        await two.agent.sync.sync()
+        answers = await asyncio.gather(*(bank.queries.ask(ask, "same") for bank in (one, two)))
+        assert answers[0] == answers[1]
+        assert answers[0].result["record"] == reference(bank_world, model, firm)
+        elements = {r.blindings[0].blinded for r in bank_world.hub.requests}
+        assert len(elements) == 1
+        found = await asyncio.gather(
+            one.queries.ask(ask, "mixed"),
+            two.queries.ask(different, "mixed"),
+            return_exceptions=True,
+        )
+        (refused,) = [f for f in found if isinstance(f, BaseException)]
+        assert isinstance(refused, BankError) and refused.code is Code.KEY_REUSED
+        assert (await one.agent.runtime.log.count_by_kind()).get(Kind.FAILURE, 0) == 0
+
+
+async def test_an_epoch_that_no_longer_verifies_does_not_stop_the_others(
+    bank_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder that left, or has other keys, since an old epoch: the next start verifies it again.
+
+    One that is over is not even looked at.
+    """
+    async with bank_world.bank() as bank:
+        model = await ready(bank_world, bank)
+
+    def changed(descriptor: Signed, *documents: Any) -> OpenEpoch:
+        if Descriptor.parse(descriptor.payload).epoch == 1:
+            raise SignatureInvalid("a manifest's key is another now")
+        return read_epoch(descriptor, *documents)
+
+    monkeypatch.setattr("node.chain.store.read_epoch", changed)
+    async with bank_world.bank() as bank:
+        assert [epoch.number for epoch in await bank.sessions.epochs(model)] == [2]
+        answer = await bank.queries.ask(asking(bank_world, bank_world.chain.firms[0]))
+        assert answer.result["epoch"] == 2
+        bank_world.clock.advance(DAY)
+        monkeypatch.setattr("node.chain.store.read_epoch", None)
+    async with bank_world.bank() as bank:
+        with pytest.raises(BankError) as caught:
+            await bank.sessions.epochs(model)
+        assert caught.value.code is Code.NO_OPEN_EPOCH
 
 
 async def test_scorecard_that_policy_refuses_shows_what_and_why(bank_world: World) -> None:
