@@ -105,10 +105,16 @@ class CertificationDesk:
         draft = _certificate(considered, catalogue, members, empty, bytes(32), now)
         try:
             decision = await self._make_model(digest, considered, catalogue, members, draft, report)
-            await self._keep(digest, considered, catalogue, decision)
         except BaseException:
             self.decisions.forget(digest)
             raise
+        try:
+            await self._keep(digest, considered, catalogue, decision)
+        except Refusal:
+            self.decisions.forget(digest)
+            raise
+        # After any other failure (a bank that hung up, a commit that was not confirmed) the row may
+        # be there and needs its folder; `tidy` removes a folder without a row.
         return decision
 
     async def _make_model(

@@ -33,6 +33,7 @@ from federation.exchange.regulator import (
 )
 from federation.identity import Role, SpiffeId
 from node.clock import FixedClock
+from node.errors import StorageUnavailable
 from node.hub import publication
 from node.regulator import certification
 from node.regulator.membership import Regulator
@@ -272,6 +273,34 @@ async def test_a_bank_gets_nothing_by_another_banks_submission(homes: Homes) -> 
         with pytest.raises(RemoteRefusal):
             await call(homes, port, raw, DELTA)
         assert [r["reason"] for r in await entries(regulator, Kind.REFUSAL)] == ["wrong_bank"]
+
+
+async def test_a_bank_that_hangs_up_while_it_is_certified_finds_its_model_whole(
+    homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row was kept and nobody heard of it: its bundles have to be there for the repetition."""
+    async with certifying(homes) as (regulator, port):
+        run = regulator.store.run
+
+        async def unheard(unit: Any) -> Any:
+            result = await run(unit)
+            if await entries(regulator, Kind.CERTIFIED):
+                monkeypatch.setattr(regulator.store, "run", run)
+                raise StorageUnavailable("the transaction was not confirmed")
+            return result
+
+        monkeypatch.setattr(regulator.store, "run", unheard)
+        raw = sealed(homes)
+        with pytest.raises(PartyUnavailable):
+            await call(homes, port, raw)
+        result, bundles = await call(homes, port, raw)
+        certificate = read_certificate(
+            signed_from_wire(result.certificate), await regulator.members()
+        )
+        for holder, bundle in bundles.items():
+            certificate.require_material(SpiffeId.parse(holder), result.public_key, bundle)
+        assert len(bundles) == 3
+        assert len(await entries(regulator, Kind.CERTIFIED)) == 1
 
 
 async def test_a_model_id_is_certified_once(homes: Homes) -> None:
