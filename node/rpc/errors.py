@@ -30,7 +30,7 @@ import grpc
 import grpc.aio
 
 from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
-from federation.identity import SpiffeId
+from federation.identity import Role, SpiffeId
 from node.errors import NodeError, StorageUnavailable
 from scoring.errors import ScoringError
 
@@ -178,7 +178,10 @@ def error_of(error: grpc.aio.AioRpcError, called: SpiffeId) -> RemoteError:
 
 
 def _trailers(error: grpc.aio.AioRpcError, called: SpiffeId) -> tuple[str, SpiffeId]:
-    """Reference and party of a status. They come from the other side: taken only if well-formed."""
+    """Reference and party of a status. They come from the other side: taken only if well-formed.
+
+    A holder relays for nobody, so that one that fails cannot put the blame on another.
+    """
     reference, party = "", called
     trailers: Iterable[Any] = error.trailing_metadata() or ()
     for key, value in trailers:
@@ -186,7 +189,7 @@ def _trailers(error: grpc.aio.AioRpcError, called: SpiffeId) -> tuple[str, Spiff
             continue
         if key == REFERENCE_KEY and len(value) == 2 * REFERENCE_BYTES and value.isalnum():
             reference = value
-        if key == PARTY_KEY:
+        if key == PARTY_KEY and called.role is not Role.HOLDER:
             try:
                 party = SpiffeId.parse(value)
             except IdentityError:

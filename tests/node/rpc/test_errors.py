@@ -89,13 +89,10 @@ async def test_each_error_crosses_as_its_counterpart(
         seen.append(failure)
 
     raising = Raising(error)
+    own = TAX if party == TAX else HUB  # whose task it is to relay what a holder said
     async with (
-        serving(
-            chain.files(TAX),
-            handlers=raising.handlers,
-            observe=observe,
-        ) as server,
-        channel(server.port, chain.files(HUB)) as hub,
+        serving(chain.files(own), own, handlers=raising.handlers, observe=observe) as server,
+        channel(server.port, chain.files(HUB), own) as hub,
     ):
         for call in ("unary", "upload", "download"):
             with capture_logs() as logs, pytest.raises(expected) as caught:
@@ -231,5 +228,17 @@ def test_a_peer_cannot_inject_text_by_metadata() -> None:
     found = errors.error_of(bad, TAX)
     assert (found.party, found.reference) == (TAX, "")
     good = status(("yinxin-reference", "0011223344556677"), ("yinxin-party", str(POWER)))
-    found = errors.error_of(good, TAX)
+    found = errors.error_of(good, HUB)
     assert (found.party, found.reference) == (POWER, "0011223344556677")
+
+
+async def test_a_holder_that_fails_cannot_blame_another(chain: Chain) -> None:
+    """The hub would tell the bank that the other refused, and the bank would believe it."""
+    handlers = Raising(RemoteRefusal(POWER, "0011223344556677")).handlers
+    async with (
+        serving(chain.files(TAX), handlers=handlers) as server,
+        channel(server.port, chain.files(HUB)) as hub,
+    ):
+        with pytest.raises(RemoteRefusal) as caught:
+            await hub.unary(ECHO, Chunk(), Chunk)
+    assert caught.value.party == TAX
