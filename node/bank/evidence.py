@@ -1,7 +1,8 @@
 """Evidence of a query, put together so that anyone with the trust root can verify it.
 
 The plain form names no subject and tells no score: it shows that what was asked was permitted and
-answered. The full form adds the bank's own part, which shows the record, and is as secret as it.
+answered. The full form adds the bank's own part: the subject, the consent, and the record as the
+bank states it (`node.bank.verification`); it is as secret as they are.
 """
 
 from __future__ import annotations

@@ -9,11 +9,15 @@
 7. Each participant's signature on its table of the subject's bucket.
 
 That shows, without naming the subject, that the query was permitted and answered by the book. With
-the bank's own part (`opening`) it also shows the record:
+the bank's own part (`opening`) it also shows about whom, and under which consent:
 
-8. The consent is the subject's own, held at the time, and covers bank, purpose and chain; every
-   element is proven to be of the subject.
+8. The consent is the subject's own, held at the time, and covers bank, purpose, chain and all that
+   the model tells; every element is proven to be of the subject.
 9. The record follows from the padded word, the answers and the scalars, and passes its checks.
+
+The padded word comes from tables that the bank alone can decrypt, and nobody but the bank vouches
+for it: a bank can state another word and with it another record. So the record here is what the
+bank says that it got, consistent with the rest, and no proof of it.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from federation.entries import CLOCK_SKEW, Kind, Logged, check_logged
 from federation.epoch import read_epoch
 from federation.errors import FederationError, Reason, Refusal
 from federation.exchange.bank import OpenQuery, Session, open_record
-from federation.exchange.evidence import knowledge_context
+from federation.exchange.evidence import check_coverage, knowledge_context
 from federation.exchange.messages import QueryReply
 from federation.identity import SpiffeId
 from federation.membership import Members, TrustRoot
@@ -51,7 +55,7 @@ MAX_EVIDENCE_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Verified:
-    """What an evidence file shows. `record` is None without the bank's own part."""
+    """What an evidence file shows. `record` is the bank's statement, None without its own part."""
 
     chain: str
     bank: SpiffeId
@@ -81,6 +85,7 @@ class Verified:
         if self.record is not None:
             values = dict(self.record.values)
             found["record"] = {"fields": values, "coverage": self.record.coverage}
+            found["record_stated_by"] = str(self.bank)
         return found
 
 
@@ -225,14 +230,8 @@ def _check_consent(query: OpenQuery, session: Session, root: TrustRoot, time: in
     """Step 8."""
     certificate, request = session.certificate, query.request
     consent = verify_consent(request.consent, root.licence_authority.encode(), time)
-    covered = (
-        consent.uscc.encode() == query.code
-        and consent.bank == certificate.bank
-        and consent.purpose == request.purpose
-        and root.chain in consent.chains
-        and request.epoch == session.epoch.number
-    )
-    if not covered:
+    check_coverage(consent, certificate, certificate.bank, request.purpose, root.chain)
+    if consent.uscc.encode() != query.code or request.epoch != session.epoch.number:
         raise Refusal(Reason.NO_CONSENT, "the consent does not cover the query")
     statement = knowledge_context(root.chain, certificate.bank, consent.hash, session.ctx)
     for blinding in request.blindings:

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from federation.canonical import b64, unb64
+from federation.consent import consent_hash, sign_consent
+from federation.exchange.evidence import knowledge_context
 from federation.membership import TrustRoot
 from node.bank.bank import Bank
 from node.bank.errors import BankError, Rejected
 from node.bank.texts import Code
 from node.bank.verification import verify_evidence
-from support.chain import UNNAMED, Chain
+from scoring.oprf import hash_to_group, prove_knowledge
+from scoring.words import MODULUS
+from support.chain import HARBOUR, UNNAMED, Chain
 from tests.node.bank.test_queries import asking, ready
 from tests.node.bank.world import World
 
@@ -92,6 +97,46 @@ async def test_no_member_of_evidence_can_be_changed(bank_world: World) -> None:
         else:
             survived.append(path)
     assert set(survived) <= free, survived
+
+
+async def test_a_record_in_evidence_is_the_banks_word_and_is_called_so(bank_world: World) -> None:
+    """A bank that states another padded word states another record, and nothing contradicts it."""
+    async with bank_world.bank() as bank:
+        model = await ready(bank_world, bank)
+        full, _ = await exported(bank_world, bank, full=True)
+    field = model.scorecard.layout().fields[0]
+    own = full["opening"]
+    true = own["record"]["fields"][field.name]
+    other = (true + 1) % (field.maximum + 1)
+    own["record"]["fields"][field.name] = other
+    own["word"] = (own["word"] + ((other - true) << field.offset)) % MODULUS
+    shown = verify_evidence(json.dumps(full).encode(), bank_world.chain.root)
+    assert shown.record is not None and shown.record.values[field.name] == other
+    assert shown.to_dict()["record_stated_by"] == str(shown.bank)
+
+
+async def test_evidence_shows_that_the_consent_covers_what_the_model_tells(
+    bank_world: World,
+) -> None:
+    """A hub that let fields pass which the enterprise did not name is found out by the file."""
+    chain = bank_world.chain
+    async with bank_world.bank() as bank:
+        await ready(bank_world, bank)
+        full, _ = await exported(bank_world, bank, full=True)
+    root, firm = chain.root, chain.firms[3]
+    request = full["opening"]["open"]
+    narrow = sign_consent(chain.claims(firm, fields=("money",)), firm.key, firm.certificate)
+    request["consent"] = narrow
+    statement = knowledge_context(
+        root.chain, HARBOUR, consent_hash(narrow), unb64(request["ctx"], "ctx")
+    )
+    base = hash_to_group(request["code"].encode())
+    for blinding, scalar in zip(request["blindings"], request["scalars"], strict=True):
+        element = unb64(blinding["blinded"])
+        blinding["proof"] = b64(prove_knowledge(unb64(scalar), base, element, statement))
+    with pytest.raises(BankError) as caught:
+        verify_evidence(json.dumps(full).encode(), root)
+    assert "wrong_fields" in str(caught.value)
 
 
 async def test_evidence_of_another_chain_or_of_nothing(bank_world: World) -> None:
