@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_every_spelling_of_every_secret_is_found_in_a_database(
 
 @pytest.mark.parametrize("wrap", ["zlib", "gzip", "zstd", "json in base64", "zlib in base64"])
 def test_secrets_are_found_in_what_is_compressed_or_encoded(known: Known, wrap: str) -> None:
-    wraps = {
+    wraps: dict[str, Callable[[bytes], bytes]] = {
         "zlib": zlib.compress,
         "gzip": gzip.compress,
         "zstd": zstandard.ZstdCompressor().compress,
@@ -208,6 +209,22 @@ async def test_a_holder_stores_the_same_for_two_firms(known: Known, kind: str) -
                 assert value == other[column], column
 
 
+async def test_the_hub_stores_as_much_for_two_firms(known: Known) -> None:
+    """It knows of whom it stores something, and yet its disk tells nobody else."""
+    chain, party = known.chain, known.chain.layout.hub
+    before, stored = _rows(chain, party), []
+    for firm in (chain.firm(known=True), chain.firm(known=False)):
+        await chain.ask(chain.asking(firm))
+        after = _rows(chain, party)
+        stored.append({name: list((after[name] - before[name]).elements()) for name in after})
+        before = after
+    first, second = stored
+    kept = {"hub_consents", "hub_permits", "hub_elements", "hub_envelopes", "log_entries"}
+    assert kept <= {table for table, found in first.items() if found}
+    for table, found in first.items():
+        assert [_lengths(row) for row in found] == [_lengths(row) for row in second[table]], table
+
+
 async def test_what_a_holder_receives_has_one_size(known: Known) -> None:
     """A stand-in for the holder records what the hub sends, for firms known and unknown to it
     and with consents of other lengths.
@@ -248,6 +265,14 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
         entry |= entry.pop("body")
         row |= {f"entry.{name}": json.dumps(value) for name, value in entry.items()}
     return row
+
+
+def _lengths(row: tuple[tuple[str, Any], ...]) -> list[tuple[str, type, int]]:
+    """What can be told from outside of a row whose values are encrypted or random."""
+    return [
+        (name, type(value), len(value) if isinstance(value, bytes | str) else 0)
+        for name, value in row
+    ]
 
 
 def _sizes(party: Party) -> dict[str, int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, Table, func, select
 
 from federation.canonical import b64
 from federation.entries import Kind, read_entry
@@ -80,9 +81,9 @@ def _logged(connection: Connection, kind: Kind) -> Counter[str]:
     return Counter(str(read_entry(bytes(row)).body["document"]) for row in raw)
 
 
-def _column(connection: Connection, column: object) -> Iterable[object]:
-    return connection.execute(select(column)).scalars()  # type: ignore[call-overload]
+def _column(connection: Connection, column: Column[Any]) -> Iterable[Any]:
+    return connection.execute(select(column)).scalars()
 
 
-def _count(connection: Connection, table: object) -> int:
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()

@@ -13,12 +13,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Final, Literal
 
 import numpy as np
 import zstandard
 
 LEAST = 6
 """Bytes of the shortest needle: a chance hit in 100 MB has a probability of 4e-7."""
+ORDERS: Final[tuple[Literal["big", "little"], ...]] = ("big", "little")
 _DEPTH = 4
 _MOST = 64 << 20
 _HASHES = (
@@ -50,8 +52,8 @@ def spellings(value: bytes, *, text: bool = False) -> Iterator[tuple[str, bytes]
     """The encodings of some bytes; a text's in UTF-16 and both cases too."""
     yield "raw", value
     yield "reversed", value[::-1]
-    for name, form in (("hex", value.hex()), ("HEX", value.hex().upper())):
-        yield name, form.encode()
+    yield "hex", value.hex().encode()
+    yield "HEX", value.hex().upper().encode()
     yield "hex of reversed", value[::-1].hex().encode()
     for name, form in _aligned(value):
         yield name, form
@@ -90,8 +92,8 @@ def vectors(values: Sequence[int]) -> Iterator[tuple[str, bytes]]:
             part = values[start : start + length]
             if not _telling(part):
                 continue
-            for order in ("big", "little"):
-                raw = b"".join(v.to_bytes(width, order) for v in part)  # type: ignore[arg-type]
+            for order in ORDERS:
+                raw = b"".join(v.to_bytes(width, order) for v in part)
                 yield f"{width}-byte {order} endian", raw
     for start in range(0, len(values) - 9, 5):
         part = values[start : start + 10]
@@ -102,8 +104,8 @@ def vectors(values: Sequence[int]) -> Iterator[tuple[str, bytes]]:
 
 def number(value: int) -> Iterator[tuple[str, bytes]]:
     """A random number of 48 bits: 6 bytes, 8 bytes are found by them, and text."""
-    for order in ("big", "little"):
-        raw = value.to_bytes(6, order)  # type: ignore[arg-type]
+    for order in ORDERS:
+        raw = value.to_bytes(6, order)
         for spelling, form in spellings(raw):
             if "reversed" not in spelling:
                 yield f"{order} endian, {spelling}", form
@@ -150,22 +152,11 @@ class Needles:
 
     def words_in(self, data: bytes) -> set[str]:
         """The names of the small numbers that stand in these bytes, as 6 bytes or as text."""
-        found = {self._words.get(int(m)) for m in _NUMBER.findall(data)}
-        raw = np.frombuffer(data, dtype=np.uint8)
-        wanted = np.array(sorted(self._words), dtype=np.uint64)
-        if len(raw) >= 8 and len(wanted):
-            zero = raw == 0
-            # Records here have fewer than 24 bits, so three of the six bytes are zero.
-            for order in (1, -1):
-                start = np.flatnonzero(zero[:-5] & zero[1:-4] & zero[2:-3])
-                if order < 0:
-                    start = np.flatnonzero(zero[3:-2] & zero[4:-1] & zero[5:])
-                at = start[:, None] + (np.arange(6) if order > 0 else np.arange(5, -1, -1))
-                values = raw[at].astype(np.uint64) @ (
-                    np.uint64(256) ** np.arange(5, -1, -1, np.uint64)
-                )
-                found |= {self._words[int(v)] for v in np.unique(values[np.isin(values, wanted)])}
-        return {name for name in found if name is not None}
+        numbers = {int(text) for text in _NUMBER.findall(data)}
+        # Six bytes, three of which are zero, as records here have fewer than 24 bits. Read from
+        # its end, a number in the other byte order is one in this.
+        numbers |= _after_zeros(data) | _after_zeros(data[::-1])
+        return {name for word, name in self._words.items() if word in numbers}
 
     def _index(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         if self._table is None:
@@ -184,6 +175,16 @@ def opened(data: bytes, depth: int = _DEPTH) -> Iterator[bytes]:
         return
     for inner in (*_decoded(data), *_decompressed(data)):
         yield from opened(inner, depth - 1)
+
+
+def _after_zeros(data: bytes) -> set[int]:
+    """Every number of 24 bits that follows three bytes of zero."""
+    raw = np.frombuffer(data, dtype=np.uint8).astype(np.uint32)
+    if len(raw) < 6:
+        return set()
+    zero = raw == 0
+    at = np.flatnonzero(zero[:-5] & zero[1:-4] & zero[2:-3])
+    return set(np.unique(raw[at + 3] << 16 | raw[at + 4] << 8 | raw[at + 5]).tolist())
 
 
 def _aligned(value: bytes) -> Iterator[tuple[str, bytes]]:

@@ -25,7 +25,7 @@ from node.demo.agent import OFFICER
 from node.demo.layout import CHAIN, Party
 from scoring.oprf import finalize, hash_to_group
 from scoring.pads import pad_word
-from support.needles import Hit, Needles, hashes, number, opened, spellings, vectors
+from support.needles import ORDERS, Hit, Needles, hashes, number, opened, spellings, vectors
 from support.running import EPOCH, Asked, RunningChain
 
 GROUP_ELEMENT = "H(code)"
@@ -168,10 +168,10 @@ class Known:
 def vectors_of_words(words: Sequence[int]) -> Iterator[tuple[str, bytes]]:
     """Four neighbouring words of a table, as bytes of 6 or 8 or as text."""
     for width in (6, 8):
-        for order in ("big", "little"):
+        for order in ORDERS:
             yield (
                 f"{width}-byte {order} endian",
-                b"".join(w.to_bytes(width, order) for w in words),  # type: ignore[arg-type]
+                b"".join(w.to_bytes(width, order) for w in words),
             )
     yield "text", ",".join(map(str, words)).encode()
     yield "text with spaces", ", ".join(map(str, words)).encode()

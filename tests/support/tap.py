@@ -31,7 +31,7 @@ class Received:
 
 
 @dataclass
-class Tap(grpc.GenericRpcHandler):
+class Tap(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # a type of the stubs alone
     """Calls of one holder, in order."""
 
     chain: RunningChain
