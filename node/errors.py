@@ -10,6 +10,10 @@ class NodeError(Exception):
     """Base of every error that this package raises; the message names the remedy."""
 
 
+class Busy(NodeError):
+    """The node cannot work on this now; nothing of it was done, and the same later is no error."""
+
+
 @dataclass(frozen=True)
 class ConfigProblem:
     """One fault of a configuration: the key (`tls.key`), what is wrong, what to do about it."""

@@ -8,7 +8,7 @@ DocumentError,
   IdentityError,
   unreadable message,
   ScoringError, ChunkError            → INVALID_ARGUMENT     "malformed request"  RemoteInvalid
-StorageUnavailable        → UNAVAILABLE          "unavailable"        PartyUnavailable (this node)
+StorageUnavailable, Busy  → UNAVAILABLE          "unavailable"        PartyUnavailable (this node)
 PartyUnavailable          → UNAVAILABLE          "unavailable"        PartyUnavailable (that party)
 RemoteRefusal,
   RemoteClosed            → as at that party, with its reference and name
@@ -31,7 +31,7 @@ import grpc.aio
 
 from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
 from federation.identity import Role, SpiffeId
-from node.errors import NodeError, StorageUnavailable
+from node.errors import Busy, NodeError, StorageUnavailable
 from scoring.errors import ScoringError
 
 REFERENCE_KEY = "yinxin-reference"
@@ -139,6 +139,8 @@ def failure_of(error: Exception, own: SpiffeId) -> Failure:
             return Failure(code.INVALID_ARGUMENT, "malformed request", "malformed", reference)
         case StorageUnavailable():
             return Failure(code.UNAVAILABLE, "unavailable", "storage", reference, own)
+        case Busy():
+            return Failure(code.UNAVAILABLE, "unavailable", "busy", reference, own)
         case RemoteError():
             return _relayed(error, error.reference or reference)
     return Failure(code.INTERNAL, "internal error", "internal", reference)

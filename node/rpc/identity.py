@@ -17,6 +17,8 @@ name reaches the party and nobody else, whatever the address resolves to.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -26,7 +28,7 @@ from cryptography import x509
 
 from federation.errors import IdentityError, Reason, Refusal
 from federation.identity import Role, SpiffeId, dns_name, peer_identity
-from node.errors import NodeError
+from node.errors import Busy, NodeError
 from node.rpc.around import AroundInterceptor, Context
 
 EVERY_ROLE = frozenset(Role)
@@ -64,8 +66,17 @@ def peer_options(party: SpiffeId) -> tuple[tuple[str, str], ...]:
     return (("grpc.ssl_target_name_override", name), ("grpc.default_authority", name))
 
 
+class TooManyCalls(Busy):
+    """One caller has as many calls running as one of its role may have."""
+
+
 class IdentityInterceptor(AroundInterceptor):
-    """Applies the rules of this module to every call. Raises Refusal towards the client."""
+    """Applies the rules of this module to every call. Raises Refusal towards the client.
+
+    `most` bounds the calls that one caller of a role has running; it raises TooManyCalls. A call
+    may last as long as its caller likes, and a server runs only so many: without the bound one
+    caller takes them all, and nobody else can so much as cancel a consent.
+    """
 
     def __init__(
         self,
@@ -73,9 +84,12 @@ class IdentityInterceptor(AroundInterceptor):
         trust_domains: Collection[str],
         roles: Mapping[str, frozenset[Role]],
         allowed: Collection[SpiffeId] | None = None,
+        most: Mapping[Role, int] | None = None,
     ) -> None:
         if not trust_domains:
             raise NodeError("trust_domains: name at least one")
+        self._most = dict(most or {})
+        self._running: Counter[SpiffeId] = Counter()
         self._trust_domains = frozenset(trust_domains)
         self._roles = {**COMMON_METHODS, **roles}
         self._allowed = None if allowed is None else frozenset(allowed)
@@ -83,9 +97,18 @@ class IdentityInterceptor(AroundInterceptor):
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
         """Refuses, or makes the caller known to `peer()`."""
+        caller = self.authorise(method, context.auth_context())
         # Not reset on the way out: the call's task ends, and a generator may end elsewhere.
-        _peer.set(self.authorise(method, context.auth_context()))
-        yield
+        _peer.set(caller)
+        if self._running[caller] >= self._most.get(caller.role, math.inf):
+            raise TooManyCalls(f"a {caller.role} has {self._running[caller]} calls running")
+        self._running[caller] += 1
+        try:
+            yield
+        finally:
+            self._running[caller] -= 1
+            if not self._running[caller]:
+                del self._running[caller]
 
     def authorise(self, method: str, auth_context: Mapping[str, object]) -> SpiffeId:
         """The caller, allowed to call `method`. Raises Refusal."""

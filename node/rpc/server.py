@@ -39,7 +39,8 @@ class ServerLimits:
     """Sizes in bytes, times in seconds.
 
     `calls` bounds the handlers that run at once, over all connections: further calls are answered
-    RESOURCE_EXHAUSTED. `connection_age` makes peers connect anew, so that a certificate that was
+    RESOURCE_EXHAUSTED. One bank has at most half of them, one holder a quarter, one enterprise a
+    sixty-fourth. `connection_age` makes peers connect anew, so that a certificate that was
     replaced or has expired is noticed; running calls have `connection_grace` to finish.
     """
 
@@ -52,6 +53,11 @@ class ServerLimits:
     least_ping_interval: float = 10.0
     connection_age: float = 1800.0
     connection_grace: float = 600.0
+
+    def most(self) -> dict[Role, int]:
+        """The most calls of one caller at once, by its role."""
+        parts = {Role.BANK: 2, Role.HOLDER: 4, Role.ENTERPRISE: 64}
+        return {role: max(1, self.calls // part) for role, part in parts.items()}
 
     def options(self) -> tuple[tuple[str, int], ...]:
         """As gRPC's server arguments."""
@@ -153,7 +159,9 @@ def build_server(
     chain = (
         FailureInterceptor(own, observe),
         *interceptors,
-        IdentityInterceptor(trust_domains=trust_domains, roles=roles, allowed=allowed),
+        IdentityInterceptor(
+            trust_domains=trust_domains, roles=roles, allowed=allowed, most=limits.most()
+        ),
     )
     server = grpc.aio.server(
         interceptors=chain, options=limits.options(), maximum_concurrent_rpcs=limits.calls

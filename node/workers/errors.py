@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from node.errors import NodeError
+from node.errors import Busy, NodeError
 
 
 class WorkerError(NodeError):
     """Base of what goes wrong with a job besides the mathematics."""
 
 
-class WorkerLost(WorkerError):
+class WorkerLost(WorkerError, Busy):
     """A worker process died while the job ran. Jobs are pure: running it again is safe."""
 
 
-class PoolFull(WorkerError):
+class PoolFull(WorkerError, Busy):
     """As many jobs wait as the pool's queue holds. Nothing was started; try later."""
 
 
-class PoolClosed(WorkerError):
+class PoolClosed(WorkerError, Busy):
     """The pool was not started, or has been stopped."""
 
 

@@ -29,6 +29,7 @@ from node.rpc.errors import (
     RemoteInvalid,
     RemoteRefusal,
 )
+from node.workers.errors import PoolFull
 from tests.node.rpc.parties import DOWN, ECHO, HUB, POWER, TAX, UP, Chain, channel, serving
 from yinxin.v1.common_pb2 import Chunk
 
@@ -45,6 +46,7 @@ CASES: list[tuple[Exception, type[RemoteError], str, SpiffeId]] = [
     (ChunkError("too long"), RemoteInvalid, "malformed", TAX),
     (StorageUnavailable("disk full"), PartyUnavailable, "storage", TAX),
     (StorageBusy("queue full"), PartyUnavailable, "storage", TAX),
+    (PoolFull("many wait"), PartyUnavailable, "busy", TAX),
     (PartyUnavailable(POWER), PartyUnavailable, "party", POWER),
     (RemoteRefusal(POWER, "0011223344556677"), RemoteRefusal, "party", POWER),
     (RemoteClosed(POWER, "closed"), RemoteClosed, "party", POWER),

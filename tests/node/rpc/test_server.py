@@ -6,8 +6,10 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from node.rpc.server import RpcServer
-from tests.node.rpc.parties import ECHO, HUB, SERVICE, TAX, Chain, channel, serving
+from node.rpc.client import Channel
+from node.rpc.errors import PartyUnavailable
+from node.rpc.server import RpcServer, ServerLimits
+from tests.node.rpc.parties import BANK, ECHO, HUB, SERVICE, TAX, Chain, channel, serving
 from yinxin.v1.common_pb2 import Chunk
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -42,6 +44,44 @@ async def test_reflection_lists_the_services(chain: Chain) -> None:
         )([request], timeout=5)
         names = [s.name async for answer in call for s in answer.list_services_response.service]
     assert SERVICE in names
+
+
+async def test_one_caller_cannot_take_all_calls_of_a_server(chain: Chain) -> None:
+    """A call lasts as long as its caller likes: health can be watched for ever, by anyone."""
+    request = health_pb2.HealthCheckRequest()
+
+    async def watched(raw: Channel) -> list[object]:
+        """As many as are let in of more than the server has."""
+        calls = [
+            raw._current().unary_stream(
+                WATCH, health_pb2.HealthCheckRequest.SerializeToString, Answer.FromString
+            )(request)
+            for _ in range(10)
+        ]
+        first = await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
+        return [call for call, answer in zip(calls, first, strict=True) if answer is not None]
+
+    limits = ServerLimits(calls=8)
+    async with (
+        serving(chain.files(TAX), limits=limits) as server,
+        channel(server.port, chain.files(BANK)) as greedy,
+        channel(server.port, chain.files(HUB)) as other,
+    ):
+        held = await watched(greedy)
+        with pytest.raises(PartyUnavailable) as caught:
+            await greedy.unary(ECHO, Chunk(), Chunk)
+        assert caught.value.party == TAX
+        assert await other.unary(ECHO, Chunk(total=1), Chunk) == Chunk(total=1)
+        for call in held:
+            call.cancel()  # type: ignore[attr-defined]
+        for _ in range(50):  # what it let go of, it has again
+            try:
+                await greedy.unary(ECHO, Chunk(), Chunk)
+                break
+            except PartyUnavailable:
+                await asyncio.sleep(0.05)
+        else:
+            raise AssertionError
 
 
 async def test_the_order_of_shutdown(chain: Chain) -> None:
