@@ -125,7 +125,10 @@ class Contexts:
             raise Refusal(Reason.NOT_OPEN, "no such epoch is open")
         own, now = self._runtime.identity.id, self._runtime.clock.now()
         certificate.require_valid(now)
-        certificate.participant(own)
+        participant, member = certificate.participant(own), self._runtime.identity.member
+        if (participant.signing, participant.agreement) != (member.signing, member.agreement):
+            # Masks of other keys would not cancel, and the bank would accuse every participant.
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, "this node runs with other keys; restart it")
         epoch.require_open(now)
         return Context(own, certificate.context(epoch), certificate, epoch)
 

@@ -26,11 +26,13 @@ from node.holder.errors import HolderError
 from node.holder.tables import holder_models
 from node.rpc.chunks import PieceLike, pieces, receiving
 from node.runtime import Runtime
-from scoring.lattice import WEIGHT_BYTES
+from scoring import published
+from scoring.lattice import PARAMETER_SET, WEIGHT_BYTES
 
 T = TypeVar("T")
 
 _HEAD_BYTES = 4096
+_SETS = {"sealed": PARAMETER_SET, "open": published.PARAMETER_SET}
 
 
 class Models:
@@ -100,6 +102,8 @@ class Models:
         columns = sum(catalogue.bins_per_feature(runtime.config.kind))
         if (participant.kind, participant.columns) != (runtime.config.kind, columns):
             raise Refusal(Reason.UNCERTIFIED_MODEL, "certificate has other columns than this kind")
+        if certificate.parameter_set != _SETS[certificate.form]:
+            raise Refusal(Reason.UNCERTIFIED_MODEL, "certificate is for other parameters")
         return certificate
 
     async def _store_key(self, certificate: ModelCertificate, public_key: bytes) -> None:

@@ -7,6 +7,7 @@ whose membership ended must get no table and no row, and a participant whose key
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from federation.certificate import ModelCertificate
 from federation.membership import Member
 from node.rpc.errors import RemoteClosed, RemoteRefusal
-from support.chain import HARBOUR, NOW, POWER, REGULATOR, Chain
+from support.chain import HARBOUR, NOW, POWER, REGULATOR, TAX, Chain
 from tests.node.holder.test_prepare import parts
 from tests.node.holder.world import Node, World
 
@@ -88,6 +89,47 @@ async def test_a_model_that_is_out_of_date_does_not_stop_the_others(tmp_path: Pa
         contexts = parts(node).contexts
         served = [context.certificate.hash for context in await contexts.open_contexts()]
         assert served == [good.certificate.hash]
+
+
+async def test_a_node_that_still_runs_with_its_old_keys_makes_nothing(tmp_path: Path) -> None:
+    """A model of the new keys comes before the restart: masks of the old would not cancel."""
+    world = World(tmp_path)
+    chain = world.chain
+    side = chain.holders[TAX]
+    async with world.running() as node:
+        await node.open_epoch()
+        fresh = X25519PrivateKey.generate()
+        member = chain.holder_member(side).model_copy(
+            update={"agreement": fresh.public_key().public_bytes_raw(), "not_before": NOW - 60}
+        )
+        await believe(node, member)
+        participants = tuple(
+            p.model_copy(update={"agreement": member.agreement}) if p.holder == TAX else p
+            for p in chain.alpha.certificate.participants
+        )
+        certificate = chain.alpha.certificate.model_copy(update={"participants": participants})
+        model = dataclasses.replace(
+            chain.alpha, certificate=certificate, signed=certificate.sign(chain.signing[REGULATOR])
+        )
+        await node.install(model)
+        with pytest.raises(RemoteRefusal):
+            await node.prepare(certificate)
+        assert (await node.kinds()).get("ctx-key", 0) == 0
+
+
+async def test_a_certificate_of_other_parameters_is_not_installed(tmp_path: Path) -> None:
+    """What the node would compute is not what the regulator certified."""
+    world = World(tmp_path)
+    chain = world.chain
+    certificate = chain.alpha.certificate.model_copy(update={"parameter_set": "yinxin-bfv-2"})
+    signed = certificate.sign(chain.signing[REGULATOR])
+    async with world.running() as node:
+        await node.open_epoch()
+        with pytest.raises(RemoteRefusal):
+            await node.install(
+                dataclasses.replace(chain.alpha, certificate=certificate, signed=signed)
+            )
+        await node.install(chain.alpha)
 
 
 async def test_an_epoch_that_no_document_can_have_is_not_an_internal_error(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from node.holder.preparation import PreparedBucket
 from node.rpc.errors import RemoteError, RemoteRefusal
 from node.runtime import Runtime
 from scoring.lattice import ANSWER_BYTES, Decryptor, clear_table
-from scoring.published import publish_weights
+from scoring.published import PARAMETER_SET, publish_weights
 from scoring.words import MODULUS, ROWS, words_from_bytes
 from support.chain import REGULATOR, TAX
 from support.people import Data, Model
@@ -252,7 +252,12 @@ def _published(world: World, sealed: Model, bundle: bytes) -> Model:
         for p in sealed.certificate.participants
     )
     certificate = sealed.certificate.model_copy(
-        update={"form": "open", "public_key": sha256(b""), "participants": participants}
+        update={
+            "form": "open",
+            "parameter_set": PARAMETER_SET,
+            "public_key": sha256(b""),
+            "participants": participants,
+        }
     )
     signed: Signed = certificate.sign(world.chain.signing[REGULATOR])
     return dataclasses.replace(
