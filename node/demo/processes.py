@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from node.demo.errors import DemoError
+from node.demo.guard import Guard
 
 SAMPLE_SECONDS = 0.25
 STOP_SECONDS = 30.0
@@ -31,7 +32,9 @@ def free_ports(count: int) -> list[int]:
 
 
 class Processes:
-    """Child processes by name, each with a log file; all are stopped when the block is left."""
+    """Child processes by name, each with a log file; all are stopped when the block is left, and
+    killed when this process is.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -44,12 +47,16 @@ class Processes:
     def __enter__(self) -> Processes:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._sampler.start()
+        self._guard = Guard()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._sampler.join()
-        self.stop_all()
+        try:
+            self.stop_all()
+        finally:
+            self._guard.close()
 
     @property
     def peak_rss_mb(self) -> int:
@@ -71,6 +78,7 @@ class Processes:
                 stderr=log,
                 start_new_session=True,
             )
+        self._guard.add(self._running[name].pid)
 
     async def command(self, name: str, arguments: Sequence[str], **options: Path) -> None:
         """Runs `yinxin ARGUMENTS --OPTION PATH …` to its end. Raises DemoError when it fails."""
@@ -79,13 +87,14 @@ class Processes:
         self.start(name, arguments)
         await asyncio.to_thread(self._running[name].wait)
         self.check(name)
-        del self._running[name]
+        self._guard.remove(self._running.pop(name).pid)
 
     def kill(self, name: str) -> None:
         """Ends a process and its workers at once, as a crash would."""
         process = self._running.pop(name)
         _signal_group(process, signal.SIGKILL)
         process.wait()
+        self._guard.remove(process.pid)
 
     def pid(self, name: str) -> int:
         """The id of a process, which is also that of its session: its workers are in it."""
@@ -128,6 +137,7 @@ class Processes:
                 # Workers end with their node; whatever did not is ended here.
                 _signal_group(process, signal.SIGKILL)
                 process.wait()
+                self._guard.remove(process.pid)
 
     def _sample(self) -> None:
         while not self._stopping.wait(SAMPLE_SECONDS):

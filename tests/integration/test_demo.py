@@ -155,6 +155,27 @@ def test_the_profile_is_shown(demo: Demo) -> None:
     assert f"{QUERIES}" in demo.output
 
 
+def test_no_process_outlives_a_demo_that_is_killed() -> None:
+    """Nothing can clean up after SIGKILL but a process that notices."""
+    program = (
+        "import subprocess, time\n"
+        "from node.demo.guard import Guard\n"
+        "guard = Guard()\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "guard.add(child.pid)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with parent.stdout as output:
+        child = psutil.Process(int(output.readline()))
+    assert child.is_running()
+    parent.kill()
+    parent.wait()
+    child.wait(10)
+
+
 def test_wrong_records_are_told_and_end_in_failure(tmp_path: Path) -> None:
     demo = Demo(["-c", WRONG, str(tmp_path / "scorecard.json")], tmp_path)
     assert demo.code != 0
