@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(300)
 HELD = "invoice"
 """The holder that is made to answer late, so that a query is surely in flight."""
 STORM = 24
-RETRIES = 15
+RETRIES = 60
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +107,14 @@ async def test_a_holder_is_killed_while_a_query_is_in_flight(
         asked = chain.asking()
         names(await failure(chain.ask(asked)), holder)
     await chain.start(holder)
+    await again(chain, asked)
+
+
+async def test_a_holder_that_hangs_is_named(chain: RunningChain) -> None:
+    """It takes the call and never answers: the bank hears of the holder, and not of the hub."""
+    holder, asked = chain.layout.holders[HELD], chain.asking()
+    with chain.suspended(holder):
+        names(await failure(chain.ask(asked)), holder)
     await again(chain, asked)
 
 
@@ -299,7 +307,7 @@ async def busy(chain: RunningChain, party: Party) -> AsyncIterator[list[psutil.P
 async def running_jobs(chain: RunningChain, party: Party) -> None:
     """Waits until a node has given a worker a job."""
     async with httpx.AsyncClient(trust_env=False) as http:
-        for _ in range(200):
+        for _ in range(600):
             page = (await http.get(f"http://{party.metrics}/metrics")).text
             if "yinxin_pool_running 1.0" in page:
                 return
@@ -309,7 +317,7 @@ async def running_jobs(chain: RunningChain, party: Party) -> None:
 
 async def calls_arrived(party: Party, method: str, count: int) -> None:
     """Waits until a node has received so many calls of a method."""
-    for _ in range(200):
+    for _ in range(600):
         if (await observed.traffic(party.metrics, method)).calls >= count:
             return
         await asyncio.sleep(0.05)

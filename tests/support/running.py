@@ -290,7 +290,7 @@ class RunningChain:
         """Waits until a node's health service says so."""
         status = health_pb2.HealthCheckResponse.ServingStatus
         wanted = status.SERVING if serving else status.NOT_SERVING
-        end = time.monotonic() + 20.0
+        end = time.monotonic() + 40.0
         while await self.health(party) != wanted:
             if time.monotonic() > end:
                 raise TimeoutError(f"health of {party.name} does not become {wanted}")
