@@ -99,7 +99,9 @@ class Demo:
     async def _found(self) -> tuple[SubjectAuthority, list[Uscc]]:
         layout = self._layout
         with self._screen.step("found"):
-            licence = await asyncio.to_thread(setup.found, layout, int(time.time()))
+            # The refusals and their twins ask as well.
+            budget = max(setup.BUDGET, self._options.queries + 10 * len(REASONS))
+            licence = await asyncio.to_thread(setup.found, layout, int(time.time()), budget)
             await setup.enrol_members(layout)
             codes = await asyncio.to_thread(setup.enterprises, layout)
             await setup.announce(layout, codes[:-1], self._catalogue, EPOCH_DAYS)

@@ -30,10 +30,14 @@ from scoring.catalogue import Catalogue
 
 DAY = 86_400
 MEMBER_DAYS = 365
+BUDGET = 10_000
 
 
-def found(layout: Layout, now: int) -> SubjectAuthority:
-    """Makes the licence authority, the chain's root of trust, and every member's folder."""
+def found(layout: Layout, now: int, budget: int = BUDGET) -> SubjectAuthority:
+    """Makes the licence authority, the chain's root of trust, and every member's folder.
+
+    `budget` is how many permits of one bank each holder answers in a day.
+    """
     licence = LicenceAuthority.create(
         layout.licence_authority, LICENCE_DOMAIN, now, MEMBER_DAYS
     ).authority
@@ -55,7 +59,7 @@ def found(layout: Layout, now: int) -> SubjectAuthority:
         (layout.hub, "", {"consents": layout.hub.extra}),
         (layout.bank, "", {"hub": hub, "regulator": regulator, "api": layout.bank.extra}),
         (layout.rival, "", {"hub": hub, "regulator": regulator, "api": layout.rival.extra}),
-        *((party, kind, {"hub": hub}) for kind, party in layout.holders.items()),
+        *((party, kind, {"hub": hub, "budget": budget}) for kind, party in layout.holders.items()),
     ]
     for party, kind, settings in members:
         init_home(

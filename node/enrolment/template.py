@@ -58,6 +58,7 @@ class HomeSettings:
     metrics: str | None = None
     database: str | None = None
     workers: int = 1
+    budget: int = 10_000
 
 
 def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: HomeSettings) -> str:
@@ -79,7 +80,7 @@ def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: Home
         _key("credential", files.MEMBER),
         _key("trust_bundle", files.TRUST),
     ]
-    lines += _ROLE_KEYS[party.role](kind, sealing)
+    lines += _ROLE_KEYS[party.role](kind, sealing, settings)
     lines += [
         "",
         "[tls]",
@@ -105,24 +106,26 @@ def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: Home
     return "\n".join(lines)
 
 
-def _holder(kind: str, sealing: bool) -> list[str]:
+def _holder(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
     lines = ["", _key("kind", kind, "what it holds, as the catalogue names it / 数据类别")]
     lines.append(_key("agreement_key", files.AGREEMENT_KEY))
     if sealing:
         lines.append(_key("sealing_key", files.SEALING_KEY))
-    lines.append("budget = 10000          # most permits of one bank in 24 hours / 每家银行日限额")
+    lines.append(
+        f"budget = {settings.budget}  # most permits of one bank in 24 hours / 每家银行日限额"
+    )
     return lines
 
 
-def _bank(kind: str, sealing: bool) -> list[str]:
+def _bank(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
     return [_key("sealing_key", files.SEALING_KEY)]
 
 
-def _hub(kind: str, sealing: bool) -> list[str]:
+def _hub(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
     return []
 
 
-def _regulator(kind: str, sealing: bool) -> list[str]:
+def _regulator(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
     return [
         _key("sealing_key", files.SEALING_KEY),
         _key("audit_key", files.AUDIT_KEY, "opens the evidence of every query"),
