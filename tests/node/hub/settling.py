@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from federation.errors import Refusal
 from federation.exchange.hub import PermitDesk, PermitRequest
+from federation.identity import Role, SpiffeId
 from node.hub.registry import HubRegistry
 from node.keys import KeyEncryptionKey
 from node.storage import Store
-from support.chain import HUB
 
+HUB = SpiffeId("csj.yinxin.example", Role.HUB, "hub")
 # What a desk decides inside the transaction needs neither members nor a key.
 DESK = PermitDesk(HUB, cast(Any, None), cast(Any, None))
 

@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -60,7 +61,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(database_url: str, hub_chain: Chain) -> Iterator[Desk]:
+def desk(tmp_path: Path, hub_chain: Chain) -> Iterator[Desk]:
+    store = Store.open(f"sqlite:///{tmp_path}/node.sqlite")
+    yield Desk(store, hub_chain)
+    store.close()
+
+
+@pytest.fixture
+def everywhere(database_url: str, hub_chain: Chain) -> Iterator[Desk]:
+    """On each kind of database, where the kind could make a difference."""
     store = Store.open(database_url)
     yield Desk(store, hub_chain)
     store.close()
@@ -76,7 +85,8 @@ def test_an_unknown_consent_has_no_past(desk: Desk) -> None:
     assert desk.within(lambda r: r.element_used(request.drafts[0].permit.blinded)) is False
 
 
-def test_what_is_kept_comes_back_without_its_envelopes(desk: Desk) -> None:
+def test_what_is_kept_comes_back_without_its_envelopes(everywhere: Desk) -> None:
+    desk = everywhere
     consent = desk.chain.consent(desk.chain.firms[0])
     request = desk.request(consent, desk.chain.with_court)
     assert desk.take(request) is True
@@ -107,7 +117,8 @@ def test_uses_run_out_and_a_repetition_takes_none(desk: Desk) -> None:
     assert desk.take(second) is False
 
 
-def test_an_element_has_one_permit_whatever_the_consent(desk: Desk) -> None:
+def test_an_element_has_one_permit_whatever_the_consent(everywhere: Desk) -> None:
+    desk = everywhere
     chain = desk.chain
     request = desk.request(chain.consent(chain.firms[1]))
     other = desk.request(chain.consent(chain.firms[1]))
@@ -120,7 +131,8 @@ def test_an_element_has_one_permit_whatever_the_consent(desk: Desk) -> None:
     assert desk.within(lambda r: r.uses(other.consent)) == 0
 
 
-def test_a_consent_stays_within_its_epochs_a_month(desk: Desk) -> None:
+def test_a_consent_stays_within_its_epochs_a_month(everywhere: Desk) -> None:
+    desk = everywhere
     consent = desk.chain.consent(desk.chain.firms[2], uses=5)
     first = desk.request(consent, epoch=1)
     desk.take(first)
@@ -206,7 +218,8 @@ def _registry(key: KeyEncryptionKey) -> HubRegistry:
     return HubRegistry(cast(Any, None), key)
 
 
-def test_threads_cannot_both_take_the_last_use(desk: Desk) -> None:
+def test_threads_cannot_both_take_the_last_use(everywhere: Desk) -> None:
+    desk = everywhere
     consent = desk.chain.consent(desk.chain.firms[8], uses=3)
     requests = [desk.request(consent) for _ in range(12)]
 
@@ -222,7 +235,8 @@ def test_threads_cannot_both_take_the_last_use(desk: Desk) -> None:
     assert desk.within(lambda r: r.uses(consent)) == 3
 
 
-def test_processes_cannot_both_take_the_last_use(database_url: str, desk: Desk) -> None:
+def test_processes_cannot_both_take_the_last_use(database_url: str, everywhere: Desk) -> None:
+    desk = everywhere
     chain = desk.chain
     consents = [chain.consent(chain.firms[9], uses=1) for _ in range(6)]
     spawning = multiprocessing.get_context("spawn")
