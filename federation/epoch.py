@@ -22,6 +22,7 @@ from federation.roster import Roster
 from federation.signed import Signed
 
 SALT_BYTES = 32
+MAX_WINDOW = 92 * 86_400
 
 
 class Descriptor(Document):
@@ -45,6 +46,9 @@ class Descriptor(Document):
     def _window(self) -> Descriptor:
         if self.opens >= self.closes:
             raise ValueError("closes must be later than opens")
+        if self.closes - self.opens > MAX_WINDOW:
+            # Until an epoch closes, its root is there to be stolen.
+            raise ValueError(f"the window is longer than {MAX_WINDOW // 86_400} days")
         return self
 
 

@@ -81,6 +81,8 @@ class Preparation:
         """
         if not 1 <= len(buckets) <= MOST_BUCKETS:
             raise Refusal(Reason.MALFORMED, f"{len(buckets)} buckets, allowed are {MOST_BUCKETS}")
+        if len(set(buckets)) < len(buckets):
+            raise Refusal(Reason.MALFORMED, "a bucket is asked for twice")
         for bucket in buckets:
             if not 0 <= bucket < context.buckets:
                 raise Refusal(Reason.UNKNOWN_BUCKET, f"bucket {bucket} has no row")

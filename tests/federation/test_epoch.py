@@ -176,6 +176,7 @@ def test_participants_without_a_manifest(chain: Chain) -> None:
     [
         {"opens": NOW, "closes": NOW},
         {"opens": NOW + 1, "closes": NOW},
+        {"opens": NOW, "closes": NOW + 92 * DAY + 1},
         {"epoch": 0},
         {"roster_rows": 0},
         {"roster_root": bytes(31)},
