@@ -134,6 +134,16 @@ class Roster:
     def __contains__(self, uscc: object) -> bool:
         return uscc in self._rows
 
+    def copy(self) -> Roster:
+        """A roster of its own with the same rows: to try batches on before they are kept."""
+        other = Roster(self.chain)
+        other._codes = self._codes.copy()
+        other._rows = self._rows.copy()
+        other._frontier = self._frontier
+        other._size_of_root = self._size_of_root.copy()
+        other._batches = self._batches
+        return other
+
     def propose(self, codes: Iterable[Uscc]) -> RosterBatch:
         """The batch that would enrol `codes`; nothing changes until `apply`.
 

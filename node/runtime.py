@@ -1,7 +1,7 @@
 """A node's process: what every role starts, in order, and ends, in order.
 
-Workers are spawned first, then the database is opened and brought up to date, then the role
-builds its servers and tasks. On SIGTERM or SIGINT the servers stop taking calls and finish those
+The database is opened and brought up to date, then workers are spawned, then the role builds its
+servers and tasks. On SIGTERM or SIGINT the servers stop taking calls and finish those
 they have, tasks end, the writer commits what waits, and the workers end last.
 """
 
@@ -234,8 +234,9 @@ async def _serve(config: C, build: Builder[C]) -> None:
         try:
             await _until(stop, tasks)
         finally:
-            for server in runtime.servers:
-                await server.stop(config.deadlines.shutdown)
+            grace = config.deadlines.shutdown
+            # Together: none takes calls while another finishes its own.
+            await asyncio.gather(*(server.stop(grace) for server in runtime.servers))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,6 +23,7 @@ from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed
 from node.chain.tables import chain_documents
+from node.storage.engine import is_writing
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
 
@@ -127,20 +128,25 @@ class ChainStore:
         self._members = (key, members)
         return members
 
-    def roster(self, connection: Connection, now: int) -> Roster:
-        """The roster with every batch that is kept; one object that grows."""
+    def roster(self, connection: Connection, now: int, *, own: bool = False) -> Roster:
+        """The roster with every batch that is kept: one object that grows, for all to read.
+
+        Whoever wants to add to it asks for its `own`; a unit of work always gets that, because
+        what it sees may still be rolled back.
+        """
         with self._lock:
+            roster = self._roster.copy() if own or is_writing(connection) else self._roster
             table = chain_documents.c
             rows = connection.execute(
                 select(table.body)
-                .where(table.kind == BATCH, table.number >= self._roster.next_number)
+                .where(table.kind == BATCH, table.number >= roster.next_number)
                 .order_by(table.number)
             ).scalars()
             hub = None
             for row in rows:
                 hub = hub or self.members(connection, now).hub
-                self._roster.apply(read_batch(Signed.from_json(bytes(row)), hub))
-            return self._roster
+                roster.apply(read_batch(Signed.from_json(bytes(row)), hub))
+            return roster
 
     def catalogue(self, connection: Connection, digest: bytes) -> Catalogue:
         """The catalogue of that digest. Raises Refusal(wrong_context) when it is not kept."""

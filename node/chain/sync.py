@@ -25,6 +25,7 @@ from node.rpc.client import Channel
 from node.rpc.convert import signed_from_wire
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
+from scoring.errors import ScoringError
 from yinxin.v1 import common_pb2, hub_pb2
 
 _log = structlog.get_logger(__name__)
@@ -81,16 +82,15 @@ class ChainSync:
         if len(state.catalogues) > MAX_EPOCHS:
             raise DocumentError("catalogues", f"are more than {MAX_EPOCHS}")
         for raw in state.catalogues:
-            if Catalogue.from_json(raw).to_json().encode() != raw:
-                raise DocumentError("catalogue", "is not in canonical form")
-        batches = await self._read_batches(state.roster_batches, members.hub)
+            _check_catalogue(raw)
+        # Before anything is read of what is kept: the hub's own credential may be a renewed one.
+        await self._store.run(lambda connection: self._put_members(connection, members))
+        batches = await self._read_batches(state.roster_batches, members.hub, now)
         if len(state.epochs) > MAX_EPOCHS:
             raise DocumentError("epochs", f"are more than {MAX_EPOCHS}")
         verified = [_verify_epoch(epoch, members) for epoch in state.epochs]
 
         def unit(connection: Connection) -> None:
-            for credential in members.credentials():
-                self._chain.put_member(connection, credential)
             for raw in state.catalogues:
                 self._chain.put_catalogue(connection, raw)
             for number, batch in batches:
@@ -102,6 +102,10 @@ class ChainSync:
 
         await self._store.run(unit)
         self._kept = published
+
+    def _put_members(self, connection: Connection, members: Members) -> None:
+        for credential in members.credentials():
+            self._chain.put_member(connection, credential)
 
     def _record(self, connection: Connection, kind: str, signed: Signed, number: int) -> None:
         """Every node's log holds the epochs it believed in, so that a forked view shows."""
@@ -118,23 +122,38 @@ class ChainSync:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, "the chain has another hub")
         return members
 
-    async def _read_batches(self, published: int, hub: Member) -> list[tuple[int, Signed]]:
-        kept = await self._store.read(
-            lambda connection: len(self._chain.documents(connection, BATCH))
-        )
+    async def _read_batches(
+        self, published: int, hub: Member, now: int
+    ) -> list[tuple[int, Signed]]:
+        """The batches that are not kept yet, each tried on a copy of the roster first: one that
+        did not follow would spoil every later state of it.
+        """
+        kept = await self._store.read(lambda c: self._chain.roster(c, now).next_number)
         if published <= kept:
             return []
+        roster = await self._store.read(lambda c: self._chain.roster(c, now, own=True))
+        kept = roster.next_number
         batches: list[tuple[int, Signed]] = []
         request = hub_pb2.GetRosterRequest(from_batch=kept)
         stream = self._hub.download("/yinxin.v1.Hub/GetRoster", request, common_pb2.Signed)
         async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
             async for message in stream:
                 signed = signed_from_wire(message)
-                batch = read_batch(signed, hub)
-                if batch.number != kept + len(batches):
-                    raise DocumentError("roster batch", f"{batch.number} is out of order")
+                batch = await asyncio.to_thread(read_batch, signed, hub)
+                await asyncio.to_thread(roster.apply, batch)
                 batches.append((batch.number, signed))
+        if roster.next_number < published:
+            raise DocumentError("roster batches", f"end before number {published}")
         return batches
+
+
+def _check_catalogue(raw: bytes) -> None:
+    try:
+        canonical = Catalogue.from_json(raw).to_json().encode()
+    except ScoringError as error:
+        raise DocumentError("catalogue", str(error)) from error
+    if canonical != raw:
+        raise DocumentError("catalogue", "is not in canonical form")
 
 
 def _verify_epoch(

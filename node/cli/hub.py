@@ -15,6 +15,7 @@ from federation.errors import FederationError
 from federation.identity import Role
 from federation.signed import Signed
 from federation.uscc import Uscc
+from node.chain.store import OPENING
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail
 from node.config import HubConfig, load
@@ -142,9 +143,8 @@ def enrol(
     ]
 
     def unit(hub: Hub, connection: Connection) -> dict[str, int]:
-        batches = publication.enrol(hub, connection, dict.fromkeys(codes))
-        size = hub.chain.roster(connection, hub.clock.now()).size
-        return {"enrolled": sum(len(batch.codes) for batch in batches), "enterprises": size}
+        enrolled, size = publication.enrol(hub, connection, dict.fromkeys(codes))
+        return {"enrolled": enrolled, "enterprises": size}
 
     emit(_write(config, unit), as_json)
 
@@ -171,7 +171,7 @@ def announce(
     opens: Annotated[
         datetime | None, typer.Option(help="First moment of answers, UTC; now unless given.")
     ] = None,
-    days: Annotated[float, typer.Option(min=0.01, max=400, help="How long it answers.")] = 2,
+    days: Annotated[float, typer.Option(min=0.01, max=92, help="How long it answers.")] = 2,
     config: Config = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -212,8 +212,9 @@ def _epoch(hub: Hub, connection: Connection, number: int) -> dict[str, Any]:
     if descriptor is None:
         fail(f"epoch {number} is not announced")
     now = hub.clock.now()
-    opened = hub.chain.epoch(connection, number, now) is not None
-    state = "announced" if not opened else "open" if now < descriptor.closes else "closed"
+    # Its own signature, whoever is a member since: old epochs are shown as they were.
+    opened = bool(hub.chain.documents(connection, OPENING, number))
+    state = "closed" if now >= descriptor.closes else "open" if opened else "announced"
     return {
         "epoch": number,
         "state": state,

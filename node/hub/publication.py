@@ -22,7 +22,7 @@ from federation.epoch import (
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Member, Members
-from federation.roster import RosterBatch, split
+from federation.roster import split
 from federation.signed import Signed
 from federation.uscc import Uscc
 from node.chain.store import BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, sign_batch
@@ -32,6 +32,10 @@ from node.errors import NodeError
 from node.hub.tables import hub_routes
 from node.runtime import Runtime
 from scoring.catalogue import Catalogue
+
+DAY = 86_400
+MOST_DAYS = 800
+"""From now until an epoch closes; later is a typing error."""
 
 Hub = Runtime[HubConfig]
 
@@ -43,6 +47,11 @@ class PublicationError(NodeError):
 def add_member(hub: Hub, connection: Connection, credential: Signed, address: str) -> Member:
     """Publishes a member; `address` is where the hub reaches it, empty for a bank."""
     member = Member.open_(credential, hub.identity.root.regulator_signing)
+    root, own = hub.identity.root, hub.identity.id
+    if (member.chain, member.id.trust_domain) != (root.chain, root.trust_domain):
+        raise PublicationError(f"{member.id} is a member of {member.chain}, not of {root.chain}")
+    if member.id.role is Role.HUB and member.id != own:
+        raise PublicationError(f"{member.id}: a chain has one hub, and that is {own}")
     if member.id.role is Role.HOLDER and not address:
         raise PublicationError(f"{member.id}: give the address at which the hub reaches it")
     hub.chain.put_member(connection, credential)
@@ -77,12 +86,15 @@ def publish_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) ->
     )
 
 
-def enrol(hub: Hub, connection: Connection, codes: Iterable[Uscc]) -> list[RosterBatch]:
-    """Enrols enterprises that are not on the roster yet; they take part from the next epoch."""
+def enrol(hub: Hub, connection: Connection, codes: Iterable[Uscc]) -> tuple[int, int]:
+    """Enrols enterprises that are not on the roster yet; they take part from the next epoch.
+
+    Returns how many it enrolled, and how many there are.
+    """
     now = hub.clock.now()
     roster = hub.chain.roster(connection, now)
     fresh = [code for code in codes if code not in roster]
-    batches = []
+    before = roster.size
     for part in split(roster.chain, fresh):
         batch = roster.append(part)
         signed = sign_batch(batch, hub.identity.signing)
@@ -91,8 +103,7 @@ def enrol(hub: Hub, connection: Connection, codes: Iterable[Uscc]) -> list[Roste
             Kind.ROSTER, now, document=signed.payload_hash, batch=batch.number, rows=len(part)
         )
         hub.append(connection, Kind.ROSTER, raw)
-        batches.append(batch)
-    return batches
+    return roster.size - before, roster.size
 
 
 def announce(hub: Hub, connection: Connection, opens: int, closes: int) -> Descriptor:
@@ -106,6 +117,8 @@ def announce(hub: Hub, connection: Connection, opens: int, closes: int) -> Descr
         raise PublicationError("catalogue: publish one before an epoch is announced")
     if closes <= now:
         raise PublicationError("closes: lies in the past; give a later time")
+    if closes > now + MOST_DAYS * DAY:
+        raise PublicationError(f"closes: more than {MOST_DAYS} days away; give an earlier time")
     numbers = hub.chain.epoch_numbers(connection)
     descriptor = Descriptor(
         chain=hub.identity.root.chain,

@@ -73,6 +73,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def is_writing(connection: Connection) -> bool:
+    """Whether the connection is within `writing`: what it reads may still be rolled back."""
+    return bool(connection.get_execution_options().get(_WRITES, False))
+
+
 def _turn(engine: Engine) -> AbstractContextManager[None]:
     turnstile = engine.get_execution_options().get(_TURNSTILE)
     return turnstile.turn() if isinstance(turnstile, Turnstile) else nullcontext()
@@ -155,7 +160,7 @@ def _open_sqlite(url: str, pool: int, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
+        writes = is_writing(connection)
         connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -195,7 +200,7 @@ def _open_postgresql(url: str, pool: int, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES, False):
+        if is_writing(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
