@@ -80,12 +80,17 @@ class ConsentsService(ConsentsServicer):
         kind: Kind,
         statement: Consent | Cancellation,
     ) -> bytes:
+        kept = registry.entry(statement)
+        if kept is not None:
+            # A repetition has the same receipt, and the log nothing more to record.
+            return kept
         tag = registry.tag(statement)
         envelope = registry.keep_envelope(
             seal_statement(statement.compact, tag, self._hub.identity.root.audit)
         )
         raw = entry(kind, self._hub.clock.now(), consent=tag, envelope=envelope)
         self._hub.append(connection, kind, raw)
+        registry.remember_entry(statement, raw)
         return raw
 
 

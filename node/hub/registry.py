@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Column, Connection, insert, select, update
 
 from federation.compact import MAX_COMPACT_BYTES
 from federation.consent import Cancellation, Consent
@@ -142,6 +142,22 @@ class HubRegistry:
         )
         return True
 
+    def entry(self, statement: Consent | Cancellation) -> bytes | None:
+        """The log entry that records a consent's registration, or its cancellation."""
+        column = _entry_column(statement)
+        found = self._connection.execute(
+            select(column).where(hub_consents.c.tag == self.tag(statement))
+        ).scalar_one_or_none()
+        return None if found is None else bytes(found)
+
+    def remember_entry(self, statement: Consent | Cancellation, raw: bytes) -> None:
+        """Keeps the log entry beside what it records."""
+        self._connection.execute(
+            update(hub_consents)
+            .where(hub_consents.c.tag == self.tag(statement))
+            .values({_entry_column(statement): raw})
+        )
+
     def keep_envelope(self, body: bytes) -> bytes:
         """Keeps an envelope for the regulator; returns its SHA-256."""
         digest = hashlib.sha256(body).digest()
@@ -156,6 +172,11 @@ class HubRegistry:
             )
         ).first()
         return None if row is None else _ConsentRow(*row)
+
+
+def _entry_column(statement: Consent | Cancellation) -> Column[bytes]:
+    table = hub_consents.c
+    return table.registration if isinstance(statement, Consent) else table.cancellation
 
 
 class _ConsentRow(NamedTuple):

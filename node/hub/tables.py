@@ -13,9 +13,12 @@ hub_consents = Table(
     Column("sealed", LargeBinary),
     Column("uses", Integer, nullable=False),
     Column("cancelled_at", BigInteger),
+    Column("registration", LargeBinary),
+    Column("cancellation", LargeBinary),
 )
 """The consent registry. `tag` is HMAC(registry key, consent hash ‖ firm); `sealed` is the consent,
-padded and encrypted at rest, absent for one that was cancelled before it was seen."""
+padded and encrypted at rest, absent for one that was cancelled before it was seen.
+`registration` and `cancellation` are the log entries, so that a repetition has the same receipt."""
 
 hub_consent_epochs = Table(
     "hub_consent_epochs",

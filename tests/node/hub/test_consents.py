@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from federation.canonical import b64, unb64
 from federation.entries import Entry, InclusionPromise, Kind, read_entry
@@ -73,9 +73,26 @@ async def test_a_consent_is_registered_and_cancelled_with_receipts(world: World)
         assert first.body["consent"] == b64(HubRegistry(None, key).tag(consent))  # type: ignore[arg-type]
         assert await opened(world, node, first) == consent.compact
         assert await opened(world, node, second) == cancellation
-        ((tag, sealed, uses, cancelled_at),) = await rows(node)
+        ((tag, sealed, uses, cancelled_at, *entries),) = await rows(node)
+        assert entries == [first.encode(), second.encode()]
         assert (uses, cancelled_at) == (0, NOW)
         assert key.open(sealed, tag).decode().strip() == consent.compact
+
+
+async def test_a_repetition_has_the_same_receipt_and_adds_nothing(world: World) -> None:
+    """Else a firm could fill the hub's log and its store of envelopes by itself."""
+    firm = world.chain.firms[4]
+    consent = world.chain.consent(firm)
+    cancellation = world.cancellation(consent, firm)
+    async with world.serving(UNNAMED[0]) as node, node.enterprise(firm) as channel:
+        first = receipted(world, await register(channel, consent.compact), Kind.CONSENT)
+        again = receipted(world, await register(channel, consent.compact), Kind.CONSENT)
+        ended = receipted(world, await cancel(channel, cancellation), Kind.CANCELLED)
+        twice = receipted(world, await cancel(channel, cancellation), Kind.CANCELLED)
+        assert (again, twice) == (first, ended)
+        assert len(await node.entries(Kind.CONSENT)) == len(await node.entries(Kind.CANCELLED)) == 1
+        envelopes = select(func.count()).select_from(hub_envelopes)
+        assert await node.hub.store.read(lambda c: c.execute(envelopes).scalar_one()) == 2
 
 
 async def test_a_cancelled_consent_gets_no_permit(world: World) -> None:

@@ -18,6 +18,8 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("cancelled_at", sa.BigInteger(), nullable=True),
+        sa.Column("registration", sa.LargeBinary(), nullable=True),
+        sa.Column("cancellation", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("tag", name=op.f("pk_hub_consents")),
     )
     op.create_table(
