@@ -16,7 +16,7 @@ import structlog
 
 from federation.errors import DocumentError, Refusal
 from federation.identity import SpiffeId
-from node.errors import NodeError
+from node.errors import NodeError, StorageUnavailable
 from node.rpc.around import (
     AroundInterceptor,
     Context,
@@ -42,8 +42,9 @@ class FailureInterceptor(AroundInterceptor):
 
     The log gets method, reference, reason and, for refusals, the detail that the refuser wrote
     for it; for internal errors the traceback. The text of other errors stays out of it, because
-    it may quote the request. `observe` is for the node's query log and metrics; what it raises
-    reaches the own log alone, and the client hears of the first error all the same.
+    it may quote the request. `observe` is for the node's query log and metrics. When the log cannot
+    be written, the client hears that the node is unavailable instead; anything else that `observe`
+    raises reaches the own log alone, and the client hears of the first error all the same.
     """
 
     def __init__(self, own: SpiffeId, observe: FailureObserver | None = None) -> None:
@@ -63,6 +64,10 @@ class FailureInterceptor(AroundInterceptor):
             if self._observe is not None:
                 try:
                     await self._observe(method, failure, error)
+                except StorageUnavailable as outage:
+                    # Nobody is told of a refusal that no log holds: the node is unavailable.
+                    failure = failure_of(outage, self._own)
+                    self._tell(method, failure, outage)
                 except Exception:  # else gRPC would answer with its text
                     _log.exception("failure not recorded", reference=failure.reference)
             await context.abort(failure.code, failure.details, failure.metadata())

@@ -29,7 +29,7 @@ from node.rpc.server import RpcServer
 from node.runtime import Runtime, running
 from node.storage import Store
 from node.workers.pool import WorkerPool
-from support.chain import HARBOUR, NOW, UNNAMED, standard_chain
+from support.chain import HARBOUR, HUB, NOW, UNNAMED, standard_chain
 from tests.node.hub.test_service import get_chain, keys
 from tests.node.hub.world import Node, World, publish
 
@@ -264,6 +264,28 @@ async def test_a_refusal_is_in_the_log_before_the_caller_hears_of_it(world: Worl
             "reference": caught.value.reference,
         }
         await busy
+
+
+async def test_a_refusal_that_no_log_holds_is_not_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.serving(UNNAMED[0]) as hub, hub.calling(HARBOUR) as bank:
+
+        def full(*_: object) -> None:
+            raise StorageUnavailable("no space is left on the disk")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(hub.hub.log, "append", full)
+            with pytest.raises(PartyUnavailable) as caught:
+                await keys(bank, bytes(32))
+            assert caught.value.party == HUB
+        assert await hub.entries(Kind.REFUSAL) == []
+        async with asyncio.timeout(10):
+            while not hub.hub.store.healthy:
+                await asyncio.sleep(0.02)
+        with pytest.raises(RemoteRefusal):
+            await keys(bank, bytes(32))
+        assert len(await hub.entries(Kind.REFUSAL)) == 1
 
 
 async def test_what_another_node_failed_at_is_no_refusal_of_this_one(world: World) -> None:
