@@ -81,7 +81,8 @@ def run(enterprises: int, seed: int, folder: Path) -> dict[str, object]:
         pads = np.zeros(len(codes), dtype=np.uint64)
         for holder in holders:
             values = oprf.evaluate_many(holder.oprf.secret, codes, hashed)
-            blinded += _check_blinded(holder, codes, values)
+            wrong += _wrong_when_blinded(holder, codes, values)
+            blinded += len(codes[::EVERY])
             words = pad_words(values, CTX, MANIFEST)
             answer = _answer(holder, holders, bucket, words, layout.coverage.offset)
             total += decryptor.decrypt(answer) - np.uint64(sum(holder.weights) % MODULUS)
@@ -139,15 +140,15 @@ def _answer(
     return holder.evaluator.evaluate(bins, clear & np.uint64(MODULUS - 1))
 
 
-def _check_blinded(holder: Holder, codes: Sequence[bytes], values: Sequence[bytes]) -> int:
-    """Takes every hundredth row through the protocol's road; returns how many were right."""
-    right = 0
+def _wrong_when_blinded(holder: Holder, codes: Sequence[bytes], values: Sequence[bytes]) -> int:
+    """Takes every hundredth row through the protocol's road; returns how many come out wrong."""
+    wrong = 0
     for code, value in zip(codes[::EVERY], values[::EVERY], strict=True):
         blinded = oprf.blind(code)
         answer = oprf.blind_evaluate(holder.oprf, [blinded.element])
         oprf.verify(holder.oprf.public, [blinded.element], answer.elements, answer.proof)
-        right += oprf.finalize(code, blinded.scalar, answer.elements[0]) == value
-    return right
+        wrong += oprf.finalize(code, blinded.scalar, answer.elements[0]) != value
+    return wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

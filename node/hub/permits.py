@@ -20,9 +20,6 @@ from node.hub.routes import Routes
 from node.rpc.convert import signed_from_wire, unlock_to_wire
 from yinxin.v1 import common_pb2
 
-_SHARE = 0.7
-"""Of the time that a query may take, for the holders' answers."""
-
 
 class Permits:
     """Answers queries. It keeps permits, and no answer."""

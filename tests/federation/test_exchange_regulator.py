@@ -183,3 +183,20 @@ def test_two_verdicts_on_one_scorecard_hash_differently(chain: Chain) -> None:
     sealed = seal_submission(submission(chain), chain.sealing[REGULATOR].public)
     first, second = judged(chain, sealed).verdict, judged(chain, sealed).verdict
     assert first.report == second.report and first.hash != second.hash
+
+
+@pytest.mark.parametrize("named", ["submission", "scorecard"])
+def test_submission_and_scorecard_disclose_the_same(chain: Chain, named: str) -> None:
+    """Policy would judge by the one and consents by the other."""
+    participants = [(holder, chain.holders[holder].kind) for holder in UNNAMED]
+    disclosed = ("tax.f0",)
+    inside = disclosed if named == "scorecard" else ()
+    card = small_scorecard("gamma", participants, inside).to_json()
+    outside = disclosed if named == "submission" else ()
+    differing = submission(chain, scorecard=card, disclosed=outside)
+    audit = chain.sealing[REGULATOR].public
+    refused(Reason.MALFORMED, lambda: judged(chain, seal_submission(differing, audit)))
+    both = small_scorecard("gamma", participants, disclosed).to_json()
+    agreeing = submission(chain, scorecard=both, disclosed=disclosed)
+    considered = judged(chain, seal_submission(agreeing, audit))
+    assert certified(chain, considered).disclosed == disclosed
