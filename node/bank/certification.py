@@ -161,7 +161,7 @@ class Certification:
         parts: dict[SpiffeId, Assembler] = {}
         request = regulator_pb2.CertifyRequest(submission=sealed)
         stream = self._agent.regulator.download(CERTIFY, request, regulator_pb2.CertifyReply)
-        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+        async with aclosing(stream):
             async for reply in stream:
                 if reply.HasField("result"):
                     result = _result(reply.result)

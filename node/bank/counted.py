@@ -51,11 +51,11 @@ class Counted:
 
     async def download(
         self, method: str, request: Message, answer: type[Answer]
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """As `Channel.download`."""
         self._metrics.sent(method, request.ByteSize())
         stream = self.channel.download(method, request, answer)
-        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+        async with aclosing(stream):
             with self._metrics.call(method):
                 async for message in stream:
                     self._metrics.received(method, message.ByteSize())

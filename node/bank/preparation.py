@@ -9,7 +9,7 @@ signature over it was checked for this holder, bucket and context.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ WINDOW = 8
 AHEAD = 2
 """Buckets that are decrypted while the next one is fetched."""
 
-Stream = AsyncIterator[common_pb2.Table]
+Stream = AsyncGenerator[common_pb2.Table, None]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Preparation:
             for holder in session.certificate.holders:
                 stream = self._stream(session, holder, buckets)
                 streams[holder] = stream
-                await stack.enter_async_context(aclosing(stream))  # type: ignore[type-var]  # a generator
+                await stack.enter_async_context(aclosing(stream))
             ahead: list[asyncio.Task[None]] = []
             try:
                 for bucket in buckets:

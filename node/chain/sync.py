@@ -136,7 +136,7 @@ class ChainSync:
         batches: list[tuple[int, Signed]] = []
         request = hub_pb2.GetRosterRequest(from_batch=kept)
         stream = self._hub.download("/yinxin.v1.Hub/GetRoster", request, common_pb2.Signed)
-        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+        async with aclosing(stream):
             async for message in stream:
                 signed = signed_from_wire(message)
                 batch = await asyncio.to_thread(read_batch, signed, hub)

@@ -153,7 +153,7 @@ class HubService(HubServicer):
         deadline = share_of(context, self._hub.config.deadlines.prepare)
         method = "/yinxin.v1.Holder/Prepare"
         stream = channel.download(method, request.request, common_pb2.Table, deadline)
-        async with aclosing(stream):  # type: ignore[type-var]  # an AsyncIterator here is a generator
+        async with aclosing(stream):
             async for table in stream:
                 yield table
 

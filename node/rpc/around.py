@@ -6,6 +6,7 @@ handlers are driven is written down once, here.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,9 @@ class AroundInterceptor(_ServerInterceptor):
     and ends with the call. Calls of unknown methods never get here: gRPC answers UNIMPLEMENTED.
     """
 
+    @abstractmethod
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """The context manager for one call of `method` (`/package.Service/Name`)."""
-        raise NotImplementedError
 
     def adapt(self, method: str, handler: Handler) -> Handler:
         """A last change to the handler before it is wrapped; none by default."""

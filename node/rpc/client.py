@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -127,7 +127,7 @@ class Channel:
 
     async def download(
         self, method: str, request: Message, answer: type[Answer], deadline: float | None = None
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """One request, a stream of answers. `contextlib.aclosing` cancels it early."""
         callable_ = self._current().unary_stream(method, _serialise, answer.FromString)
         call = callable_(request, timeout=self._stream_deadline(deadline))
