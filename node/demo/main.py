@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,8 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
         traffic = asyncio.run(_traffic(demo))
         _show(demo, screen, outcome)
         if not once:
-            screen.console.input(f"\n  {screen.say('wait')} ")
+            with suppress(EOFError):  # nobody there to press Enter
+                screen.console.input(f"\n  {screen.say('wait')} ")
         with screen.step("stop"):
             processes.stop_all()
     sizes, reasons = asyncio.run(observed.logs(demo.layout.servers))
