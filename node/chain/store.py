@@ -17,7 +17,7 @@ from federation import signed as dsse
 from federation.canonical import MAX_INTEGER
 from federation.certificate import ModelCertificate, open_certificate
 from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoch
-from federation.errors import Reason, Refusal
+from federation.errors import FederationError, Reason, Refusal
 from federation.identity import SpiffeId
 from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
@@ -167,18 +167,31 @@ class ChainStore:
             return None
         digest = openings[0].payload_hash
         if digest not in self._epochs:
-            (descriptor,) = self.documents(connection, DESCRIPTOR, number)
-            named = {m.hash for m in Opening.parse(openings[0].payload).manifests}
-            manifests = [
-                m for m in self.documents(connection, MANIFEST, number) if m.payload_hash in named
-            ]
-            members = self.members(connection, now)
-            opened = read_epoch(descriptor, manifests, openings[0], members)
+            opened = self._verified_epoch(connection, number, openings[0], now)
             rows = self.roster(connection, now).size_at(opened.descriptor.roster_root)
             if rows != opened.descriptor.roster_rows:
                 raise Refusal(Reason.CONFLICT, f"epoch {number} is over another roster")
             self._epochs[digest] = opened
         return self._epochs[digest]
+
+    def _verified_epoch(
+        self, connection: Connection, number: int, opening: Signed, now: int
+    ) -> OpenEpoch:
+        """The documents of an epoch, verified with the keys of now, or else of its beginning.
+
+        They were verified when they arrived; a member that was given other keys since has not
+        unsigned them. What it may still do is a matter of its certificate (`certificate`).
+        """
+        (descriptor,) = self.documents(connection, DESCRIPTOR, number)
+        named = {m.hash for m in Opening.parse(opening.payload).manifests}
+        manifests = [
+            m for m in self.documents(connection, MANIFEST, number) if m.payload_hash in named
+        ]
+        try:
+            return read_epoch(descriptor, manifests, opening, self.members(connection, now))
+        except FederationError:
+            began = min(now, Descriptor.parse(descriptor.payload).opens)
+            return read_epoch(descriptor, manifests, opening, self.members(connection, began))
 
     def epoch_numbers(self, connection: Connection) -> tuple[int, ...]:
         """Numbers of the epochs that are announced, oldest first."""

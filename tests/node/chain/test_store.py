@@ -337,6 +337,37 @@ def test_an_epoch_over_another_roster_is_refused(kept: Kept, rows: int) -> None:
     refused(Reason.CONFLICT, lambda: kept.read(lambda c: kept.kept.epoch(c, 3, NOW)))
 
 
+def test_an_epoch_outlives_a_holders_change_of_keys(kept: Kept) -> None:
+    """Or one holder's new key would take every model of the open epoch down at a restart."""
+    kept.whole()
+    kept.enrol(kept.renewed(POWER, SigningKey.generate().public, not_before=NOW - 60))
+    store = kept.again()
+    assert kept.read(lambda c: store.epoch(c, 1, NOW)) == kept.chain.epochs[1]
+
+
+def test_a_new_key_signs_nothing_for_an_epoch_that_began_before(kept: Kept) -> None:
+    """Neither the keys of now nor those of the beginning made this manifest."""
+    kept.enrol()
+    kept.roster()
+    chain = kept.chain
+    descriptor, manifests, _ = chain.epoch_documents[1]
+    stolen, current = SigningKey.generate(), SigningKey.generate()
+    kept.enrol(kept.renewed(POWER, stolen.public, not_before=NOW - 120))
+    kept.enrol(kept.renewed(POWER, current.public, not_before=NOW - 60))
+    forged = chain.epochs[1].manifests[POWER].sign(stolen)
+    others = [m for m in manifests if m.payload_hash != forged.payload_hash]
+
+    def unit(connection: Connection) -> None:
+        kept.kept.put(connection, DESCRIPTOR, descriptor, 1)
+        for number, signed in enumerate([*others, forged]):
+            kept.kept.put(connection, MANIFEST, signed, 1, str(number))
+        kept.kept.put(connection, OPENING, chain.epoch_documents[1][2], 1)
+
+    kept.put(unit)
+    with pytest.raises(SignatureInvalid):
+        kept.read(lambda c: kept.again().epoch(c, 1, NOW))
+
+
 def test_an_epoch_over_a_roster_that_is_not_here_yet_opens_once_it_is(kept: Kept) -> None:
     kept.enrol()
     kept.epoch()
