@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
@@ -45,14 +44,20 @@ class Submission:
     async def keep(self) -> None:
         """Sends what a command could not, until cancelled."""
         while True:
-            async for snapshot in self._pending():
+            try:
+                pending = await self._pending()
+            except (NodeError, FederationError) as error:
+                # A database that is away for a while must not end the node.
+                _log.warning("manifests not looked up", error=str(error))
+                pending = []
+            for snapshot in pending:
                 try:
                     await self._submit(snapshot)
                 except (NodeError, FederationError) as error:
                     _log.warning("manifest not submitted", epoch=snapshot.epoch, error=str(error))
             await asyncio.sleep(SUBMIT_SECONDS)
 
-    async def _pending(self) -> AsyncIterator[Snapshot]:
+    async def _pending(self) -> list[Snapshot]:
         now = self._runtime.clock.now()
 
         def query(connection: Connection) -> list[Snapshot]:
@@ -64,8 +69,7 @@ class Submission:
                 and self._in_time(connection, snapshot.epoch, now)
             ]
 
-        for snapshot in await self._runtime.store.read(query):
-            yield snapshot
+        return await self._runtime.store.read(query)
 
     def _in_time(self, connection: Connection, number: int, now: int) -> bool:
         descriptor = self._runtime.chain.descriptor(connection, number)
