@@ -13,10 +13,13 @@ outlive it, so such a folder belongs on an encrypted volume whose key is not kep
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -149,25 +152,23 @@ class EpochVault:
         """
         folder = self._epoch(epoch)
         try:
-            if folder.exists():
-                # A crash while the root was made leaves it under a temporary name, too.
-                for path in sorted(folder.glob(f"*{_ROOT}*")):
-                    _overwrite(path)
-                sync_folder(folder)
-                # Renamed first: whoever still writes into it finds no folder.
-                folder.rename(self._folder / f"{_ERASED}{epoch}-{secrets.token_hex(6)}")
+            with _alone(self._folder):
+                if folder.exists():
+                    # A crash while the root was made leaves it under a temporary name, too.
+                    for path in sorted(folder.glob(f"*{_ROOT}*")):
+                        _overwrite(path)
+                    sync_folder(folder)
+                    # Renamed first: whoever still writes into it finds no folder.
+                    folder.rename(self._folder / f"{_ERASED}{epoch}-{secrets.token_hex(6)}")
+                    sync_folder(self._folder)
+                for left in self._folder.glob(f"{_ERASED}{epoch}-*"):
+                    for path in left.glob(f"*{_ROOT}*"):
+                        _overwrite(path)
+                    shutil.rmtree(left)
                 sync_folder(self._folder)
-            for left in self._folder.glob(f"{_ERASED}{epoch}-*"):
-                for path in left.glob(f"*{_ROOT}*"):
-                    _overwrite(path)
-                shutil.rmtree(left)
-            if self._folder.exists():
-                sync_folder(self._folder)
-        except FileNotFoundError:
-            # Another process erases the same epoch; what it has not done yet is left to see.
-            if self.exists(epoch):
-                raise HolderError(f"{folder} is being erased by another process") from None
         except OSError as error:
+            if not self._folder.exists():
+                return
             raise HolderError(
                 f"{folder} cannot be erased ({error.strerror}); remove it by hand, root.key first"
             ) from error
@@ -197,6 +198,17 @@ def _overwrite(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.unlink()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits for other processes that erase in the folder: a node obeys a command at once."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

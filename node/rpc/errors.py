@@ -38,6 +38,9 @@ REFERENCE_KEY = "yinxin-reference"
 PARTY_KEY = "yinxin-party"
 REFERENCE_BYTES = 8
 
+_OWN_LIBRARY = "Internal error from Core"
+"""What gRPC puts in the place of a status that it could not receive."""
+
 _CLOSED = {Reason.CLOSED: "closed", Reason.NOT_OPEN: "not open"}
 
 
@@ -175,6 +178,9 @@ def error_of(error: grpc.aio.AioRpcError, called: SpiffeId) -> RemoteError:
         case code.RESOURCE_EXHAUSTED if "larger than max" in details:
             return RemoteInvalid(party, reference)
         case code.UNAVAILABLE | code.DEADLINE_EXCEEDED | code.CANCELLED | code.RESOURCE_EXHAUSTED:
+            return PartyUnavailable(party, reference)
+        case code.INTERNAL if details == _OWN_LIBRARY:
+            # The connection or the call ended under a write; what ended it, gRPC does not tell.
             return PartyUnavailable(party, reference)
     return RemoteFailure(party, reference)
 

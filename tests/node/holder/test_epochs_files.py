@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,15 @@ def test_the_root_is_overwritten_in_place_before_its_name_goes(tmp_path: Path) -
     assert kept.read_bytes() == root
     vault.erase(3)
     assert len(kept.read_bytes()) == 32 and kept.read_bytes() != root
+
+
+def test_erasing_at_once_from_many_sides_is_no_failure(tmp_path: Path) -> None:
+    """A node obeys the command that closes an epoch while the command itself erases it."""
+    vault = EpochVault(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        for epoch in range(20):
+            vault.secrets(epoch, create=True)
+            for number in range(5):
+                vault.put(epoch, CTX, f"pads-{number}", b"pads")
+            list(pool.map(vault.erase, [epoch] * 8))
+            assert not vault.exists(epoch)

@@ -7,8 +7,10 @@ from contextlib import aclosing
 
 import pytest
 
+from federation.errors import Reason, Refusal
+from node.rpc import failures
 from node.rpc.client import ChannelLimits
-from node.rpc.errors import PartyUnavailable, RemoteInvalid
+from node.rpc.errors import PartyUnavailable, RemoteError, RemoteInvalid, RemoteRefusal
 from node.rpc.server import MAX_MESSAGE_BYTES, ServerLimits
 from tests.node.rpc.parties import DOWN, ECHO, FAST, HUB, TAX, UP, Chain, channel, serving
 from yinxin.v1.common_pb2 import Chunk
@@ -134,6 +136,45 @@ async def test_an_error_while_uploading_is_the_callers_own(chain: Chain) -> None
     ):
         with pytest.raises(KeyError, match="disk"):
             await hub.upload(UP, broken(), Chunk)
+
+
+async def refuse(requests: AsyncIterator[Chunk], context: object) -> Chunk:
+    async for _ in requests:
+        raise Refusal(Reason.WRONG_AUDIENCE, "not for us")
+    raise AssertionError
+
+
+async def kinds_of_error(chain: Chain) -> set[type[RemoteError]]:
+    """What a client hears that is refused while it still sends."""
+
+    async def long() -> AsyncIterator[Chunk]:
+        for _ in range(60):
+            yield Chunk(data=bytes(60_000))
+
+    kinds = set()
+    async with (
+        serving(chain.files(TAX), handlers={"Up": refuse}) as server,
+        channel(server.port, chain.files(HUB)) as hub,
+    ):
+        for _ in range(150):
+            with pytest.raises(RemoteError) as caught:
+                await hub.upload(UP, long(), Chunk)
+            kinds.add(caught.type)
+    return kinds
+
+
+async def test_a_refusal_in_mid_upload_is_heard_as_what_it_is(chain: Chain) -> None:
+    assert await kinds_of_error(chain) == {RemoteRefusal}
+
+
+async def test_a_server_that_does_not_read_on_is_unavailable_at_worst(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(requests: object) -> None:
+        return None
+
+    monkeypatch.setattr(failures, "_drain", at_once)
+    assert await kinds_of_error(chain) <= {RemoteRefusal, PartyUnavailable}
 
 
 async def test_closing_a_channel_under_a_call_is_not_a_cancellation(chain: Chain) -> None:
