@@ -1,0 +1,63 @@
+"""What the audit asks of whoever runs it: documents that it mirrored, and nothing of a network.
+
+Every answer must come from mirrored logs or from the regulator's own books, never from the member
+that is being audited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from federation.audit.findings import Finding
+from federation.audit.records import AuditedQuery
+from federation.epoch import OpenEpoch
+from federation.membership import Members
+from federation.permit import Evidence
+from federation.signed import Signed
+
+Opener = Callable[[bytes, bytes], Evidence]
+"""(envelope, permit hash) -> evidence, with the audit key. Raises EnvelopeError, DocumentError."""
+
+
+class Documents(Protocol):
+    """Documents by name, for the verification of one query; each call is cheap or cached."""
+
+    def members(self, time: int) -> Members:
+        """The members of the chain as they were at `time` (unix seconds)."""
+
+    def certificate(self, digest: bytes) -> Signed | None:
+        """The model certificate of that payload hash, if the regulator's own log has it."""
+
+    def epoch(self, number: int) -> OpenEpoch | None:
+        """The epoch of that number, as the mirrored logs have it."""
+
+
+class Books(Protocol):
+    """What checks over many records look up."""
+
+    def hub_signed(self, permit: bytes) -> bool:
+        """Whether a permit of this payload hash that the hub signed is anywhere in the mirror,
+        such as among the documents that holders keep beside their logs.
+        """
+
+    def points(self, certificate: bytes) -> Mapping[str, int] | None:
+        """The points of a certified model by column, columns of no points left out."""
+
+
+@dataclass(frozen=True)
+class PermitRecord:
+    """One `permit` entry of the hub's log with what is kept beside it, None where that is lost."""
+
+    entry: bytes
+    document: Signed | None
+    envelope: bytes | None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The query of a permit entry, and what is wrong with it: nothing exactly when verified."""
+
+    query: AuditedQuery
+    findings: tuple[Finding, ...]
