@@ -100,11 +100,15 @@ class InclusionPromise(Document):
 
 @dataclass(frozen=True)
 class Logged:
-    """A signed document, the entry of its signer's log that records it, and the promise."""
+    """A signed document, the entry of its signer's log that records it, and the promise.
+
+    `proof` is the tlog-proof of the entry where the chain's policy asks for it, else empty.
+    """
 
     document: Signed
     entry: bytes
     promise: Signed
+    proof: bytes = b""
 
 
 def promise(log: SpiffeId, raw_entry: bytes, key: SigningKey, now: int) -> Signed:

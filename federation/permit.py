@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -23,6 +24,15 @@ element is evaluated for one permit only, whenever."""
 EVIDENCE_BYTES = 16_384
 AUDIT_PURPOSE = "yinxin/envelope/audit/v1"
 NAMED_PURPOSE = "yinxin/envelope/named/v1"
+
+
+class PermitPolicy(StrEnum):
+    """What a chain's holders demand before they answer a permit."""
+
+    PROMISE = "promise"
+    """The hub's signed promise that its log will have the permit within 60 seconds."""
+    PROOF = "proof"
+    """The proof that a checkpoint cosigned by a quorum of witnesses has it already."""
 
 
 class Permit(Document):

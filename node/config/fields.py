@@ -66,6 +66,15 @@ def _address(text: str) -> str:
     return text
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is HOST:PORT as configurations write it."""
+    try:
+        _address(text)
+    except ValueError:
+        return False
+    return True
+
+
 AnyPath = Annotated[Path, AfterValidator(_absolute)]
 """A path that need not exist."""
 ReadableFile = Annotated[Path, AfterValidator(_readable)]

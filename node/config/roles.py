@@ -29,8 +29,10 @@ from node.config.sections import (
     LogConfig,
     MetricsConfig,
     PeerConfig,
+    PermitTransparencyConfig,
     TlsConfig,
     TracingConfig,
+    TransparencyConfig,
 )
 from node.errors import ConfigError, ConfigProblem
 from node.keys import read_secret
@@ -87,6 +89,7 @@ class NodeConfig(BaseSettings):
     tracing: TracingConfig = TracingConfig()
     deadlines: DeadlinesConfig = DeadlinesConfig()
     limits: LimitsConfig = LimitsConfig()
+    tlog: TransparencyConfig = TransparencyConfig()
 
     @field_validator("trust_domain")
     @classmethod
@@ -162,6 +165,7 @@ class HolderConfig(NodeConfig):
     sealing_key: SecretFile | None = None
     """Envelope key; only a holder that must by law be told the subject of a query has one."""
     hub: PeerConfig
+    tlog: PermitTransparencyConfig = PermitTransparencyConfig()
     budget: Annotated[int, Field(ge=1)] = 10_000
     """Most permits of one bank that are answered within 24 hours, unless set for that bank."""
 
@@ -172,6 +176,7 @@ class HubConfig(NodeConfig):
     role = Role.HUB
     consents: ConsentsConfig
     """The address on which enterprises register and cancel consents."""
+    tlog: PermitTransparencyConfig = PermitTransparencyConfig()
 
 
 class BankConfig(NodeConfig):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from federation.permit import PermitPolicy
 from node.config.fields import Address, ReadableFile, Seconds, SecretFile
 
 
@@ -91,6 +92,28 @@ class LimitsConfig(Section):
         if self.chunk_bytes >= self.message_bytes:
             raise ValueError("chunk_bytes must be below message_bytes, or no chunk can be sent")
         return self
+
+
+class TransparencyConfig(Section):
+    """The node's transparency log on the network, and how far its witnesses may fall behind."""
+
+    listen: Address = "127.0.0.1:0"
+    """Where the log is served over HTTPS. Port 0 takes a free one: the hub tells it to others."""
+    advertise: Address | None = None
+    """Where others reach it; `listen` with the port it got unless given."""
+    period: Annotated[float, Field(ge=0.1, le=30)] = 10.0
+    """At most so many seconds after an entry a checkpoint covers it: a promise allows 60."""
+    grace: Annotated[int, Field(ge=2, le=86_400)] = 600
+    """A node answers nothing while an entry older than this, in seconds, is in no checkpoint that
+    a majority of its witnesses cosigned."""
+
+
+class PermitTransparencyConfig(TransparencyConfig):
+    """The same for a hub or holder, with the chain's policy."""
+
+    permit_policy: PermitPolicy = PermitPolicy.PROMISE
+    """What a holder demands of a permit: that the hub promises to log it, or the proof that its
+    log, as witnesses know it, has it. The same at all of a chain."""
 
 
 class PeerConfig(Section):

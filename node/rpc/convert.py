@@ -54,13 +54,17 @@ def logged_to_wire(logged: Logged) -> common_pb2.Logged:
         document=signed_to_wire(logged.document),
         entry=logged.entry,
         promise=signed_to_wire(logged.promise),
+        proof=logged.proof,
     )
 
 
 def logged_from_wire(message: common_pb2.Logged) -> Logged:
     """A logged document, not verified."""
     return Logged(
-        signed_from_wire(message.document), message.entry, signed_from_wire(message.promise)
+        signed_from_wire(message.document),
+        message.entry,
+        signed_from_wire(message.promise),
+        message.proof,
     )
 
 

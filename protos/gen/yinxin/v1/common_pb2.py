@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16yinxin/v1/common.proto\x12\tyinxin.v1\"R\n\x06Signed\x12\x14\n\x0cpayload_type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"`\n\x06Logged\x12#\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\"\n\x07promise\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\"4\n\x05\x43hunk\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"x\n\x05\x45poch\x12%\n\ndescriptor\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12$\n\tmanifests\x18\x02 \x03(\x0b\x32\x11.yinxin.v1.Signed\x12\"\n\x07opening\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\"Y\n\x05Table\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\r\x12!\n\x06\x61nswer\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\r\n\x05table\x18\x04 \x01(\x0c\"J\n\x0ePrepareRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\"5\n\nKeyRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"1\n\x0cUnlockAnswer\x12!\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\"<\n\x07Receipt\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\"\n\x07promise\x18\x02 \x01(\x0b\x32\x11.yinxin.v1.Signedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16yinxin/v1/common.proto\x12\tyinxin.v1\"R\n\x06Signed\x12\x14\n\x0cpayload_type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"o\n\x06Logged\x12#\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\"\n\x07promise\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\r\n\x05proof\x18\x04 \x01(\x0c\"4\n\x05\x43hunk\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"x\n\x05\x45poch\x12%\n\ndescriptor\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12$\n\tmanifests\x18\x02 \x03(\x0b\x32\x11.yinxin.v1.Signed\x12\"\n\x07opening\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\"Y\n\x05Table\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\r\x12!\n\x06\x61nswer\x18\x03 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\r\n\x05table\x18\x04 \x01(\x0c\"J\n\x0ePrepareRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\"5\n\nKeyRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"1\n\x0cUnlockAnswer\x12!\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\"<\n\x07Receipt\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\"\n\x07promise\x18\x02 \x01(\x0b\x32\x11.yinxin.v1.Signedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNED']._serialized_start=37
   _globals['_SIGNED']._serialized_end=119
   _globals['_LOGGED']._serialized_start=121
-  _globals['_LOGGED']._serialized_end=217
-  _globals['_CHUNK']._serialized_start=219
-  _globals['_CHUNK']._serialized_end=271
-  _globals['_EPOCH']._serialized_start=273
-  _globals['_EPOCH']._serialized_end=393
-  _globals['_TABLE']._serialized_start=395
-  _globals['_TABLE']._serialized_end=484
-  _globals['_PREPAREREQUEST']._serialized_start=486
-  _globals['_PREPAREREQUEST']._serialized_end=560
-  _globals['_KEYREQUEST']._serialized_start=562
-  _globals['_KEYREQUEST']._serialized_end=615
-  _globals['_UNLOCKANSWER']._serialized_start=617
-  _globals['_UNLOCKANSWER']._serialized_end=666
-  _globals['_RECEIPT']._serialized_start=668
-  _globals['_RECEIPT']._serialized_end=728
+  _globals['_LOGGED']._serialized_end=232
+  _globals['_CHUNK']._serialized_start=234
+  _globals['_CHUNK']._serialized_end=286
+  _globals['_EPOCH']._serialized_start=288
+  _globals['_EPOCH']._serialized_end=408
+  _globals['_TABLE']._serialized_start=410
+  _globals['_TABLE']._serialized_end=499
+  _globals['_PREPAREREQUEST']._serialized_start=501
+  _globals['_PREPAREREQUEST']._serialized_end=575
+  _globals['_KEYREQUEST']._serialized_start=577
+  _globals['_KEYREQUEST']._serialized_end=630
+  _globals['_UNLOCKANSWER']._serialized_start=632
+  _globals['_UNLOCKANSWER']._serialized_end=681
+  _globals['_RECEIPT']._serialized_start=683
+  _globals['_RECEIPT']._serialized_end=743
 # @@protoc_insertion_point(module_scope)

@@ -63,7 +63,12 @@ class Logged(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     ENTRY_FIELD_NUMBER: _builtins.int
     PROMISE_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     entry: _builtins.bytes
+    proof: _builtins.bytes
+    """Where the chain's policy is `proof`, of a permit: a C2SP tlog-proof that the entry is in the
+    signer's log under a checkpoint that its witnesses cosigned. Else empty.
+    """
     @_builtins.property
     def document(self) -> Global___Signed: ...
     @_builtins.property
@@ -74,10 +79,11 @@ class Logged(_message.Message):
         document: Global___Signed | None = ...,
         entry: _builtins.bytes = ...,
         promise: Global___Signed | None = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "promise", b"promise"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "entry", b"entry", "promise", b"promise"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "entry", b"entry", "promise", b"promise", "proof", b"proof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,6 +43,7 @@ class ChainState(_message.Message):
     EPOCHS_FIELD_NUMBER: _builtins.int
     ROSTER_ROWS_FIELD_NUMBER: _builtins.int
     ROSTER_BATCHES_FIELD_NUMBER: _builtins.int
+    LOGS_FIELD_NUMBER: _builtins.int
     roster_rows: _builtins.int
     roster_batches: _builtins.int
     @_builtins.property
@@ -53,6 +54,10 @@ class ChainState(_message.Message):
 
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Epoch]: ...
+    @_builtins.property
+    def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogAddress]:
+        """Where the members' logs are served; a bank is not told where other banks' are."""
+
     def __init__(
         self,
         *,
@@ -61,14 +66,72 @@ class ChainState(_message.Message):
         epochs: _abc.Iterable[_common_pb2.Epoch] | None = ...,
         roster_rows: _builtins.int = ...,
         roster_batches: _builtins.int = ...,
+        logs: _abc.Iterable[Global___LogAddress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "logs", b"logs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChainState: _TypeAlias = ChainState  # noqa: Y015
+
+@_typing.final
+class LogAddress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    member: _builtins.str
+    address: _builtins.str
+    """HOST:PORT, HTTPS."""
+    def __init__(
+        self,
+        *,
+        member: _builtins.str = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogAddress: _TypeAlias = LogAddress  # noqa: Y015
+
+@_typing.final
+class AnnounceLogRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnnounceLogRequest: _TypeAlias = AnnounceLogRequest  # noqa: Y015
+
+@_typing.final
+class AnnounceLogReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnnounceLogReply: _TypeAlias = AnnounceLogReply  # noqa: Y015
 
 @_typing.final
 class GetRosterRequest(_message.Message):

@@ -46,6 +46,11 @@ class HubStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.GetRosterRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.Signed.FromString,
                 _registered_method=True)
+        self.AnnounceLog = channel.unary_unary(
+                '/yinxin.v1.Hub/AnnounceLog',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.FromString,
+                _registered_method=True)
         self.SubmitManifest = channel.unary_unary(
                 '/yinxin.v1.Hub/SubmitManifest',
                 request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
@@ -86,6 +91,13 @@ class HubServicer:
 
     def GetRoster(self, request, context):
         """The signed batches of the roster, in order. Any member.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnnounceLog(self, request, context):
+        """Where the caller's transparency log is served. Any member.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,6 +150,11 @@ def add_HubServicer_to_server(servicer, server):
                     servicer.GetRoster,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.GetRosterRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
+            ),
+            'AnnounceLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnnounceLog,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.SerializeToString,
             ),
             'SubmitManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitManifest,
@@ -220,6 +237,33 @@ class Hub:
             '/yinxin.v1.Hub/GetRoster',
             yinxin_dot_v1_dot_hub__pb2.GetRosterRequest.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.Signed.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnnounceLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/AnnounceLog',
+            yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,8 @@ class HubStub:
     """Members, catalogue and the epochs that are announced or open. Any member."""
     GetRoster: _grpc.UnaryStreamMultiCallable[_hub_pb2.GetRosterRequest, _common_pb2.Signed]
     """The signed batches of the roster, in order. Any member."""
+    AnnounceLog: _grpc.UnaryUnaryMultiCallable[_hub_pb2.AnnounceLogRequest, _hub_pb2.AnnounceLogReply]
+    """Where the caller's transparency log is served. Any member."""
     SubmitManifest: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _grpc.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]
@@ -58,6 +60,8 @@ class HubAsyncStub(HubStub):
     """Members, catalogue and the epochs that are announced or open. Any member."""
     GetRoster: _aio.UnaryStreamMultiCallable[_hub_pb2.GetRosterRequest, _common_pb2.Signed]  # type: ignore[assignment]
     """The signed batches of the roster, in order. Any member."""
+    AnnounceLog: _aio.UnaryUnaryMultiCallable[_hub_pb2.AnnounceLogRequest, _hub_pb2.AnnounceLogReply]  # type: ignore[assignment]
+    """Where the caller's transparency log is served. Any member."""
     SubmitManifest: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _aio.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]  # type: ignore[assignment]
@@ -87,6 +91,14 @@ class HubServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_common_pb2.Signed], _abc.AsyncIterator[_common_pb2.Signed]]:
         """The signed batches of the roster, in order. Any member."""
+
+    @_abc_1.abstractmethod
+    def AnnounceLog(
+        self,
+        request: _hub_pb2.AnnounceLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.AnnounceLogReply, _abc.Awaitable[_hub_pb2.AnnounceLogReply]]:
+        """Where the caller's transparency log is served. Any member."""
 
     @_abc_1.abstractmethod
     def SubmitManifest(
