@@ -45,6 +45,14 @@ class Kind(StrEnum):
     MEMBER = "member"
     ROSTER = "roster-batch"
     ADMIN = "administrator"
+    APPLICATION_OPENED = "application-opened"
+    APPLICATION_CLOSED = "application-closed"
+    LOAN_OPENED = "loan-opened"
+    LOAN_CLOSED = "loan-closed"
+    BATCH = "batch-registered"
+    KEY_ROTATED = "key-rotated"
+    KEY_ERASED = "key-erased"
+    FINDING = "finding"
 
 
 class Entry(Part):
