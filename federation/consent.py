@@ -5,8 +5,8 @@ disclosed features), where (chains), which holders must see the name, when, and 
 signed form is that of `federation.compact`; the signature is verified before a claim is parsed.
 
 Claims, named as in RFC 7519 where it has the name: iss (the licence authority's trust domain),
-sub (USCC), aud (bank), purpose, fields, disclosed, chains, named, nbf, exp, uses, jti. Lists are
-sorted and without duplicates.
+sub (USCC), aud (bank), purpose, fields, disclosed, chains, named, iat, nbf, exp, uses, jti. Lists
+are sorted and without duplicates.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ HASH_BYTES = 32
 MAX_USES = 10_000
 MAX_NAMES = 64
 CLOCK_SKEW = 300
-"""Seconds that a cancellation may be dated in the future."""
+"""Seconds that a consent or cancellation may be dated in the future: clocks differ."""
 
 _CONSENT_CLAIMS = ("iss", "sub", "aud", "purpose", "fields", "disclosed", "chains", "named")
-_LIMIT_CLAIMS = ("nbf", "exp", "uses", "jti")
+_LIMIT_CLAIMS = ("iat", "nbf", "exp", "uses", "jti")
 _CANCELLATION_CLAIMS = ("iss", "sub", "jti", "consent", "iat")
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,128}")
 
@@ -46,8 +46,10 @@ _NAME = re.compile(r"[^\x00-\x20\x7f]{1,128}")
 class ConsentClaims:
     """What a consent says. Raises DocumentError when it says something impossible.
 
-    Times are unix seconds: the consent holds while not_before <= now < expires. `uses` is the
-    most queries in each chain. Lists are put in order and rid of duplicates.
+    Times are unix seconds: the consent was signed at `issued_at` and holds while
+    not_before <= now < expires. Both may differ, but a query before the signature is one that
+    nobody had consented to, however early the consent says it begins. `uses` is the most queries
+    in each chain. Lists are put in order and rid of duplicates.
     """
 
     issuer: str
@@ -58,6 +60,7 @@ class ConsentClaims:
     disclosed: tuple[str, ...] = ()
     chains: tuple[str, ...]
     named: tuple[SpiffeId, ...] = ()
+    issued_at: int
     not_before: int
     expires: int
     uses: int = 1
@@ -78,6 +81,8 @@ class ConsentClaims:
             raise DocumentError("named", f"holds more than {MAX_NAMES} holders")
         if not 0 <= self.not_before < self.expires <= MAX_INTEGER:
             raise DocumentError("exp", "is not after nbf", "let the consent begin before it ends")
+        if not 0 <= self.issued_at < self.expires:
+            raise DocumentError("iat", "is not before exp", "sign the consent before it ends")
         if not 1 <= self.uses <= MAX_USES:
             raise DocumentError("uses", f"is {self.uses}, not within 1 … {MAX_USES}")
         if len(self.id) != ID_BYTES:
@@ -95,6 +100,7 @@ class ConsentClaims:
                 "disclosed": self.disclosed,
                 "chains": self.chains,
                 "named": [str(holder) for holder in self.named],
+                "iat": self.issued_at,
                 "nbf": self.not_before,
                 "exp": self.expires,
                 "uses": self.uses,
@@ -158,6 +164,8 @@ def verify_consent(jws: str, authority_cert: bytes, now: int) -> Consent:
     except DocumentError as error:
         raise Refusal(Reason.MALFORMED, f"consent: {error}") from error
     _check_signer(consent.issuer, consent.uscc, statement, authority_cert)
+    if consent.issued_at > now + CLOCK_SKEW:
+        raise Refusal(Reason.NOT_YET_VALID, "consent is dated in the future")
     if now < consent.not_before:
         raise Refusal(Reason.NOT_YET_VALID, "consent does not hold yet")
     if now >= consent.expires:
@@ -229,6 +237,7 @@ def _consent(payload: bytes, compact: str) -> Consent:
         disclosed=claims.texts("disclosed"),
         chains=claims.texts("chains"),
         named=claims.spiffe_ids("named"),
+        issued_at=claims.number("iat"),
         not_before=claims.number("nbf"),
         expires=claims.number("exp"),
         uses=claims.number("uses"),

@@ -75,7 +75,7 @@ class ConsentFacts:
             hash=consent.hash,
             id=consent.id,
             uses=consent.uses,
-            issued_at=consent.not_before,
+            issued_at=consent.issued_at,
             not_before=consent.not_before,
             expires=consent.expires,
             chains=consent.chains,

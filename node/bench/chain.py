@@ -200,6 +200,7 @@ class Chain:
             purpose=Purpose.LOAN_APPROVAL,
             fields=("trade",),
             chains=(NAME,),
+            issued_at=NOW - DAY,
             not_before=NOW - DAY,
             expires=NOW + DAY,
         )

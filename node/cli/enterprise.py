@@ -185,6 +185,7 @@ def _shown(claims: Consent) -> dict[str, Any]:
         "disclosed": list(claims.disclosed),
         "chains": list(claims.chains),
         "named": [str(holder) for holder in claims.named],
+        "issued": _time(claims.issued_at),
         "not_before": _time(claims.not_before),
         "expires": _time(claims.expires),
         "uses": claims.uses,

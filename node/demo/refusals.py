@@ -203,6 +203,7 @@ def _unchecked(terms: ConsentTerms, firm: Enterprise, compact: str, given: int) 
         fields=terms.fields,
         disclosed=terms.disclosed,
         chains=terms.chains,
+        issued_at=given,
         not_before=given - CLOCK_SKEW,
         expires=given + terms.days * DAY,
         compact=compact,

@@ -74,6 +74,7 @@ class Enterprise:
             disclosed=terms.disclosed,
             chains=terms.chains,
             named=terms.named,
+            issued_at=now,
             not_before=now - CLOCK_SKEW,
             expires=now + terms.days * DAY,
             uses=terms.uses,

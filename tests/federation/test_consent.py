@@ -48,6 +48,7 @@ CLAIMS = ConsentClaims(
     disclosed=("court/dishonest",),
     chains=("csj.yinxin.example",),
     named=(HOLDER,),
+    issued_at=NOW,
     not_before=NOW,
     expires=NOW + 30 * DAY,
     uses=3,
@@ -275,6 +276,7 @@ BAD_CLAIMS: dict[str, object] = {
     "named is no id": _changed(named=["credit-database"]),
     "exp before nbf": _changed(exp=NOW),
     "negative nbf": _changed(nbf=-1),
+    "signed when it ends": _changed(iat=NOW + 30 * DAY),
     "exp a string": _changed(exp=str(NOW)),
     "nbf true": _changed(nbf=True),
     "no use": _changed(uses=0),
@@ -335,6 +337,12 @@ def test_every_purpose_of_the_catalogue_has_a_title_in_both_languages() -> None:
     codes = ["01", "02", "08", "09", "20", "21", "22", "23", "24", "25", "26"]
     assert [purpose.value for purpose in Purpose] == codes
     assert all(set(PURPOSE_TITLES[purpose]) == {"zh", "en"} for purpose in Purpose)
+
+
+def test_a_consent_signed_after_the_query_does_not_cover_it_however_early_it_begins() -> None:
+    later = sign_consent(dataclasses.replace(CLAIMS, issued_at=NOW + 301), KEY, CERTIFICATE)
+    assert _reason(later) is Reason.NOT_YET_VALID
+    assert verify_consent(later, ROOT, NOW + 1).issued_at == NOW + 301
 
 
 # -- cancellation -----------------------------------------------------------------------------

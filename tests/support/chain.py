@@ -341,10 +341,13 @@ class Chain:
             disclosed=("court.f0",),
             chains=(CHAIN,),
             named=(COURT,),
+            issued_at=NOW - DAY,
             not_before=NOW - DAY,
             expires=NOW + DAY,
             uses=3,
         )
+        if "not_before" in changes:  # signed when it begins, or now
+            changes = {"issued_at": min(NOW, changes["not_before"])} | changes  # type: ignore[call-overload,dict-item]
         return dataclasses.replace(claims, **changes)  # type: ignore[arg-type]
 
     def consent(self, firm: Firm, *, at: int = NOW, **changes: object) -> Consent:
