@@ -14,6 +14,10 @@ class Busy(NodeError):
     """The node cannot work on this now; nothing of it was done, and the same later is no error."""
 
 
+class Unwitnessed(Busy):
+    """Too few witnesses have cosigned the node's log for too long, or it is no longer whole."""
+
+
 @dataclass(frozen=True)
 class ConfigProblem:
     """One fault of a configuration: the key (`tls.key`), what is wrong, what to do about it."""

@@ -25,7 +25,7 @@ OUTCOMES = ("granted", "refused", "failed")
 OTHER_REASON = "other"
 
 _REASONS = frozenset(reason.value for reason in Reason) | {
-    "unverified", "storage", "busy", "party", "internal",
+    "unverified", "storage", "busy", "unwitnessed", "party", "internal",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ DocumentError,
   IdentityError,
   unreadable message,
   ScoringError, ChunkError            → INVALID_ARGUMENT     "malformed request"  RemoteInvalid
-StorageUnavailable, Busy  → UNAVAILABLE          "unavailable"        PartyUnavailable (this node)
+StorageUnavailable, Busy,
+  Unwitnessed             → UNAVAILABLE          "unavailable"        PartyUnavailable (this node)
 PartyUnavailable          → UNAVAILABLE          "unavailable"        PartyUnavailable (that party)
 RemoteRefusal,
   RemoteClosed            → as at that party, with its reference and name
@@ -31,7 +32,7 @@ import grpc.aio
 
 from federation.errors import DocumentError, FederationError, IdentityError, Reason, Refusal
 from federation.identity import Role, SpiffeId
-from node.errors import Busy, NodeError, StorageUnavailable
+from node.errors import Busy, NodeError, StorageUnavailable, Unwitnessed
 from scoring.errors import ScoringError
 
 REFERENCE_KEY = "yinxin-reference"
@@ -142,6 +143,8 @@ def failure_of(error: Exception, own: SpiffeId) -> Failure:
             return Failure(code.INVALID_ARGUMENT, "malformed request", "malformed", reference)
         case StorageUnavailable():
             return Failure(code.UNAVAILABLE, "unavailable", "storage", reference, own)
+        case Unwitnessed():
+            return Failure(code.UNAVAILABLE, "unavailable", "unwitnessed", reference, own)
         case Busy():
             return Failure(code.UNAVAILABLE, "unavailable", "busy", reference, own)
         case RemoteError():
