@@ -3,6 +3,14 @@
 An entry is canonical JSON of a kind, a time and a flat body of strings and numbers. Ciphertexts
 and documents are in it by hash; no entry names the subject of a query. The leaf hash is that
 of RFC 6962, section 2.1, so that the entries form a Merkle tree as they stand.
+
+Members of a chain are upgraded one after the other, so a program of version n reads the entries of
+versions n - 1, n and n + 1. That holds because a step of the version may add kinds of entries and
+members of bodies, and nothing else: the four members of an entry, the types of values, the
+canonical form and the leaf hash stay, and no member of a body is dropped or changes its meaning.
+What a reader does not know it keeps: an unknown member of a body stays in the body, an entry of an
+unknown kind is opaque (`Kind.OPAQUE`, its own name in `label`), and both encode to their bytes.
+docs/log.md lists the kinds with their bodies.
 """
 
 from __future__ import annotations
@@ -10,7 +18,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import Field, model_validator
 
 from federation.canonical import b64, canonical_json, parse_canonical
 from federation.documents import Bytes32, Document, Id, Part, Time
@@ -20,8 +30,11 @@ from federation.merkle import leaf_hash
 from federation.signed import Signed, SigningKey
 
 MAX_ENTRY_BYTES = 65_535
+MAX_KIND = 64
 PROMISE_SECONDS = 60
 CLOCK_SKEW = 30
+VERSION: Final = 1
+"""What this program writes; it reads one version less to one more."""
 
 
 class Kind(StrEnum):
@@ -53,26 +66,52 @@ class Kind(StrEnum):
     KEY_ROTATED = "key-rotated"
     KEY_ERASED = "key-erased"
     FINDING = "finding"
+    OPAQUE = ""
+    """Of the next version, and unknown to this one. Read, never written."""
+
+
+Label = Annotated[str, Field(pattern=rf"^([a-z][a-z0-9-]{{0,{MAX_KIND - 1}}})?$")]
 
 
 class Entry(Part):
-    """One entry. `body` is flat: text (hashes as base64url) and whole numbers."""
+    """One entry. `body` is flat: text (hashes as base64url) and whole numbers.
 
-    v: Literal[1] = 1
+    `label` is the name of the kind where `kind` is `Kind.OPAQUE`, else empty.
+    """
+
+    v: Annotated[int, Field(ge=VERSION - 1, le=VERSION + 1)] = VERSION
     kind: Kind
     time: Time
     body: dict[str, str | int]
+    label: Label = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.kind is Kind.OPAQUE) is not bool(self.label):
+            raise ValueError("a label goes with an opaque kind, and with no other")
+        return self
 
     def encode(self) -> bytes:
         """The bytes of the entry, at most 65,535. Raises DocumentError."""
-        raw = canonical_json(self.model_dump(mode="json"))
+        value = {
+            "v": self.v,
+            "kind": self.label or self.kind.value,
+            "time": self.time,
+            "body": self.body,
+        }
+        raw = canonical_json(value)
         if len(raw) > MAX_ENTRY_BYTES:
             raise DocumentError("entry", f"is {len(raw)} bytes long, at most {MAX_ENTRY_BYTES}")
         return raw
 
 
 def entry(kind: Kind, time: int, **body: str | int | bytes | SpiffeId) -> bytes:
-    """The encoded entry of that kind; bytes are written as base64url, ids as text."""
+    """The encoded entry of that kind; bytes are written as base64url, ids as text.
+
+    Raises DocumentError for `Kind.OPAQUE`, which nobody writes.
+    """
+    if kind is Kind.OPAQUE:
+        raise DocumentError("entry.kind", "is opaque", "write a kind that this version knows")
     flat: dict[str, str | int] = {}
     for name, value in body.items():
         if isinstance(value, bytes):
@@ -83,16 +122,33 @@ def entry(kind: Kind, time: int, **body: str | int | bytes | SpiffeId) -> bytes:
 
 
 def read_entry(raw: bytes) -> Entry:
-    """The entry in `raw`. Raises DocumentError."""
+    """The entry in `raw`, of this version, the one before or the one after it.
+
+    Raises DocumentError for another version or form, and for a kind that is unknown though its
+    version is known.
+    """
     value = parse_canonical(raw, MAX_ENTRY_BYTES)
     try:
         # Lax only for the enumeration: JSON has no other way to write it.
-        read = Entry.model_validate(value, strict=False)
+        read = Entry.model_validate(_labelled(value), strict=False)
     except ValueError as error:
-        raise DocumentError("entry", f"is not an entry of version 1 ({error})") from error
+        versions = f"{VERSION - 1} to {VERSION + 1}"
+        raise DocumentError("entry", f"is not an entry of version {versions} ({error})") from error
     if read.encode() != raw:  # what lax reading would let pass: text for a number, a default
         raise DocumentError("entry", "is not in canonical form")
     return read
+
+
+def _labelled(value: Any) -> Any:
+    """The value as `Entry` has it: an unknown kind of the next version is a label."""
+    if not isinstance(value, dict):
+        return value
+    if "label" in value:
+        raise ValueError("an entry has no member label")
+    kind = value.get("kind")
+    if value.get("v") != VERSION + 1 or not isinstance(kind, str) or kind in set(Kind):
+        return value
+    return {**value, "kind": Kind.OPAQUE, "label": kind}
 
 
 class InclusionPromise(Document):
