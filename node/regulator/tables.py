@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, LargeBinary, Table, Text
 
 from node.storage.schema import metadata
 
@@ -49,3 +49,109 @@ regulator_failures = Table(
     Column("entry", LargeBinary, nullable=False),
 )
 """Banks' reports of records that failed; `document` is the payload's hash."""
+
+mirror_logs = Table(
+    "mirror_logs",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("clock", BigInteger, nullable=False),
+    Column("note", LargeBinary),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("cosigned_size", BigInteger, nullable=False),
+    Column("cosigned_note", LargeBinary),
+    Column("uncosigned_since", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("fault", Text),
+)
+"""The mirrored log of each member, itself included, by SPIFFE id.
+
+`size`, `root` and `frontier` (peaks, 32 bytes each) are of the entries that are mirrored, `note` is
+the newest checkpoint that its owner signed, `cosigned_note` the newest that a quorum cosigned.
+`seen_at` is when the log last answered, `checked_at` when it was last in order, `clock` the `clock`
+of its last entry. `state` is `ok`, `away` or `faulty`, with the kind of `fault`.
+"""
+
+mirror_entries = Table(
+    "mirror_entries",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("clock", BigInteger, nullable=False),
+    Column("document", LargeBinary, index=True),
+    Column("ctx", LargeBinary),
+    Column("entry", LargeBinary, nullable=False),
+    # In order of the key: the audit reads them so, log by log.
+    sqlite_with_rowid=False,
+)
+"""Mirrored entries; those from `mirror_logs.size` on are not established yet.
+
+`document` is what entries of different logs have in common (`federation.audit.records.subject_of`).
+`time` is the entry's own; `clock` orders the logs among each other: it never goes back within a
+log and is never later than when the entry was mirrored, whatever a log says of its times. `kind` is
+empty for an entry that cannot be read.
+"""
+
+mirror_attachments = Table(
+    "mirror_attachments",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What entries name by hash. `digest` is SHA-256 of the body: the hash of a signed document leaves
+its signature out, and nobody may put a false signature in the place of a true one."""
+
+audit_queries = Table(
+    "audit_queries",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("index", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("bank", Text, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("uscc_tag", LargeBinary, nullable=False, index=True),
+    Column("uscc", LargeBinary, nullable=False),
+    Column("consent", LargeBinary),
+    Column("model", LargeBinary, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("named", Boolean, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("record", Text, nullable=False),
+    CheckConstraint("length(id) = 32", name="id_length"),
+)
+"""Every permit of the hub's log once it was verified; `id` is the permit's hash, `index` that of
+its entry. The enterprise is there tagged, to find its queries, and sealed; both are empty where the
+evidence did not show it. `record` is the rest, as JSON (`node.regulator.audit.records`)."""
+
+audit_findings = Table(
+    "audit_findings",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("query", LargeBinary, index=True),
+    Column("subject", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    CheckConstraint("length(id) = 16", name="id_length"),
+    CheckConstraint("state IN ('open', 'explained', 'confirmed')", name="state_known"),
+)
+"""What was found, once each; `state` and `note` are the inspector's."""
+
+audit_progress = Table(
+    "audit_progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""How far the audit is, so that it goes on where it was ended."""
