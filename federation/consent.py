@@ -16,6 +16,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from federation.authority import authority_domain, load_certificate
 from federation.canonical import MAX_INTEGER, b64, canonical_json, unb64
@@ -220,10 +221,15 @@ def verify_cancellation(jws: str, authority_cert: bytes, now: int) -> Cancellati
 
 
 def _check_signer(issuer: str, uscc: Uscc, statement: Statement, authority_cert: bytes) -> None:
-    if issuer != authority_domain(load_certificate(authority_cert)):
+    if issuer != _domain(authority_cert):
         raise Refusal(Reason.NO_CONSENT, "iss is not the licence authority")
     if uscc != statement.enterprise:
         raise Refusal(Reason.NO_CONSENT, "sub is not the enterprise that signed")
+
+
+@lru_cache(maxsize=16)
+def _domain(authority_cert: bytes) -> str:
+    return authority_domain(load_certificate(authority_cert))
 
 
 def _consent(payload: bytes, compact: str) -> Consent:

@@ -7,6 +7,10 @@ nothing else, so that a TLS certificate of the same enterprise signs no consent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -73,6 +77,27 @@ def verify_subject(cert_der: bytes, authority_cert: bytes, now: int) -> tuple[Us
     `SubjectAuthority.certify_subject` issues, and the one URI name is an enterprise of the
     authority's trust domain.
     """
+    issued = _issued(cert_der, authority_cert)
+    for name, (begin, end) in (("authority", issued.authority), ("subject", issued.subject)):
+        if not begin <= as_time(now) <= end:
+            raise IdentityError(f"{name} certificate is not valid at this time; renew it")
+    return issued.uscc, issued.public
+
+
+@dataclass(frozen=True)
+class _Issued:
+    """A certificate of the licence authority, whatever the time: of whom, and valid when."""
+
+    uscc: Uscc
+    public: bytes
+    authority: tuple[datetime, datetime]
+    subject: tuple[datetime, datetime]
+
+
+# A firm signs many consents with one certificate, and an audit reads them all. The result hangs on
+# nothing but the two byte strings, which are the key; a failure is not kept.
+@lru_cache(maxsize=4096)
+def _issued(cert_der: bytes, authority_cert: bytes) -> _Issued:
     authority = load_certificate(authority_cert)
     domain = authority_domain(authority)
     if len(cert_der) > MAX_CERTIFICATE_BYTES:
@@ -88,9 +113,6 @@ def verify_subject(cert_der: bytes, authority_cert: bytes, now: int) -> tuple[Us
         raise IdentityError("subject certificate is not of the licence authority") from error
     except (x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise IdentityError("subject certificate lacks an extension or has one twice") from error
-    for name, checked in (("authority", authority), ("subject", certificate)):
-        if not checked.not_valid_before_utc <= as_time(now) <= checked.not_valid_after_utc:
-            raise IdentityError(f"{name} certificate is not valid at this time; renew it")
     if not isinstance(public, Ed25519PublicKey):
         raise IdentityError("subject certificate does not hold an Ed25519 key")
     try:
@@ -106,7 +128,12 @@ def verify_subject(cert_der: bytes, authority_cert: bytes, now: int) -> tuple[Us
         raise IdentityError("subject certificate does not name a credit code") from error
     if uscc != subject.name:
         raise IdentityError("subject certificate names a credit code that is not in normal form")
-    return uscc, VerifyKey(public.public_bytes_raw()).public
+    return _Issued(
+        uscc,
+        VerifyKey(public.public_bytes_raw()).public,
+        (authority.not_valid_before_utc, authority.not_valid_after_utc),
+        (certificate.not_valid_before_utc, certificate.not_valid_after_utc),
+    )
 
 
 def _checked_profile(certificate: x509.Certificate) -> list[str]:
