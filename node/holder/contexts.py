@@ -27,6 +27,7 @@ from node.holder.closing import is_closed, refuse_closed
 from node.holder.errors import HolderError, RootMissing
 from node.holder.tables import holder_contexts, holder_models
 from node.holder.vault import EpochSecrets, EpochVault
+from node.log.attachments import attach_document
 from node.runtime import Runtime
 from scoring.oprf import KeyPair
 from scoring.words import ROWS
@@ -242,6 +243,7 @@ class Contexts:
                     stated_at=now,
                 )
             )
+            attach_document(connection, signed)
             runtime.append(connection, Kind.CTX_KEY, raw)
             return signed, raw, public_key
 

@@ -15,6 +15,7 @@ from node.config import HolderConfig
 from node.holder.banks import BUDGET_SECONDS, SqlLedger
 from node.holder.closing import refuse_closed
 from node.holder.contexts import Contexts
+from node.log.attachments import attach_document
 from node.runtime import Runtime
 from scoring.oprf import blind_evaluate
 
@@ -45,6 +46,7 @@ class Unlocking:
             budget = ledger.budget(permit.bank, runtime.config.budget)
             if desk.settle(unlock, ledger, budget, now - BUDGET_SECONDS):
                 ledger.record(permit, now)
+                attach_document(connection, request.permit.document)
                 runtime.append(connection, Kind.UNLOCK, unlock.entry)
 
         await runtime.store.run(unit)

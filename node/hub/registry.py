@@ -20,10 +20,10 @@ from node.hub.tables import (
     hub_consent_epochs,
     hub_consents,
     hub_elements,
-    hub_envelopes,
     hub_permits,
 )
 from node.keys import KeyEncryptionKey
+from node.log.attachments import attach, attach_document
 
 _CONSENT, _QUERY = b"hub/consent", b"hub/query"
 
@@ -95,6 +95,7 @@ class HubRegistry:
             )
             self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
             self.keep_envelope(draft.envelope)
+            attach_document(self._connection, draft.signed)
         self.register(request.consent)
         if request.epoch not in self.epochs(request.consent, request.month):
             self._connection.execute(
@@ -161,7 +162,7 @@ class HubRegistry:
     def keep_envelope(self, body: bytes) -> bytes:
         """Keeps an envelope for the regulator; returns its SHA-256."""
         digest = hashlib.sha256(body).digest()
-        self._connection.execute(insert(hub_envelopes).values(hash=digest, body=body))
+        attach(self._connection, digest, body)
         return digest
 
     def _row(self, statement: Consent | Cancellation) -> _ConsentRow | None:

@@ -46,14 +46,6 @@ hub_elements = Table(
     Column("blinded", LargeBinary, primary_key=True),
 )
 
-hub_envelopes = Table(
-    "hub_envelopes",
-    metadata,
-    Column("hash", LargeBinary, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-)
-"""Evidence sealed to the regulator; the log entries name it by SHA-256."""
-
 hub_routes = Table(
     "hub_routes",
     metadata,
@@ -61,3 +53,11 @@ hub_routes = Table(
     Column("address", Text, nullable=False),
 )
 """Where the hub reaches holders, HOST:PORT."""
+
+hub_logs = Table(
+    "hub_logs",
+    metadata,
+    Column("member", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+)
+"""Where members serve their logs, HOST:PORT."""

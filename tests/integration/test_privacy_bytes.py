@@ -38,10 +38,14 @@ NODES = ("hub", *KINDS, "bank", "regulator")
 RANDOM = {
     "holder_permits": {"id", "blinded", "hash", "consent_tag"},
     "log_entries": {"leaf_hash", "entry.document"},
+    "log_attachments": {"hash", "body"},
 }
 """Columns that may differ in value between two queries, and fields of a log entry."""
 COUNTED = {"holder_permits": {"answered_at"}, "log_entries": {"index", "time", "entry.time"}}
 """Columns that differ because one query came after the other."""
+
+PUBLISHED = {"log_nodes", "log_checkpoints", "log_cosignatures", "witness_logs"}
+"""Tables that follow from the entries and from the times of checkpoints."""
 
 Rows = dict[str, Counter[tuple[tuple[str, Any], ...]]]
 
@@ -219,7 +223,7 @@ async def test_the_hub_stores_as_much_for_two_firms(known: Known) -> None:
         stored.append({name: list((after[name] - before[name]).elements()) for name in after})
         before = after
     first, second = stored
-    kept = {"hub_consents", "hub_permits", "hub_elements", "hub_envelopes", "log_entries"}
+    kept = {"hub_consents", "hub_permits", "hub_elements", "log_attachments", "log_entries"}
     assert kept <= {table for table, found in first.items() if found}
     for table, found in first.items():
         assert [_lengths(row) for row in found] == [_lengths(row) for row in second[table]], table
@@ -251,6 +255,8 @@ def _rows(chain: RunningChain, party: Party) -> Rows:
     with chain.database(party) as connection:
         metadata.reflect(connection)
         for table in metadata.sorted_tables:
+            if table.name in PUBLISHED:
+                continue
             names = table.columns.keys()
             found[table.name] = Counter(
                 tuple(_fields(dict(zip(names, row, strict=True))).items())

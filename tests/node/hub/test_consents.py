@@ -12,7 +12,8 @@ from federation.entries import Entry, InclusionPromise, Kind, read_entry
 from federation.merkle import leaf_hash
 from federation.registration import open_statement
 from node.hub.registry import HubRegistry
-from node.hub.tables import hub_consents, hub_envelopes
+from node.hub.tables import hub_consents
+from node.log.tables import log_attachments
 from node.rpc.client import Channel
 from node.rpc.convert import signed_from_wire
 from node.rpc.errors import PartyUnavailable, RemoteError, RemoteRefusal
@@ -53,7 +54,7 @@ async def rows(node: Node) -> list[Any]:
 async def opened(world: World, node: Node, entry: Entry) -> str:
     """What the regulator finds in the envelope that an entry names."""
     digest = unb64(str(entry.body["envelope"]), "envelope")
-    query = select(hub_envelopes.c.body).where(hub_envelopes.c.hash == digest)
+    query = select(log_attachments.c.body).where(log_attachments.c.hash == digest)
     body = await node.hub.store.read(lambda c: c.execute(query).scalar_one())
     return open_statement(body, unb64(str(entry.body["consent"]), "consent"), world.chain.audit)
 
@@ -91,7 +92,7 @@ async def test_a_repetition_has_the_same_receipt_and_adds_nothing(world: World) 
         twice = receipted(world, await cancel(channel, cancellation), Kind.CANCELLED)
         assert (again, twice) == (first, ended)
         assert len(await node.entries(Kind.CONSENT)) == len(await node.entries(Kind.CANCELLED)) == 1
-        envelopes = select(func.count()).select_from(hub_envelopes)
+        envelopes = select(func.count()).select_from(log_attachments)
         assert await node.hub.store.read(lambda c: c.execute(envelopes).scalar_one()) == 2
 
 

@@ -15,7 +15,8 @@ from federation.exchange.bank import OpenQuery
 from federation.permit import Permit
 from federation.signed import Signed
 from node.errors import StorageUnavailable
-from node.hub.tables import hub_consents, hub_envelopes, hub_permits
+from node.hub.tables import hub_consents, hub_permits
+from node.log.tables import log_attachments
 from node.rpc.errors import PartyUnavailable, RemoteError, RemoteRefusal
 from node.rpc.identity import peer
 from support.chain import COURT, DELTA, HARBOUR, HUB, INSURANCE, NOW, POWER, TAX, UNNAMED, Chain
@@ -54,10 +55,10 @@ async def test_permits_are_durable_before_any_holder_is_called(world: World) -> 
         await node.install(model)
 
         def look(connection: Connection) -> tuple[int, int]:
-            tables = (hub_permits, hub_envelopes)
+            tables = (hub_permits, log_attachments)
             counts = [connection.execute(select(func.count()).select_from(t)) for t in tables]
-            permits, envelopes = (count.scalar_one() for count in counts)
-            return permits, envelopes
+            permits, attachments = (count.scalar_one() for count in counts)
+            return permits, attachments
 
         async def examine() -> None:
             # Another transaction than the hub's own: what it sees has been committed.
@@ -69,8 +70,9 @@ async def test_permits_are_durable_before_any_holder_is_called(world: World) -> 
         consent = chain.consent(chain.firms[0])
         reply = await node.query(bank, world.network.begin(model, consent))
         assert await uses(node) == [1]
-    # Two permits, one of them for the court alone, both before the first of three calls.
-    assert seen == [(str(HUB), 2, 2, 2)] * 3
+    # Two permits, one of them for the court alone, both before the first of three calls, each
+    # with the evidence sealed to the regulator.
+    assert seen == [(str(HUB), 2, 2, 4)] * 3
     assert len(reply.permits) == 2
     answers = [UnlockAnswer.parse(answer.payload).holder for answer in reply.answers]
     assert answers == [COURT, POWER, TAX]

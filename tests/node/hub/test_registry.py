@@ -19,8 +19,9 @@ from federation.errors import Reason
 from federation.exchange.hub import PermitRequest
 from node.errors import StorageConflict
 from node.hub.registry import HubRegistry
-from node.hub.tables import hub_consents, hub_envelopes
+from node.hub.tables import hub_consents
 from node.keys import KeyEncryptionKey
+from node.log.tables import log_attachments
 from node.storage import Store
 from support.chain import NOW, Chain
 from support.checks import refused
@@ -102,10 +103,11 @@ def test_what_is_kept_comes_back_without_its_envelopes(everywhere: Desk) -> None
     elements = [d.permit.blinded for d in request.drafts]
     assert all(desk.within(lambda r, e=e: r.element_used(e)) for e in elements)  # type: ignore[misc]
 
-    envelopes = desk.store.read_blocking(
-        lambda c: set(c.execute(select(hub_envelopes.c.body)).scalars())
+    attached = desk.store.read_blocking(
+        lambda c: set(c.execute(select(log_attachments.c.body)).scalars())
     )
-    assert envelopes == {d.envelope for d in request.drafts}
+    drafts = request.drafts
+    assert attached == {d.envelope for d in drafts} | {d.signed.to_json() for d in drafts}
 
 
 def test_uses_run_out_and_a_repetition_takes_none(desk: Desk) -> None:
