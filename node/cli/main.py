@@ -17,6 +17,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "regulator": ("node.cli.regulator", "the regulator: root of trust, certification, audit key"),
     "enterprise": ("node.cli.enterprise", "an enterprise: its key, its consents"),
     "licence-authority": ("node.cli.licence", "the business-licence authority: certifies firms"),
+    "log": ("node.cli.log", "transparency logs: verify, prove, check, export"),
     "sample": ("node.cli.sample", "generate holder files of firms that do not exist"),
     "demo": ("node.cli.demo", "a whole chain on this machine"),
     "bench": ("node.cli.bench", "measure this machine"),

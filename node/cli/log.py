@@ -1,0 +1,171 @@
+"""`yinxin log`: transparency logs, verified from outside and shown to others."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from federation.tlog.checkpoint import quorum_of
+from federation.tlog.fault import LogFault, Step
+from federation.tlog.follow import Followed, LogKeys
+from node.cli.log_shared import (
+    LANGUAGE,
+    At,
+    Lang,
+    MemberConfig,
+    MemberFiles,
+    OfLog,
+    Trust,
+    TrustRootFile,
+    VKeys,
+)
+from node.cli.output import AsJson, emit, progress
+from node.enrolment.folder import read_file
+from node.log.verify import FolderSource, RemoteSource, VerifyError, verify_log
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Transparency logs: verify, prove, check and export. / 透明日志：校验、证明、自检、导出",
+)
+
+_STEPS: Final[dict[Step, tuple[str, str]]] = {
+    Step.CHECKPOINT: ("检查点由日志所有者签名", "the checkpoint is signed by the log's owner"),
+    Step.COSIGNATURES: ("多数见证方已共同签名", "a majority of the witnesses cosigned it"),
+    Step.BUNDLES: ("条目齐全，未被改动", "every entry is there, unchanged"),
+    Step.TILES: ("哈希分片齐全，与条目一致", "every hash tile is there and agrees"),
+    Step.ROOT: ("条目得出检查点的根哈希", "the entries give the checkpoint's root"),
+    Step.ENTRIES: ("条目可读、规范，时间不倒退", "every entry is readable, no time goes back"),
+    Step.EARLIER: ("延续此前的检查点", "it extends the checkpoints known before"),
+}
+_MARKS: Final = {"passed": "✓", "fault": "✗", "open": "–"}
+# Entries are read once, for three steps at a time: a fault in one of them leaves the others open.
+_PASSED: Final[dict[Step, tuple[Step, ...]]] = {
+    Step.CHECKPOINT: (),
+    Step.COSIGNATURES: (Step.CHECKPOINT,),
+    Step.ROOT: tuple(step for step in Step if step not in (Step.ROOT, Step.EARLIER)),
+}
+_OPENED: Final = (Step.CHECKPOINT, Step.COSIGNATURES)
+
+
+@app.command("verify")
+def verify(
+    where: Annotated[str, typer.Argument(help="Folder of an export, or https://HOST:PORT.")],
+    trust_root: TrustRootFile = None,
+    members: MemberFiles = None,
+    log: OfLog = "",
+    vkey: VKeys = None,
+    config: MemberConfig = None,
+    since: Annotated[
+        list[Path] | None,
+        typer.Option("--since", help="A checkpoint kept before; may be repeated. / 此前的检查点"),
+    ] = None,
+    at: At = None,
+    lang: Lang = LANGUAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Check a whole log, step by step; exit code 1 names the first fault. / 校验整个日志"""
+    trust = Trust(trust_root, members, vkey, config, log, at)
+    keys = trust.keys()
+    earlier = [read_file(path, "checkpoint") for path in since or ()]
+    try:
+        followed = asyncio.run(_verify(where, trust, keys, earlier, as_json))
+    except LogFault as fault:
+        result = {"log": str(keys.log), "verified": False} | _states(fault, bool(earlier))
+        emit(result, as_json, _table(result, lang))
+        raise typer.Exit(1) from fault
+    result = _followed(followed, keys) | _states(None, bool(earlier))
+    emit(result, as_json, _table(result, lang))
+
+
+async def _verify(
+    where: str, trust: Trust, keys: LogKeys, earlier: list[bytes], as_json: bool
+) -> Followed:
+    with progress(as_json) as bar:
+        task = bar.add_task("log 日志", total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if "://" not in where:
+            return await verify_log(FolderSource(Path(where)), keys, earlier, tell)
+
+        from node.log.http.client import LogClient
+        from node.log.verify.member import tls_of
+
+        url = urlsplit(where)
+        if url.scheme != "https" or not url.netloc or url.path.strip("/"):
+            raise VerifyError(f"{where}: write https://HOST:PORT")
+        async with LogClient(keys.log, url.netloc, tls_of(trust.member())) as client:
+            return await verify_log(RemoteSource(client), keys, earlier, tell)
+
+
+def _followed(followed: Followed, keys: LogKeys) -> dict[str, Any]:
+    checkpoint = followed.checkpoint
+    cosigned = {str(who): time for who, time in sorted(followed.cosigned.items())}
+    return {
+        "log": str(keys.log),
+        "verified": True,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "cosigned": cosigned,
+        "witnesses": len(keys.witnesses),
+        "quorum": quorum_of(len(keys.witnesses)),
+        "kinds": dict(sorted(followed.kinds.items())),
+        "first": followed.times[0] if followed.times else None,
+        "last": followed.times[1] if followed.times else None,
+        "earlier": list(followed.earlier),
+    }
+
+
+def _states(fault: LogFault | None, earlier: bool) -> dict[str, Any]:
+    """Every step's state, and the fault."""
+    steps = [step for step in Step if earlier or step is not Step.EARLIER]
+    passed = tuple(steps) if fault is None else _PASSED.get(fault.step, _OPENED)
+    states = []
+    for step in steps:
+        state = "passed" if step in passed else "open"
+        if fault is not None and step is fault.step:
+            state = "fault"
+        states.append({"step": int(step), "name": step.name.lower(), "state": state})
+    told = None
+    if fault is not None:
+        told = {"step": int(fault.step), "where": fault.where, "problem": fault.problem}
+    return {"steps": states, "fault": told}
+
+
+def _table(result: dict[str, Any], lang: str) -> RenderableType:
+    from rich.text import Text
+
+    zh = lang == "zh"
+    lines = [f"{'日志' if zh else 'log'} {result['log']}"]
+    for row in result["steps"]:
+        title = _STEPS[Step(row["step"])][0 if zh else 1]
+        lines.append(f"{_MARKS[row['state']]} {row['step']} {title}")
+        if row["state"] == "fault":
+            lines.append(f"    {result['fault']['where']}: {result['fault']['problem']}")
+    if result["verified"]:
+        span = " – ".join(_when(result[name]) for name in ("first", "last"))
+        count, signed = result["size"], len(result["cosigned"])
+        witnesses = result["witnesses"]
+        lines.append(
+            f"已校验 {count} 条（{span}），{witnesses} 个见证方中 {signed} 个共同签名"
+            if zh
+            else f"verified {count} entries ({span}), cosigned by {signed} of {witnesses}"
+        )
+        lines.append(f"{'根哈希' if zh else 'root'} {result['root']}")
+    else:
+        lines.append("未通过" if zh else "not verified")
+    return Text("\n".join(lines))
+
+
+def _when(time: int | None) -> str:
+    return "–" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
