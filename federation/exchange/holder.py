@@ -20,8 +20,10 @@ from federation.exchange.evidence import check_evidence
 from federation.exchange.messages import UnlockRequest
 from federation.identity import SpiffeId
 from federation.membership import Members
-from federation.permit import PERMIT_SECONDS, Permit, open_as_named
+from federation.permit import PERMIT_SECONDS, Permit, PermitPolicy, open_as_named
 from federation.signed import Signed, SigningKey
+from federation.tlog.checkpoint import witnesses_of
+from federation.tlog.proof import verify_proof
 from scoring.errors import OprfError
 from scoring.oprf import check_element
 
@@ -54,13 +56,21 @@ class UnlockDesk:
     """Checks permits for one holder."""
 
     def __init__(
-        self, holder: SpiffeId, members: Members, key: SigningKey, sealing: EnvelopeKey | None
+        self,
+        holder: SpiffeId,
+        members: Members,
+        key: SigningKey,
+        sealing: EnvelopeKey | None,
+        policy: PermitPolicy = PermitPolicy.PROMISE,
     ) -> None:
-        """`sealing` is the key of envelopes to a holder that must see the subject, else None."""
+        """`sealing` is the key of envelopes to a holder that must see the subject, else None;
+        `policy` is the chain's.
+        """
         self._holder = holder
         self._members = members
         self._key = key
         self._sealing = sealing
+        self._policy = policy
 
     def read(self, request: UnlockRequest) -> Permit:
         """The permit as the hub signed it; tells which certificate and epoch to look up.
@@ -167,6 +177,9 @@ class UnlockDesk:
         hub = self._members.hub
         try:
             recorded = check_logged(logged, Kind.PERMIT, hub.id, hub.signing, now)
+            if self._policy is PermitPolicy.PROOF:
+                witnesses = witnesses_of(self._members, hub.id)
+                verify_proof(logged.proof, logged.entry, hub.id, hub.signing, witnesses)
         except (SignatureInvalid, DocumentError) as error:
             raise Refusal(Reason.BAD_PROMISE, str(error)) from error
         if recorded.time != permit.issued:

@@ -7,6 +7,7 @@ second document for a number is refused here, and the member says so in its appl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 
 import structlog
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from federation.entries import Kind, entry
 from federation.epoch import read_descriptor, read_epoch, read_manifest
 from federation.errors import DocumentError, FederationError, Reason, Refusal
+from federation.identity import SpiffeId
 from federation.membership import Member, Members
 from federation.signed import Signed
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING, ChainStore, read_batch
@@ -22,7 +24,7 @@ from node.clock import Clock
 from node.errors import NodeError
 from node.log import QueryLog
 from node.rpc.client import Channel
-from node.rpc.convert import signed_from_wire
+from node.rpc.convert import identifier, signed_from_wire
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
 from scoring.errors import ScoringError
@@ -48,6 +50,16 @@ class ChainSync:
         self._running: asyncio.Task[None] | None = None
         # What was verified and kept last: as long as the hub publishes the same, nothing is to do.
         self._kept = b""
+        self._logs: dict[SpiffeId, str] = {}
+
+    async def addresses(self) -> Mapping[SpiffeId, str]:
+        """Where the members serve their logs, as the hub said last (HOST:PORT)."""
+        return self._logs
+
+    async def announce(self, address: str) -> None:
+        """Tells the hub where this node serves its log. Raises NodeError."""
+        request = hub_pb2.AnnounceLogRequest(address=address)
+        await self._hub.unary("/yinxin.v1.Hub/AnnounceLog", request, hub_pb2.AnnounceLogReply)
 
     async def sync(self) -> None:
         """One pull. Raises NodeError or FederationError for what cannot be had or believed."""
@@ -74,6 +86,8 @@ class ChainSync:
         state = await self._hub.unary(
             "/yinxin.v1.Hub/GetChain", hub_pb2.GetChainRequest(), hub_pb2.ChainState
         )
+        self._logs = _read_logs(state)
+        state.ClearField("logs")  # no document: one that changes makes no other one new
         published = state.SerializeToString(deterministic=True)
         if published == self._kept:
             return
@@ -145,6 +159,13 @@ class ChainSync:
         if roster.next_number < published:
             raise DocumentError("roster batches", f"end before number {published}")
         return batches
+
+
+def _read_logs(state: hub_pb2.ChainState) -> dict[SpiffeId, str]:
+    """The addresses are the hub's word: who connects demands the member's certificate."""
+    if len(state.logs) > MAX_MEMBERS:
+        raise DocumentError("logs", f"are more than {MAX_MEMBERS}")
+    return {identifier(log.member, "logs"): log.address for log in state.logs}
 
 
 def _check_catalogue(raw: bytes) -> None:

@@ -80,7 +80,8 @@ class Contexts:
         """The rules of the protocol with the chain's members of now."""
         identity = self._runtime.identity
         members = await self._runtime.members()
-        return UnlockDesk(identity.id, members, identity.signing, identity.sealing)
+        policy = self._runtime.config.tlog.permit_policy
+        return UnlockDesk(identity.id, members, identity.signing, identity.sealing, policy)
 
     async def find(
         self, certificate: bytes, epoch: int

@@ -16,6 +16,7 @@ from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
 from node.hub.fanout import gather_or_cancel, share_of
+from node.hub.logs import announce_log, log_addresses
 from node.hub.permits import Permits
 from node.hub.publication import Hub, current_catalogues, receive_manifest
 from node.hub.receipts import receipt
@@ -37,6 +38,7 @@ _BANKS = frozenset({Role.BANK})
 ROLES = {
     f"{_SERVICE}GetChain": _MEMBERS,
     f"{_SERVICE}GetRoster": _MEMBERS,
+    f"{_SERVICE}AnnounceLog": _MEMBERS,
     f"{_SERVICE}SubmitManifest": frozenset({Role.HOLDER}),
     f"{_SERVICE}InstallModel": _BANKS,
     f"{_SERVICE}GetKeys": _BANKS,
@@ -54,8 +56,8 @@ class HubService(HubServicer):
         self._permits = Permits(hub, self._routes)
 
     async def GetChain(self, request: hub_pb2.GetChainRequest, context: Any) -> hub_pb2.ChainState:
-        """Members, catalogues, and the epochs that are announced or open."""
-        now = self._hub.clock.now()
+        """Members, catalogues, the epochs that are announced or open, and where logs are."""
+        now, caller = self._hub.clock.now(), peer()
 
         def state(connection: Connection) -> hub_pb2.ChainState:
             chain = self._hub.chain
@@ -68,6 +70,10 @@ class HubService(HubServicer):
                 epochs=[self._epoch(connection, number) for number in numbers],
                 roster_rows=roster.size,
                 roster_batches=roster.next_number,
+                logs=[
+                    hub_pb2.LogAddress(member=str(member), address=address)
+                    for member, address in log_addresses(connection, caller).items()
+                ],
             )
 
         return await self._hub.store.read(state)
@@ -82,6 +88,15 @@ class HubService(HubServicer):
             if not batch:
                 return
             yield signed_to_wire(batch[0])
+
+    async def AnnounceLog(
+        self, request: hub_pb2.AnnounceLogRequest, context: Any
+    ) -> hub_pb2.AnnounceLogReply:
+        """Remembers where the caller serves its log."""
+        caller, members = peer(), await self._hub.members()
+        members.require(caller, caller.role)
+        await self._hub.store.run(lambda c: announce_log(c, caller, request.address))
+        return hub_pb2.AnnounceLogReply()
 
     async def SubmitManifest(self, request: common_pb2.Signed, context: Any) -> common_pb2.Receipt:
         """Keeps and logs the calling holder's manifest."""

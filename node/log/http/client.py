@@ -24,6 +24,7 @@ from federation.tlog.tiles import (
     entries_path,
     tile_path,
 )
+from node.log.attachments import decode_attachments
 from node.log.http.tls import client_context
 from node.rpc.errors import PartyUnavailable, RemoteFailure, RemoteRefusal
 from node.rpc.tls import Reloader, TlsError, TlsFiles
@@ -34,7 +35,6 @@ ATTACHMENTS: Final = "attachments"
 MAX_ATTACHMENTS_BYTES: Final = 256 << 20
 KEEP_ALIVE: Final = 60.0
 _RELOAD_SECONDS: Final = 1.0
-_LENGTH_BYTES: Final = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -83,16 +83,10 @@ class LogClient:
     async def attachments(self, index: int) -> dict[bytes, bytes]:
         """What the entries of bundle `index` name by hash and their owner still keeps, by hash."""
         raw = await self._get(f"{ATTACHMENTS}/{index}", MAX_ATTACHMENTS_BYTES)
-        found: dict[bytes, bytes] = {}
-        position = 0
-        while position < len(raw):
-            body = position + HASH_BYTES + _LENGTH_BYTES
-            length = int.from_bytes(raw[position + HASH_BYTES : body], "big")
-            if body + length > len(raw):
-                raise RemoteFailure(self.party)
-            found[raw[position : position + HASH_BYTES]] = raw[body : body + length]
-            position = body + length
-        return found
+        try:
+            return decode_attachments(raw)
+        except DocumentError as error:
+            raise RemoteFailure(self.party) from error
 
     async def add_checkpoint(self, raw: bytes) -> tuple[int, bytes]:
         """Status and body of a witness's answer. Raises PartyUnavailable."""
@@ -137,7 +131,7 @@ class LogClient:
                     if len(body) > most:
                         raise RemoteFailure(self.party)
                 return answer.status_code, bytes(body)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PartyUnavailable(self.party) from error
 
     async def _current(self) -> httpx.AsyncClient:
