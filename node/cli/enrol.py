@@ -14,7 +14,7 @@ from federation.membership import MemberRequest
 from node.cli.output import AsJson, emit
 from node.clock import SystemClock
 from node.config import PeerConfig
-from node.enrolment import HomeSettings, init_home, join_home, read_grant_file
+from node.enrolment import HomeSettings, init_home, read_grant_file
 from node.enrolment.folder import CONFIG, REQUEST
 from node.errors import NodeError
 from node.identity import read_trust_root
@@ -177,7 +177,9 @@ def _join(
     as_json: AsJson = False,
 ) -> None:
     """Check and install the regulator's grant. / 校验并安装监管方签发的成员凭证"""
-    identity = join_home(folder, read_grant_file(grant), SystemClock().now())
+    from node.enrolment.rejoin import join
+
+    identity = join(folder, read_grant_file(grant), SystemClock().now())
     member = identity.member
     emit(
         {

@@ -9,7 +9,7 @@ from typing import Final
 
 from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
-from federation.membership import MemberRequest, TrustRoot
+from federation.membership import Member, MemberRequest, TrustRoot
 from federation.signed import Signed
 from node.config import BankConfig, HolderConfig, HubConfig, NodeConfig, RegulatorConfig, load
 from node.enrolment import folder as files
@@ -80,17 +80,25 @@ def write_home(
 def join_home(folder: Path, grant: Grant, now: int) -> NodeIdentity:
     """Installs a grant in a node's folder, and reads the identity that it establishes.
 
-    Joining again with a newer grant renews. Raises EnrolmentError when the grant is not exactly
-    for this folder's keys and request, before anything is changed.
+    Joining again with a newer grant renews. Raises EnrolmentError as `check_join`, before anything
+    is changed.
+    """
+    member = check_join(folder, grant, now)
+    install_grant(folder, grant, read_trust_root(folder / files.TRUST))
+    return load_identity(load_config(member.id.role, folder), now)
+
+
+def check_join(folder: Path, grant: Grant, now: int) -> Member:
+    """The member that a grant makes of a node's folder; nothing is changed.
+
+    Raises EnrolmentError when the grant is not exactly for the folder's keys and request.
     """
     root = read_trust_root(folder / files.TRUST)
     request = _own_request(folder, root)
     keys = NodeKeys.load(folder)
     if keys.public != (request.signing, request.agreement, request.sealing):
         raise EnrolmentError(f"{folder / files.REQUEST} names other keys than the folder holds")
-    check_grant(grant, request, root, keys.tls, now)
-    install_grant(folder, grant, root)
-    return load_identity(load_config(request.id.role, folder), now)
+    return check_grant(grant, request, root, keys.tls, now)
 
 
 def install_grant(folder: Path, grant: Grant, root: TrustRoot) -> None:

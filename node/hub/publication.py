@@ -23,9 +23,10 @@ from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Member, Members
 from federation.roster import split
+from federation.rotation import rotation_entry
 from federation.signed import Signed
 from federation.uscc import Uscc
-from node.chain.store import BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, sign_batch
+from node.chain.store import BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, MEMBER, OPENING, sign_batch
 from node.chain.tables import chain_documents
 from node.config import HubConfig
 from node.errors import NodeError
@@ -54,6 +55,7 @@ def add_member(hub: Hub, connection: Connection, credential: Signed, address: st
         raise PublicationError(f"{member.id}: a chain has one hub, and that is {own}")
     if member.id.role is Role.HOLDER and not address:
         raise PublicationError(f"{member.id}: give the address at which the hub reaches it")
+    before = _newest_credential(hub, connection, member.id)
     hub.chain.put_member(connection, credential)
     if address:
         route = hub_routes.c.member == str(member.id)
@@ -62,6 +64,11 @@ def add_member(hub: Hub, connection: Connection, credential: Signed, address: st
     now = hub.clock.now()
     raw = entry(Kind.MEMBER, now, document=member.hash, member=member.id)
     hub.append(connection, Kind.MEMBER, raw)
+    newest = _newest_credential(hub, connection, member.id)
+    if before is not None and newest is not None:
+        rotated = rotation_entry(before, newest, now)
+        if rotated is not None:
+            hub.append(connection, Kind.KEY_ROTATED, rotated)
     return member
 
 
@@ -189,6 +196,18 @@ def current_catalogues(hub: Hub, connection: Connection, numbers: Iterable[int])
     }
     published = _catalogues(connection)
     return [raw for digest, raw in published if digest in wanted or raw == published[-1][1]]
+
+
+def _newest_credential(hub: Hub, connection: Connection, member: SpiffeId) -> Member | None:
+    """The credential that counts, of those that are kept; they were verified when they came."""
+    table = chain_documents.c
+    row = connection.execute(
+        select(table.body)
+        .where(table.kind == MEMBER, table.name == str(member))
+        .order_by(table.number.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if row is None else Member.parse(Signed.from_json(bytes(row)).payload)
 
 
 def _catalogues(connection: Connection) -> list[tuple[bytes, bytes]]:

@@ -10,6 +10,7 @@ from federation.entries import Kind, entry
 from federation.identity import Role, SpiffeId
 from federation.membership import Member, MemberRequest
 from federation.pki import CertificateAuthority
+from federation.rotation import rotation_entry
 from federation.signed import Signed
 from node.config import RegulatorConfig
 from node.enrolment import Grant, grant_member, read_request
@@ -122,6 +123,7 @@ def _record(
     regulator: Regulator, connection: Connection, request: Signed, grant: Grant, now: int
 ) -> None:
     member = Member.parse(grant.credential.payload)
+    before = _newest(connection).get(str(member.id))
     regulator.chain.put_member(connection, grant.credential)
     connection.execute(
         insert(regulator_grants).values(
@@ -132,6 +134,9 @@ def _record(
         )
     )
     _log(regulator, connection, member, now)
+    rotated = None if before is None else rotation_entry(before.member, member, now)
+    if rotated is not None:
+        regulator.append(connection, Kind.KEY_ROTATED, rotated)
 
 
 def _log(regulator: Regulator, connection: Connection, member: Member, now: int) -> None:
