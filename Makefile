@@ -10,7 +10,7 @@ WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format proto proto-check bench docs lock clean openssl postgresql
+.PHONY: help install demo test lint format proto proto-check bench docs lock clean openssl postgresql golang
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,11 +33,17 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 demo: install  ## a whole credit chain on this machine
 	@$(BIN)/yinxin demo $(ARGS)
 
-test: install postgresql openssl  ## every test; PostgreSQL is started and thrown away by them
+test: install postgresql openssl golang  ## every test; PostgreSQL is started and thrown away by them
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 openssl:
 	@command -v openssl >/dev/null || deploy/need-package.sh openssl
+
+# The independent verifier of our logs in tests/integration.
+golang:
+	@test -x /usr/lib/go-1.19/bin/go || deploy/need-package.sh golang-1.19-go
+	@test -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog || \
+		deploy/need-package.sh golang-golang-x-mod-dev
 
 postgresql:
 ifeq ($(POSTGRES),)
