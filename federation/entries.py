@@ -105,7 +105,7 @@ class Entry(Part):
         return raw
 
 
-def entry(kind: Kind, time: int, **body: str | int | bytes | SpiffeId) -> bytes:
+def entry(kind: Kind, time: int, /, **body: str | int | bytes | SpiffeId) -> bytes:
     """The encoded entry of that kind; bytes are written as base64url, ids as text.
 
     Raises DocumentError for `Kind.OPAQUE`, which nobody writes.
