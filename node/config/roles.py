@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import quote
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from federation.audit.thresholds import AuditThresholds
 from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
 from federation.policy import PolicyThresholds
@@ -28,9 +29,11 @@ from node.config.sections import (
     LimitsConfig,
     LogConfig,
     MetricsConfig,
+    MirrorConfig,
     PeerConfig,
     PermitTransparencyConfig,
     TlsConfig,
+    TokenConfig,
     TracingConfig,
     TransparencyConfig,
 )
@@ -197,13 +200,27 @@ class RegulatorConfig(NodeConfig):
     authority_certificate: ReadableFile
     """The certificate authority behind the chain's TLS certificates, and its key."""
     authority_key: SecretFile
-    audit_key: SecretFile
-    """Envelope key to which hubs seal the evidence of every query."""
+    audit_key: AnyPath | None = None
+    """The audit master key, 32 bytes, under which the keys that open evidence are wrapped. Only
+    the audit reads it: the serving process need not be able to."""
+    audit_token: TokenConfig | None = None
+    """The token that seals the audit master key, in place of a file."""
+    retention_years: Annotated[int, Field(ge=1, le=100)] = 5
+    """How long evidence is kept: no audit key is erased before."""
     sealing_key: SecretFile
     """Envelope key to which banks seal the scorecards they submit."""
     hub: PeerConfig | None = None
-    """Where the catalogue comes from; needed once the chain has a hub."""
+    """Where the catalogue comes from, and audit keys go; needed once the chain has a hub."""
     policy: PolicyThresholds = PolicyThresholds()
+    mirror: MirrorConfig = MirrorConfig()
+    audit: AuditThresholds = AuditThresholds()
+    """How strict the audit's checks are."""
+
+    @model_validator(mode="after")
+    def _one_master(self) -> RegulatorConfig:
+        if (self.audit_key is None) == (self.audit_token is None):
+            raise ValueError("give audit_key or the section [audit_token], not both")
+        return self
 
 
 def _spiffe_part(value: str, role: Role, trust_domain: str, name: str) -> str:

@@ -116,6 +116,34 @@ class PermitTransparencyConfig(TransparencyConfig):
     log, as witnesses know it, has it. The same at all of a chain."""
 
 
+class MirrorConfig(Section):
+    """How a regulator's node mirrors the logs of its chain."""
+
+    period: Annotated[float, Field(ge=0.1, le=30)] = 5.0
+    """Seconds between two rounds of all logs."""
+    grace: Annotated[int, Field(ge=1, le=86_400)] = 600
+    """How long a log may be away, or without a quorum of cosignatures, in seconds."""
+    bundles: Annotated[int, Field(ge=1, le=4096)] = 32
+    """The most bundles (256 entries) of a log that a round reads again: what is small enough for
+    that is read again whole each minute."""
+    addresses: dict[str, Address] = {}
+    """Where the logs of some members are, by SPIFFE id, instead of where the hub says."""
+
+
+class TokenConfig(Section):
+    """A PKCS#11 token that seals the regulator's audit master key."""
+
+    module: ReadableFile
+    """The token's PKCS#11 library."""
+    token: str
+    """The token's label."""
+    key: str
+    """The label of its AES key."""
+    pin_file: AnyPath
+    """A file with the user's PIN. Only the audit reads it: the serving process need not be able
+    to."""
+
+
 class PeerConfig(Section):
     """Another member that this node calls."""
 

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from federation.identity import Role
 from node.chain import ChainSync
+from node.log.http.client import LogClient
+from node.regulator.auditkeys.handing import hand_keys
 from node.regulator.certification import CertificationDesk
 from node.regulator.decisions import Decision
 from node.regulator.failures import record_failure
 from node.regulator.membership import Regulator, record_own
+from node.regulator.mirror.mirror import Mirror
 from node.rpc.chunks import file_pieces
 from node.rpc.convert import signed_from_wire, signed_to_wire
 from node.rpc.identity import peer
@@ -55,7 +58,10 @@ async def build(regulator: Regulator) -> None:
     config = regulator.config
     sync: ChainSync | None = None
     if config.hub is not None:
-        sync = regulator.follow_chain(regulator.peer_channel(Role.HUB, config.hub))
+        hub = regulator.peer_channel(Role.HUB, config.hub)
+        sync = regulator.follow_chain(hub)
+        regulator.tasks.append(hand_keys(regulator, hub))
+        _mirror(regulator, sync)
     await record_own(regulator)
     desk = CertificationDesk(regulator, sync)
     await desk.tidy()
@@ -63,6 +69,18 @@ async def build(regulator: Regulator) -> None:
     regulator.add_server(
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)
     )
+
+
+def _mirror(regulator: Regulator, sync: ChainSync) -> None:
+    """Keeps the mirror of all logs while the node runs."""
+    mirror = Mirror(
+        regulator,
+        regulator.config.mirror,
+        sync.addresses,
+        lambda member, address: LogClient(member, address, regulator.tls()),
+    )
+    regulator.tasks.append(mirror.keep())
+    regulator.closing.append(mirror.close)
 
 
 def _result(decision: Decision) -> regulator_pb2.CertifyResult:

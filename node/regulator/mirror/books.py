@@ -1,0 +1,144 @@
+"""What is kept of a mirrored log: how far it is established, and its entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+
+from federation.audit.findings import Finding, FindingKind
+from federation.audit.records import event
+from federation.entries import read_entry
+from federation.errors import DocumentError
+from federation.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
+from node.regulator.tables import mirror_attachments, mirror_entries, mirror_logs
+from node.storage.rows import insert_new
+
+OK, AWAY, FAULTY = "ok", "away", "faulty"
+
+
+@dataclass(frozen=True)
+class MirroredLog:
+    """A mirrored log, as the columns of `mirror_logs` say; `log` is its owner's SPIFFE id."""
+
+    log: str
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    frontier: bytes = b""
+    clock: int = 0
+    note: bytes | None = None
+    seen_at: int = 0
+    checked_at: int = 0
+    cosigned_size: int = 0
+    cosigned_note: bytes | None = None
+    uncosigned_since: int | None = None
+    state: str = OK
+    fault: str | None = None
+
+    @property
+    def tree(self) -> Frontier:
+        """The tree over the mirrored entries."""
+        peaks = [
+            self.frontier[i : i + HASH_BYTES] for i in range(0, len(self.frontier), HASH_BYTES)
+        ]
+        return Frontier.restored(self.size, peaks)
+
+    def extended(self, tree: Frontier, clock: int) -> MirroredLog:
+        """With the entries that `tree` has more."""
+        return dataclasses.replace(
+            self, size=tree.size, root=tree.root, frontier=b"".join(tree.peaks), clock=clock
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries to be kept, as rows, with the clock of the last and what is wrong with any."""
+
+    rows: list[dict[str, object]]
+    clock: int
+    findings: tuple[Finding, ...]
+
+
+def load_log(connection: Connection, log: str, now: int) -> MirroredLog:
+    """The mirrored log, an empty one at first."""
+    row = connection.execute(select(mirror_logs).where(mirror_logs.c.log == log)).first()
+    if row is None:
+        return MirroredLog(log, seen_at=now, checked_at=now)
+    return MirroredLog(**row._asdict())
+
+
+def all_logs(connection: Connection) -> tuple[MirroredLog, ...]:
+    """Every mirrored log, in order of the ids."""
+    rows = connection.execute(select(mirror_logs).order_by(mirror_logs.c.log))
+    return tuple(MirroredLog(**row._asdict()) for row in rows)
+
+
+def save_log(connection: Connection, state: MirroredLog) -> None:
+    """Keeps how far a log is mirrored. Within a unit of work."""
+    connection.execute(delete(mirror_logs).where(mirror_logs.c.log == state.log))
+    connection.execute(insert(mirror_logs).values(dataclasses.asdict(state)))
+
+
+def read_batch(log: str, start: int, entries: Sequence[bytes], clock: int, now: int) -> Batch:
+    """Entries of `log` from index `start` on, read; `clock` is that of the entry before."""
+    rows: list[dict[str, object]] = []
+    findings: list[Finding] = []
+    for index, raw in enumerate(entries, start):
+        try:
+            read = read_entry(raw)
+            about = event(log, index, read)
+        except DocumentError as error:
+            findings.append(_malformed(log, index, str(error)))
+            kind, time, document, ctx = "", clock, b"", b""
+        else:
+            kind, time, document, ctx = str(read.kind), read.time, about.subject, about.ctx
+        clock = max(clock, min(time, now))
+        rows.append(
+            {
+                "log": log,
+                "index": index,
+                "kind": kind,
+                "time": time,
+                "clock": clock,
+                "document": document or None,
+                "ctx": ctx or None,
+                "entry": raw,
+            }
+        )
+    return Batch(rows, clock, tuple(findings))
+
+
+def keep_batch(connection: Connection, batch: Batch, attached: Mapping[bytes, bytes]) -> None:
+    """Keeps entries that are established and what they name. Within a unit of work."""
+    connection.execute(insert(mirror_entries), batch.rows)
+    insert_new(
+        connection,
+        mirror_attachments,
+        [
+            {"hash": name, "digest": hashlib.sha256(body).digest(), "body": body}
+            for name, body in attached.items()
+        ],
+    )
+
+
+def mirrored(connection: Connection, log: str, start: int, stop: int) -> tuple[bytes, ...]:
+    """Mirrored entries `start` to before `stop`, as bytes."""
+    table = mirror_entries.c
+    rows = connection.execute(
+        select(table.entry)
+        .where(table.log == log, table.index >= start, table.index < stop)
+        .order_by(table.index)
+    ).scalars()
+    return tuple(map(bytes, rows))
+
+
+def _malformed(log: str, index: int, problem: str) -> Finding:
+    return Finding(
+        kind=FindingKind.ENTRY_MALFORMED,
+        subject=log,
+        evidence={"index": index, "problem": problem},
+        key=str(index),
+    )
