@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, insert, select, update
 from federation.compact import MAX_COMPACT_BYTES
 from federation.consent import Cancellation, Consent
 from federation.exchange.hub import Draft, PermitRequest
+from federation.identity import Role, SpiffeId
 from federation.permit import Permit
 from federation.signed import Signed
 from node.hub.tables import (
@@ -22,6 +23,7 @@ from node.hub.tables import (
     hub_elements,
     hub_permits,
 )
+from node.hub.uses import Uses
 from node.keys import KeyEncryptionKey
 from node.log.attachments import attach, attach_document
 
@@ -94,8 +96,7 @@ class HubRegistry:
                 )
             )
             self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
-            self.keep_envelope(draft.envelope)
-            attach_document(self._connection, draft.signed)
+            self.attach(draft)
         self.register(request.consent)
         if request.epoch not in self.epochs(request.consent, request.month):
             self._connection.execute(
@@ -103,12 +104,15 @@ class HubRegistry:
                     tag=self.tag(request.consent), month=request.month, epoch=request.epoch
                 )
             )
-        tag = self.tag(request.consent)
+        tag, consent = self.tag(request.consent), request.consent
         self._connection.execute(
             update(hub_consents)
             .where(hub_consents.c.tag == tag)
             .values(uses=hub_consents.c.uses + 1)
         )
+        firm = SpiffeId(consent.issuer, Role.ENTERPRISE, consent.uscc)
+        permits = [draft.permit for draft in drafts]
+        Uses(self._connection, self._key).record(firm, consent.id, tag, permits)
 
     def register(self, consent: Consent) -> bool:
         """Keeps a consent; false when it was kept already."""
@@ -158,6 +162,11 @@ class HubRegistry:
             .where(hub_consents.c.tag == self.tag(statement))
             .values({_entry_column(statement): raw})
         )
+
+    def attach(self, draft: Draft) -> None:
+        """Keeps what a permit's entry names: the sealed evidence, and the permit itself."""
+        self.keep_envelope(draft.envelope)
+        attach_document(self._connection, draft.signed)
 
     def keep_envelope(self, body: bytes) -> bytes:
         """Keeps an envelope for the regulator; returns its SHA-256."""

@@ -37,7 +37,7 @@ log_cosignatures = Table(
     Column("line", Text, nullable=False),
     Column("time", BigInteger, nullable=False),
 )
-"""Signature lines of witnesses under the checkpoint of that size; `time` is the witness's."""
+"""Signature lines of witnesses under the checkpoint of that size; `time` is when one arrived."""
 
 log_attachments = Table(
     "log_attachments",

@@ -10,9 +10,10 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-_FINAL = ("log_nodes", "log_checkpoints")
+# A checkpoint may be signed again with a new key, with the same size and root.
+_FINAL = {"log_nodes": "UPDATE", "log_checkpoints": "UPDATE OF size, root"}
 _SQLITE = """
-    CREATE TRIGGER {table}_no_{what} BEFORE {what} ON {table}
+    CREATE TRIGGER {table}_no_{name} BEFORE {what} ON {table}
     BEGIN SELECT RAISE(ABORT, 'what a checkpoint was made of is never changed'); END
 """
 _POSTGRESQL = (
@@ -25,13 +26,13 @@ _POSTGRESQL = (
     """,
     *(
         f"""
-        CREATE TRIGGER {table}_no_{what} BEFORE {when}
+        CREATE TRIGGER {table}_no_{name} BEFORE {what} ON {table} FOR EACH {each}
         EXECUTE FUNCTION log_tree_final()
         """
-        for table in _FINAL
-        for what, when in (
-            ("change", f"UPDATE OR DELETE ON {table} FOR EACH ROW"),
-            ("truncate", f"TRUNCATE ON {table} FOR EACH STATEMENT"),
+        for table, update in _FINAL.items()
+        for name, what, each in (
+            ("change", f"{update} OR DELETE", "ROW"),
+            ("truncate", "TRUNCATE", "STATEMENT"),
         )
     ),
 )
@@ -59,9 +60,9 @@ def upgrade() -> None:
     op.execute("INSERT INTO log_attachments (hash, body) SELECT hash, body FROM hub_envelopes")
     op.drop_table("hub_envelopes")
     if op.get_bind().dialect.name == "sqlite":
-        for table in _FINAL:
-            for what in ("update", "delete"):
-                op.execute(_SQLITE.format(table=table, what=what))
+        for table, update in _FINAL.items():
+            op.execute(_SQLITE.format(table=table, name="update", what=update))
+            op.execute(_SQLITE.format(table=table, name="delete", what="DELETE"))
     else:
         for statement in _POSTGRESQL:
             op.execute(statement)
