@@ -93,3 +93,25 @@ bank_failures = Table(
     Column("delivered", BigInteger),
 )
 """Signed reports of answers that did not verify, until the regulator has a receipt for them."""
+
+bank_business = Table(
+    "bank_business",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("opened", BigInteger, nullable=False),
+    Column("closed", BigInteger),
+)
+"""Applications and loans under the bank's own references, as they stand in its log."""
+
+bank_registered_batches = Table(
+    "bank_registered_batches",
+    metadata,
+    Column("batch", Text, primary_key=True),
+    Column("officer", Text, nullable=False),
+    Column("begins", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("registered", BigInteger, nullable=False),
+)
+"""Post-loan batches that were registered before they ran, with the time in which they run."""

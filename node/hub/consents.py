@@ -1,25 +1,28 @@
-"""The hub's service for enterprises: registering and cancelling consents.
+"""The hub's service for enterprises: registering and cancelling consents, and who used them.
 
 It listens on an address of its own and accepts only certificates of the business-licence
-authority. A caller registers and cancels for itself: the subject of what it signed has to be the
-enterprise that its certificate names.
+authority. A caller registers, cancels and asks for itself: the subject of what it signed has to be
+the enterprise that its certificate names, and whose uses are listed the certificate alone says.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from federation.canonical import MAX_INTEGER
 from federation.consent import Cancellation, Consent, verify_cancellation, verify_consent
 from federation.entries import Kind, entry
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.registration import seal_statement
 from federation.uscc import Uscc
+from node.hub.auditkeys import sealing_keys
 from node.hub.publication import Hub
 from node.hub.receipts import receipt
 from node.hub.registry import HubRegistry
+from node.hub.uses import Use, Uses
 from node.rpc.identity import peer
 from yinxin.v1 import common_pb2, hub_pb2
 from yinxin.v1.hub_pb2_grpc import ConsentsServicer
@@ -28,7 +31,10 @@ _SERVICE = "/yinxin.v1.Consents/"
 ROLES = {
     f"{_SERVICE}RegisterConsent": frozenset({Role.ENTERPRISE}),
     f"{_SERVICE}CancelConsent": frozenset({Role.ENTERPRISE}),
+    f"{_SERVICE}ListUses": frozenset({Role.ENTERPRISE}),
 }
+USES_AT_ONCE: Final = 200
+"""Uses in one answer: well below the limit on messages, whatever is in them."""
 
 
 class ConsentsService(ConsentsServicer):
@@ -70,6 +76,36 @@ class ConsentsService(ConsentsServicer):
 
         return receipt(self._hub, await self._hub.store.run(unit))
 
+    async def ListUses(
+        self, request: hub_pb2.ListUsesRequest, context: Any
+    ) -> hub_pb2.ListUsesReply:
+        """Who used the caller's own consents, from a number on."""
+        caller, start = peer(), min(request.start, MAX_INTEGER)
+
+        def look(connection: Connection) -> hub_pb2.ListUsesReply:
+            uses = Uses(connection, self._hub.identity.storage)
+            listed = uses.listed(caller, start, USES_AT_ONCE)
+            return hub_pb2.ListUsesReply(
+                uses=[self._use(connection, use) for use in listed], total=uses.total(caller)
+            )
+
+        return await self._hub.store.read(look)
+
+    def _use(self, connection: Connection, use: Use) -> hub_pb2.ConsentUse:
+        certificate = self._hub.chain.certified(connection, use.certificate)
+        return hub_pb2.ConsentUse(
+            number=use.number,
+            bank=use.bank,
+            purpose=use.purpose,
+            time=use.time,
+            epoch=use.epoch,
+            permits=use.permits,
+            certificate=use.certificate,
+            fields=[] if certificate is None else [field.name for field in certificate.fields],
+            consent=use.consent,
+            cancelled=use.cancelled,
+        )
+
     def _registry(self, connection: Connection) -> HubRegistry:
         return HubRegistry(connection, self._hub.identity.storage)
 
@@ -84,11 +120,10 @@ class ConsentsService(ConsentsServicer):
         if kept is not None:
             # A repetition has the same receipt, and the log nothing more to record.
             return kept
-        tag = registry.tag(statement)
-        envelope = registry.keep_envelope(
-            seal_statement(statement.compact, tag, self._hub.identity.root.audit)
-        )
-        raw = entry(kind, self._hub.clock.now(), consent=tag, envelope=envelope)
+        tag, now = registry.tag(statement), self._hub.clock.now()
+        key = sealing_keys(self._hub, connection, now).of(statement.uscc, now)
+        envelope = registry.keep_envelope(seal_statement(statement.compact, tag, key))
+        raw = entry(kind, now, consent=tag, envelope=envelope)
         self._hub.append(connection, kind, raw)
         registry.remember_entry(statement, raw)
         return raw

@@ -61,3 +61,23 @@ hub_logs = Table(
     Column("address", Text, nullable=False),
 )
 """Where members serve their logs, HOST:PORT."""
+
+hub_uses = Table(
+    "hub_uses",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("month", Integer, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Who asked about a firm, for the firm itself (`node.hub.uses`). `tag` is HMAC(registry key,
+firm ‖ number), so that rows of one firm have nothing in common; `sealed` is the use, padded;
+`month`, YYYYMM in China, is what retention goes by."""
+
+hub_audit_keys = Table(
+    "hub_audit_keys",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("month", Integer, nullable=False, index=True),
+    Column("statement", LargeBinary, nullable=False),
+)
+"""The regulator's signed statements of the keys to which evidence is sealed; `month` is YYYYMM."""

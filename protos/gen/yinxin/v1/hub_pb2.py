@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from yinxin.v1 import common_pb2 as yinxin_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13yinxin/v1/hub.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"\x11\n\x0fGetChainRequest\"\xb8\x01\n\nChainState\x12\"\n\x07members\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\ncatalogues\x18\x02 \x03(\x0c\x12 \n\x06\x65pochs\x18\x03 \x03(\x0b\x32\x10.yinxin.v1.Epoch\x12\x13\n\x0broster_rows\x18\x04 \x01(\x04\x12\x16\n\x0eroster_batches\x18\x05 \x01(\r\x12#\n\x04logs\x18\x06 \x03(\x0b\x32\x15.yinxin.v1.LogAddress\"-\n\nLogAddress\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"%\n\x12\x41nnounceLogRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x12\n\x10\x41nnounceLogReply\"&\n\x10GetRosterRequest\x12\x12\n\nfrom_batch\x18\x01 \x01(\r\"r\n\x13InstallModelRequest\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.yinxin.v1.InstallModelHeaderH\x00\x12\"\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.ChunkH\x00\x42\x06\n\x04part\"`\n\x12InstallModelHeader\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12&\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\"-\n\x11InstallModelReply\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\"7\n\rHubKeyRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.yinxin.v1.KeyRequest\"4\n\x0bHubKeyReply\x12%\n\nstatements\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Logged\"O\n\x11HubPrepareRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.yinxin.v1.PrepareRequest\"<\n\x08\x42linding\x12\x10\n\x08\x61udience\x18\x01 \x03(\t\x12\x0f\n\x07\x62linded\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\"\xb2\x01\n\x0cQueryRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03\x63tx\x18\x03 \x01(\x0c\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x05 \x01(\t\x12&\n\tblindings\x18\x06 \x03(\x0b\x32\x13.yinxin.v1.Blinding\x12\x0f\n\x07officer\x18\x07 \x01(\t\x12\x11\n\treference\x18\x08 \x01(\t\"Z\n\nQueryReply\x12\"\n\x07permits\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Logged\x12(\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x17.yinxin.v1.UnlockAnswer\"!\n\x0e\x43onsentRequest\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\t\"+\n\x13\x43\x61ncellationRequest\x12\x14\n\x0c\x63\x61ncellation\x18\x01 \x01(\t2\x8a\x04\n\x03Hub\x12=\n\x08GetChain\x12\x1a.yinxin.v1.GetChainRequest\x1a\x15.yinxin.v1.ChainState\x12=\n\tGetRoster\x12\x1b.yinxin.v1.GetRosterRequest\x1a\x11.yinxin.v1.Signed0\x01\x12I\n\x0b\x41nnounceLog\x12\x1d.yinxin.v1.AnnounceLogRequest\x1a\x1b.yinxin.v1.AnnounceLogReply\x12\x37\n\x0eSubmitManifest\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receipt\x12N\n\x0cInstallModel\x12\x1e.yinxin.v1.InstallModelRequest\x1a\x1c.yinxin.v1.InstallModelReply(\x01\x12;\n\x07GetKeys\x12\x18.yinxin.v1.HubKeyRequest\x1a\x16.yinxin.v1.HubKeyReply\x12;\n\x07Prepare\x12\x1c.yinxin.v1.HubPrepareRequest\x1a\x10.yinxin.v1.Table0\x01\x12\x37\n\x05Query\x12\x17.yinxin.v1.QueryRequest\x1a\x15.yinxin.v1.QueryReply2\x91\x01\n\x08\x43onsents\x12@\n\x0fRegisterConsent\x12\x19.yinxin.v1.ConsentRequest\x1a\x12.yinxin.v1.Receipt\x12\x43\n\rCancelConsent\x12\x1e.yinxin.v1.CancellationRequest\x1a\x12.yinxin.v1.Receiptb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13yinxin/v1/hub.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"\x11\n\x0fGetChainRequest\"\xb8\x01\n\nChainState\x12\"\n\x07members\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\ncatalogues\x18\x02 \x03(\x0c\x12 \n\x06\x65pochs\x18\x03 \x03(\x0b\x32\x10.yinxin.v1.Epoch\x12\x13\n\x0broster_rows\x18\x04 \x01(\x04\x12\x16\n\x0eroster_batches\x18\x05 \x01(\r\x12#\n\x04logs\x18\x06 \x03(\x0b\x32\x15.yinxin.v1.LogAddress\"-\n\nLogAddress\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"%\n\x12\x41nnounceLogRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\"\x12\n\x10\x41nnounceLogReply\",\n\tAuditKeys\x12\x1f\n\x04keys\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Signed\"\x10\n\x0e\x41uditKeysReply\"&\n\x10GetRosterRequest\x12\x12\n\nfrom_batch\x18\x01 \x01(\r\"r\n\x13InstallModelRequest\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.yinxin.v1.InstallModelHeaderH\x00\x12\"\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.ChunkH\x00\x42\x06\n\x04part\"`\n\x12InstallModelHeader\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12&\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\"-\n\x11InstallModelReply\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\"7\n\rHubKeyRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.yinxin.v1.KeyRequest\"4\n\x0bHubKeyReply\x12%\n\nstatements\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Logged\"O\n\x11HubPrepareRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.yinxin.v1.PrepareRequest\"<\n\x08\x42linding\x12\x10\n\x08\x61udience\x18\x01 \x03(\t\x12\x0f\n\x07\x62linded\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\"\xb2\x01\n\x0cQueryRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03\x63tx\x18\x03 \x01(\x0c\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x05 \x01(\t\x12&\n\tblindings\x18\x06 \x03(\x0b\x32\x13.yinxin.v1.Blinding\x12\x0f\n\x07officer\x18\x07 \x01(\t\x12\x11\n\treference\x18\x08 \x01(\t\"Z\n\nQueryReply\x12\"\n\x07permits\x18\x01 \x03(\x0b\x32\x11.yinxin.v1.Logged\x12(\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x17.yinxin.v1.UnlockAnswer\"!\n\x0e\x43onsentRequest\x12\x0f\n\x07\x63onsent\x18\x01 \x01(\t\"+\n\x13\x43\x61ncellationRequest\x12\x14\n\x0c\x63\x61ncellation\x18\x01 \x01(\t\" \n\x0fListUsesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\"C\n\rListUsesReply\x12#\n\x04uses\x18\x01 \x03(\x0b\x32\x15.yinxin.v1.ConsentUse\x12\r\n\x05total\x18\x02 \x01(\x04\"\xb2\x01\n\nConsentUse\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04\x62\x61nk\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0c\n\x04time\x18\x04 \x01(\x04\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x0f\n\x07permits\x18\x06 \x03(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x07 \x01(\x0c\x12\x0e\n\x06\x66ields\x18\x08 \x03(\t\x12\x0f\n\x07\x63onsent\x18\t \x01(\x0c\x12\x11\n\tcancelled\x18\n \x01(\x04\x32\xcb\x04\n\x03Hub\x12=\n\x08GetChain\x12\x1a.yinxin.v1.GetChainRequest\x1a\x15.yinxin.v1.ChainState\x12=\n\tGetRoster\x12\x1b.yinxin.v1.GetRosterRequest\x1a\x11.yinxin.v1.Signed0\x01\x12I\n\x0b\x41nnounceLog\x12\x1d.yinxin.v1.AnnounceLogRequest\x1a\x1b.yinxin.v1.AnnounceLogReply\x12?\n\x0cPutAuditKeys\x12\x14.yinxin.v1.AuditKeys\x1a\x19.yinxin.v1.AuditKeysReply\x12\x37\n\x0eSubmitManifest\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receipt\x12N\n\x0cInstallModel\x12\x1e.yinxin.v1.InstallModelRequest\x1a\x1c.yinxin.v1.InstallModelReply(\x01\x12;\n\x07GetKeys\x12\x18.yinxin.v1.HubKeyRequest\x1a\x16.yinxin.v1.HubKeyReply\x12;\n\x07Prepare\x12\x1c.yinxin.v1.HubPrepareRequest\x1a\x10.yinxin.v1.Table0\x01\x12\x37\n\x05Query\x12\x17.yinxin.v1.QueryRequest\x1a\x15.yinxin.v1.QueryReply2\xd3\x01\n\x08\x43onsents\x12@\n\x0fRegisterConsent\x12\x19.yinxin.v1.ConsentRequest\x1a\x12.yinxin.v1.Receipt\x12\x43\n\rCancelConsent\x12\x1e.yinxin.v1.CancellationRequest\x1a\x12.yinxin.v1.Receipt\x12@\n\x08ListUses\x12\x1a.yinxin.v1.ListUsesRequest\x1a\x18.yinxin.v1.ListUsesReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,32 +42,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANNOUNCELOGREQUEST']._serialized_end=348
   _globals['_ANNOUNCELOGREPLY']._serialized_start=350
   _globals['_ANNOUNCELOGREPLY']._serialized_end=368
-  _globals['_GETROSTERREQUEST']._serialized_start=370
-  _globals['_GETROSTERREQUEST']._serialized_end=408
-  _globals['_INSTALLMODELREQUEST']._serialized_start=410
-  _globals['_INSTALLMODELREQUEST']._serialized_end=524
-  _globals['_INSTALLMODELHEADER']._serialized_start=526
-  _globals['_INSTALLMODELHEADER']._serialized_end=622
-  _globals['_INSTALLMODELREPLY']._serialized_start=624
-  _globals['_INSTALLMODELREPLY']._serialized_end=669
-  _globals['_HUBKEYREQUEST']._serialized_start=671
-  _globals['_HUBKEYREQUEST']._serialized_end=726
-  _globals['_HUBKEYREPLY']._serialized_start=728
-  _globals['_HUBKEYREPLY']._serialized_end=780
-  _globals['_HUBPREPAREREQUEST']._serialized_start=782
-  _globals['_HUBPREPAREREQUEST']._serialized_end=861
-  _globals['_BLINDING']._serialized_start=863
-  _globals['_BLINDING']._serialized_end=923
-  _globals['_QUERYREQUEST']._serialized_start=926
-  _globals['_QUERYREQUEST']._serialized_end=1104
-  _globals['_QUERYREPLY']._serialized_start=1106
-  _globals['_QUERYREPLY']._serialized_end=1196
-  _globals['_CONSENTREQUEST']._serialized_start=1198
-  _globals['_CONSENTREQUEST']._serialized_end=1231
-  _globals['_CANCELLATIONREQUEST']._serialized_start=1233
-  _globals['_CANCELLATIONREQUEST']._serialized_end=1276
-  _globals['_HUB']._serialized_start=1279
-  _globals['_HUB']._serialized_end=1801
-  _globals['_CONSENTS']._serialized_start=1804
-  _globals['_CONSENTS']._serialized_end=1949
+  _globals['_AUDITKEYS']._serialized_start=370
+  _globals['_AUDITKEYS']._serialized_end=414
+  _globals['_AUDITKEYSREPLY']._serialized_start=416
+  _globals['_AUDITKEYSREPLY']._serialized_end=432
+  _globals['_GETROSTERREQUEST']._serialized_start=434
+  _globals['_GETROSTERREQUEST']._serialized_end=472
+  _globals['_INSTALLMODELREQUEST']._serialized_start=474
+  _globals['_INSTALLMODELREQUEST']._serialized_end=588
+  _globals['_INSTALLMODELHEADER']._serialized_start=590
+  _globals['_INSTALLMODELHEADER']._serialized_end=686
+  _globals['_INSTALLMODELREPLY']._serialized_start=688
+  _globals['_INSTALLMODELREPLY']._serialized_end=733
+  _globals['_HUBKEYREQUEST']._serialized_start=735
+  _globals['_HUBKEYREQUEST']._serialized_end=790
+  _globals['_HUBKEYREPLY']._serialized_start=792
+  _globals['_HUBKEYREPLY']._serialized_end=844
+  _globals['_HUBPREPAREREQUEST']._serialized_start=846
+  _globals['_HUBPREPAREREQUEST']._serialized_end=925
+  _globals['_BLINDING']._serialized_start=927
+  _globals['_BLINDING']._serialized_end=987
+  _globals['_QUERYREQUEST']._serialized_start=990
+  _globals['_QUERYREQUEST']._serialized_end=1168
+  _globals['_QUERYREPLY']._serialized_start=1170
+  _globals['_QUERYREPLY']._serialized_end=1260
+  _globals['_CONSENTREQUEST']._serialized_start=1262
+  _globals['_CONSENTREQUEST']._serialized_end=1295
+  _globals['_CANCELLATIONREQUEST']._serialized_start=1297
+  _globals['_CANCELLATIONREQUEST']._serialized_end=1340
+  _globals['_LISTUSESREQUEST']._serialized_start=1342
+  _globals['_LISTUSESREQUEST']._serialized_end=1374
+  _globals['_LISTUSESREPLY']._serialized_start=1376
+  _globals['_LISTUSESREPLY']._serialized_end=1443
+  _globals['_CONSENTUSE']._serialized_start=1446
+  _globals['_CONSENTUSE']._serialized_end=1624
+  _globals['_HUB']._serialized_start=1627
+  _globals['_HUB']._serialized_end=2214
+  _globals['_CONSENTS']._serialized_start=2217
+  _globals['_CONSENTS']._serialized_end=2428
 # @@protoc_insertion_point(module_scope)

@@ -134,6 +134,41 @@ class AnnounceLogReply(_message.Message):
 Global___AnnounceLogReply: _TypeAlias = AnnounceLogReply  # noqa: Y015
 
 @_typing.final
+class AuditKeys(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]: ...
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_common_pb2.Signed] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditKeys: _TypeAlias = AuditKeys  # noqa: Y015
+
+@_typing.final
+class AuditKeysReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditKeysReply: _TypeAlias = AuditKeysReply  # noqa: Y015
+
+@_typing.final
 class GetRosterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -421,3 +456,107 @@ class CancellationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancellationRequest: _TypeAlias = CancellationRequest  # noqa: Y015
+
+@_typing.final
+class ListUsesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """The number of the first use wanted; a firm's uses count from 0 in order of time."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUsesRequest: _TypeAlias = ListUsesRequest  # noqa: Y015
+
+@_typing.final
+class ListUsesReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USES_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """How many uses of the caller's consents there were in all."""
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentUse]:
+        """As many as fit into one answer; ask again from where it ends."""
+
+    def __init__(
+        self,
+        *,
+        uses: _abc.Iterable[Global___ConsentUse] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["total", b"total", "uses", b"uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUsesReply: _TypeAlias = ListUsesReply  # noqa: Y015
+
+@_typing.final
+class ConsentUse(_message.Message):
+    """One query under one of the caller's consents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    BANK_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    PERMITS_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    CONSENT_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    bank: _builtins.str
+    purpose: _builtins.str
+    time: _builtins.int
+    """Unix seconds, of the permits."""
+    epoch: _builtins.int
+    certificate: _builtins.bytes
+    """SHA-256 of the model's certificate, and the fields of the score record it gives."""
+    consent: _builtins.bytes
+    """The consent's id (`jti`, 16 bytes)."""
+    cancelled: _builtins.int
+    """When the consent was cancelled, unix seconds; 0 for one that was not."""
+    @_builtins.property
+    def permits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """SHA-256 of the payload of each permit: one, and one more for each holder that was told the
+        subject. Entries of the hub's log and of holders' logs carry the same.
+        """
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        bank: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        time: _builtins.int = ...,
+        epoch: _builtins.int = ...,
+        permits: _abc.Iterable[_builtins.bytes] | None = ...,
+        certificate: _builtins.bytes = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        consent: _builtins.bytes = ...,
+        cancelled: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "cancelled", b"cancelled", "certificate", b"certificate", "consent", b"consent", "epoch", b"epoch", "fields", b"fields", "number", b"number", "permits", b"permits", "purpose", b"purpose", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsentUse: _TypeAlias = ConsentUse  # noqa: Y015

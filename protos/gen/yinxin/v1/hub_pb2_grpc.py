@@ -51,6 +51,11 @@ class HubStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.FromString,
                 _registered_method=True)
+        self.PutAuditKeys = channel.unary_unary(
+                '/yinxin.v1.Hub/PutAuditKeys',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.AuditKeys.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.FromString,
+                _registered_method=True)
         self.SubmitManifest = channel.unary_unary(
                 '/yinxin.v1.Hub/SubmitManifest',
                 request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
@@ -98,6 +103,13 @@ class HubServicer:
 
     def AnnounceLog(self, request, context):
         """Where the caller's transparency log is served. Any member.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutAuditKeys(self, request, context):
+        """The audit keys to which the hub seals evidence, signed. The regulator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +167,11 @@ def add_HubServicer_to_server(servicer, server):
                     servicer.AnnounceLog,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.SerializeToString,
+            ),
+            'PutAuditKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutAuditKeys,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.AuditKeys.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.SerializeToString,
             ),
             'SubmitManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitManifest,
@@ -264,6 +281,33 @@ class Hub:
             '/yinxin.v1.Hub/AnnounceLog',
             yinxin_dot_v1_dot_hub__pb2.AnnounceLogRequest.SerializeToString,
             yinxin_dot_v1_dot_hub__pb2.AnnounceLogReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutAuditKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/PutAuditKeys',
+            yinxin_dot_v1_dot_hub__pb2.AuditKeys.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -431,6 +475,11 @@ class ConsentsStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.CancellationRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
                 _registered_method=True)
+        self.ListUses = channel.unary_unary(
+                '/yinxin.v1.Consents/ListUses',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.ListUsesReply.FromString,
+                _registered_method=True)
 
 
 class ConsentsServicer:
@@ -450,6 +499,13 @@ class ConsentsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUses(self, request, context):
+        """Who used the caller's own consents, cancelled ones included.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -462,6 +518,11 @@ def add_ConsentsServicer_to_server(servicer, server):
                     servicer.CancelConsent,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.CancellationRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.Receipt.SerializeToString,
+            ),
+            'ListUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUses,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.ListUsesReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -520,6 +581,33 @@ class Consents:
             '/yinxin.v1.Consents/CancelConsent',
             yinxin_dot_v1_dot_hub__pb2.CancellationRequest.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Consents/ListUses',
+            yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.ListUsesReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class HubStub:
     """The signed batches of the roster, in order. Any member."""
     AnnounceLog: _grpc.UnaryUnaryMultiCallable[_hub_pb2.AnnounceLogRequest, _hub_pb2.AnnounceLogReply]
     """Where the caller's transparency log is served. Any member."""
+    PutAuditKeys: _grpc.UnaryUnaryMultiCallable[_hub_pb2.AuditKeys, _hub_pb2.AuditKeysReply]
+    """The audit keys to which the hub seals evidence, signed. The regulator."""
     SubmitManifest: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _grpc.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]
@@ -62,6 +64,8 @@ class HubAsyncStub(HubStub):
     """The signed batches of the roster, in order. Any member."""
     AnnounceLog: _aio.UnaryUnaryMultiCallable[_hub_pb2.AnnounceLogRequest, _hub_pb2.AnnounceLogReply]  # type: ignore[assignment]
     """Where the caller's transparency log is served. Any member."""
+    PutAuditKeys: _aio.UnaryUnaryMultiCallable[_hub_pb2.AuditKeys, _hub_pb2.AuditKeysReply]  # type: ignore[assignment]
+    """The audit keys to which the hub seals evidence, signed. The regulator."""
     SubmitManifest: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _aio.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]  # type: ignore[assignment]
@@ -99,6 +103,14 @@ class HubServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.AnnounceLogReply, _abc.Awaitable[_hub_pb2.AnnounceLogReply]]:
         """Where the caller's transparency log is served. Any member."""
+
+    @_abc_1.abstractmethod
+    def PutAuditKeys(
+        self,
+        request: _hub_pb2.AuditKeys,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.AuditKeysReply, _abc.Awaitable[_hub_pb2.AuditKeysReply]]:
+        """The audit keys to which the hub seals evidence, signed. The regulator."""
 
     @_abc_1.abstractmethod
     def SubmitManifest(
@@ -153,6 +165,8 @@ class ConsentsStub:
     def __new__(cls, channel: _aio.Channel) -> ConsentsAsyncStub: ...
     RegisterConsent: _grpc.UnaryUnaryMultiCallable[_hub_pb2.ConsentRequest, _common_pb2.Receipt]
     CancelConsent: _grpc.UnaryUnaryMultiCallable[_hub_pb2.CancellationRequest, _common_pb2.Receipt]
+    ListUses: _grpc.UnaryUnaryMultiCallable[_hub_pb2.ListUsesRequest, _hub_pb2.ListUsesReply]
+    """Who used the caller's own consents, cancelled ones included."""
 
 @_typing.type_check_only
 class ConsentsAsyncStub(ConsentsStub):
@@ -163,6 +177,8 @@ class ConsentsAsyncStub(ConsentsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RegisterConsent: _aio.UnaryUnaryMultiCallable[_hub_pb2.ConsentRequest, _common_pb2.Receipt]  # type: ignore[assignment]
     CancelConsent: _aio.UnaryUnaryMultiCallable[_hub_pb2.CancellationRequest, _common_pb2.Receipt]  # type: ignore[assignment]
+    ListUses: _aio.UnaryUnaryMultiCallable[_hub_pb2.ListUsesRequest, _hub_pb2.ListUsesReply]  # type: ignore[assignment]
+    """Who used the caller's own consents, cancelled ones included."""
 
 class ConsentsServicer(metaclass=_abc_1.ABCMeta):
     """For enterprises, on an address of its own, over mutual TLS with certificates of the
@@ -182,5 +198,13 @@ class ConsentsServicer(metaclass=_abc_1.ABCMeta):
         request: _hub_pb2.CancellationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_common_pb2.Receipt, _abc.Awaitable[_common_pb2.Receipt]]: ...
+
+    @_abc_1.abstractmethod
+    def ListUses(
+        self,
+        request: _hub_pb2.ListUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.ListUsesReply, _abc.Awaitable[_hub_pb2.ListUsesReply]]:
+        """Who used the caller's own consents, cancelled ones included."""
 
 def add_ConsentsServicer_to_server(servicer: ConsentsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
