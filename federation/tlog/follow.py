@@ -15,25 +15,19 @@ level, however long the log.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from federation.entries import CLOCK_SKEW, PROMISE_SECONDS, Entry, read_entry
-from federation.errors import DocumentError, Refusal, SignatureInvalid
-from federation.identity import SpiffeId
+from federation.errors import DocumentError, SignatureInvalid
 from federation.merkle import EMPTY_ROOT, Frontier, inclusion_path, leaf_hash, verify_inclusion
 from federation.tlog.checkpoint import (
     Checkpoint,
-    cosigners,
     open_checkpoint,
     origin_of,
-    require_cosigned,
-    verify_cosignature,
 )
 from federation.tlog.fault import LogFault, Step, Wanted
-from federation.tlog.note import Note
+from federation.tlog.opening import Followed, LogKeys
 from federation.tlog.tiles import (
     TILE_WIDTH,
     TileReader,
@@ -50,46 +44,11 @@ BACKWARDS: Final = PROMISE_SECONDS + CLOCK_SKEW
 of work begins, and units that wait for each other end in another order."""
 
 
-@dataclass(frozen=True)
-class LogKeys:
-    """Whose log it is, and the keys (Ed25519, 32 bytes) of its owner and of its witnesses."""
-
-    log: SpiffeId
-    public: bytes
-    witnesses: Mapping[SpiffeId, bytes]
-
-
-@dataclass
-class Followed:
-    """What was verified: `times` are those of the first and last entry, unix seconds."""
-
-    checkpoint: Checkpoint
-    cosigned: Mapping[SpiffeId, int]
-    kinds: Counter[str] = field(default_factory=Counter)
-    times: tuple[int, int] | None = None
-    earlier: tuple[int, ...] = ()
-    """Sizes of the checkpoints known before that the log extends."""
-
-
 Following = Generator[Wanted, bytes, None]
 
 
-def open_log(raw: bytes, keys: LogKeys) -> Followed:
-    """Steps 1 and 2: the checkpoint in a note. Raises LogFault."""
-    try:
-        checkpoint, note = open_checkpoint(raw, origin_of(keys.log), keys.public)
-    except (DocumentError, SignatureInvalid) as error:
-        raise LogFault(Step.CHECKPOINT, "checkpoint", str(error)) from error
-    _check_lines(note, keys)
-    try:
-        require_cosigned(note, keys.witnesses)
-    except Refusal as error:
-        raise LogFault(Step.COSIGNATURES, "checkpoint", error.detail) from error
-    return Followed(checkpoint, cosigners(note, keys.witnesses))
-
-
 def follow(followed: Followed, keys: LogKeys, earlier: Sequence[bytes] = ()) -> Following:
-    """Steps 3 to 7 over what `open_log` opened, filling `followed`. Raises LogFault.
+    """Steps 3 to 7 over what `open_log` (1 and 2) opened, filling `followed`. Raises LogFault.
 
     `earlier` are checkpoints of the same log, as anybody kept them, signed with its owner's key.
     """
@@ -198,29 +157,6 @@ def _read(index: int, raw: bytes) -> Entry:
         return read_entry(raw)
     except DocumentError as error:
         raise LogFault(Step.ENTRIES, f"entry {index}", str(error)) from error
-
-
-def _check_lines(note: Note, keys: LogKeys) -> None:
-    """Readers of notes ignore names that they do not know; an inspector is told of each."""
-    owner = origin_of(keys.log)
-    by_name = {origin_of(witness): witness for witness in keys.witnesses}
-    seen: set[str] = set()
-    first = note.text.count("\n") + 2
-    for line, signature in enumerate(note.signatures, start=first):
-        where = f"checkpoint line {line}"
-        if signature.name in seen:
-            raise LogFault(Step.COSIGNATURES, where, f"a second signature of {signature.name}")
-        seen.add(signature.name)
-        if signature.name == owner:
-            continue  # verified in step 1
-        witness = by_name.get(signature.name)
-        if witness is None:
-            problem = f"{signature.name} is none of the log's witnesses; name those of its time"
-            raise LogFault(Step.COSIGNATURES, where, problem)
-        try:
-            verify_cosignature(note, signature, witness, keys.witnesses[witness])
-        except SignatureInvalid as error:
-            raise LogFault(Step.COSIGNATURES, where, str(error)) from error
 
 
 def _opened_earlier(raw: bytes, keys: LogKeys, checkpoint: Checkpoint) -> Checkpoint:

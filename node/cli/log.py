@@ -12,7 +12,7 @@ import typer
 
 from federation.tlog.checkpoint import quorum_of
 from federation.tlog.fault import LogFault, Step
-from federation.tlog.follow import Followed, LogKeys
+from federation.tlog.opening import Followed, LogKeys
 from node.cli.log_shared import (
     LANGUAGE,
     At,
@@ -105,7 +105,7 @@ async def _verify(
         if url.scheme != "https" or not url.netloc or url.path.strip("/"):
             raise VerifyError(f"{where}: write https://HOST:PORT")
         async with LogClient(keys.log, url.netloc, tls_of(trust.member())) as client:
-            return await verify_log(RemoteSource(client), keys, earlier, tell)
+            return await verify_log(RemoteSource(client, keys), keys, earlier, tell)
 
 
 def _followed(followed: Followed, keys: LogKeys) -> dict[str, Any]:

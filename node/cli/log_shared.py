@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from federation.identity import SpiffeId
-from federation.tlog.follow import LogKeys
+from federation.tlog.opening import LogKeys
 from node.clock import SystemClock
 from node.config import NodeConfig
 from node.identity import read_trust_root

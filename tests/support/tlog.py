@@ -12,8 +12,9 @@ from federation.merkle import Frontier, HashReader, leaf_hash, root
 from federation.signed import SigningKey
 from federation.tlog.checkpoint import Checkpoint, cosign, origin_of, sign_checkpoint
 from federation.tlog.fault import LogFault, Step, Wanted
-from federation.tlog.follow import Followed, LogKeys, follow, open_log
+from federation.tlog.follow import follow
 from federation.tlog.note import COSIGNATURE, ED25519, Note, vkey
+from federation.tlog.opening import Followed, LogKeys, open_log
 from federation.tlog.tiles import TILE_WIDTH, bundles_of, encode_bundle, tile_path, tiles_of
 
 DOMAIN = "csj.yinxin.example"

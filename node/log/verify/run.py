@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from federation.tlog.follow import Followed, LogKeys, follow, open_log
+from federation.tlog.follow import follow
+from federation.tlog.opening import Followed, LogKeys, open_log
 from federation.tlog.tiles import TILE_WIDTH
 from node.log.verify.source import LogSource
 

@@ -9,6 +9,7 @@ from federation.entries import MAX_ENTRY_BYTES
 from federation.merkle import HASH_BYTES
 from federation.tlog.fault import LogFault, Step, Wanted
 from federation.tlog.note import MAX_NOTE_BYTES
+from federation.tlog.opening import LogKeys, recognised
 from federation.tlog.tiles import TILE_WIDTH, encode_bundle
 from node.errors import NodeError
 from node.log.http.client import LogClient
@@ -67,13 +68,14 @@ class FolderSource:
 class RemoteSource:
     """The files of a log as its node serves them to the caller."""
 
-    def __init__(self, client: LogClient) -> None:
+    def __init__(self, client: LogClient, keys: LogKeys) -> None:
         self._client = client
+        self._keys = keys
 
     async def checkpoint(self) -> bytes:
-        """What the node serves as its checkpoint."""
+        """What the node serves as its checkpoint, without signatures of keys that are none now."""
         try:
-            return await self._client.checkpoint()
+            return recognised(await self._client.checkpoint(), self._keys)
         except RemoteFailure as error:
             raise LogFault(Step.CHECKPOINT, CHECKPOINT, "is not served") from error
 

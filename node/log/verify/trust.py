@@ -10,8 +10,8 @@ from federation.identity import Role, SpiffeId
 from federation.membership import Member, Members, TrustRoot
 from federation.signed import Signed
 from federation.tlog.checkpoint import member_of, witnesses_of
-from federation.tlog.follow import LogKeys
 from federation.tlog.note import COSIGNATURE, ED25519, parse_vkey
+from federation.tlog.opening import LogKeys
 from node.enrolment.folder import read_file
 from node.enrolment.grant import Grant
 from node.log.verify.source import VerifyError

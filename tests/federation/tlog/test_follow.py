@@ -11,8 +11,10 @@ from federation.entries import Kind, entry
 from federation.merkle import leaf_hash, root
 from federation.signed import SigningKey
 from federation.tlog import follow as following
+from federation.tlog import opening
 from federation.tlog.fault import LogFault, Step
 from federation.tlog.follow import BACKWARDS
+from federation.tlog.opening import recognised
 from federation.tlog.tiles import encode_bundle
 from support.tlog import START, Files, Owner, entries, fault_of, tile_files, verify
 
@@ -148,6 +150,19 @@ def test_a_line_of_nobody_known_is_named() -> None:
     assert "holder/tax" in fault.problem
 
 
+def test_a_witness_that_left_is_left_out_and_an_altered_cosignature_is_not() -> None:
+    owner = Owner(witnesses=dict(list(OWNER.witnesses.items())[:2]))
+    files = OWNER.files(entries(7))
+    served = recognised(files["checkpoint"], owner.keys)
+    assert served == owner.files(entries(7))["checkpoint"]
+    assert recognised(b"no note", owner.keys) == b"no note"
+    *lines, last = files["checkpoint"].splitlines(keepends=True)
+    altered = b"".join(lines) + last.replace(b"AAAA", b"AAAB", 1)
+    assert altered != files["checkpoint"]
+    assert recognised(altered, KEYS) == altered
+    assert _fault(files | {"checkpoint": altered}).where == "checkpoint line 8"
+
+
 def test_a_witness_does_not_count_twice() -> None:
     files = OWNER.files(entries(7), cosigners=1)
     twice = files["checkpoint"] + files["checkpoint"].splitlines(keepends=True)[-1]
@@ -201,25 +216,31 @@ def _second_history() -> tuple[Files, tuple[bytes, ...]]:
     return OWNER.files(entries(7)), (OWNER.files(other)["checkpoint"],)
 
 
+def _altered_name() -> tuple[Files, tuple[bytes, ...]]:
+    files = OWNER.files(entries(7))
+    return files | {"checkpoint": files["checkpoint"].replace(b"holder/tax", b"holder/fax")}, ()
+
+
 def _uncosigned() -> tuple[Files, tuple[bytes, ...]]:
     return OWNER.files(entries(7), cosigners=0), ()
 
 
 @pytest.mark.parametrize(
-    ("attack", "check", "without"),
+    ("attack", "module", "check", "without"),
     [
-        (_altered_tile, "_blame", _no_blame),
-        (_altered_history, "_check_root", _nothing),
-        (_second_history, "_check_earlier", _nothing),
-        (_uncosigned, "require_cosigned", _nothing),
+        (_altered_tile, following, "_blame", _no_blame),
+        (_altered_history, following, "_check_root", _nothing),
+        (_second_history, following, "_check_earlier", _nothing),
+        (_uncosigned, opening, "require_cosigned", _nothing),
+        (_altered_name, opening, "_check_lines", _nothing),
     ],
 )
 def test_without_its_check_the_attack_passes(
-    attack: Any, check: str, without: Any, monkeypatch: pytest.MonkeyPatch
+    attack: Any, module: Any, check: str, without: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, earlier = attack()
     assert fault_of(files, KEYS, earlier) is not None
-    monkeypatch.setattr(following, check, without)
+    monkeypatch.setattr(module, check, without)
     assert fault_of(files, KEYS, earlier) is None
 
 
