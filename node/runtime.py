@@ -28,6 +28,8 @@ from node.config import NodeConfig, PeerConfig
 from node.errors import NodeError
 from node.identity import NodeIdentity, load_identity
 from node.log import QueryLog
+from node.log.gate import WitnessGate
+from node.log.transparency import Transparency
 from node.observability import logging
 from node.observability.metrics import NodeMetrics
 from node.observability.tracing import Tracing, configure_tracing
@@ -61,10 +63,16 @@ class Runtime(Generic[C]):
     pool: WorkerPool
     metrics: NodeMetrics
     tracing: Tracing
+    transparency: Transparency = field(init=False)
     servers: list[RpcServer] = field(default_factory=list)
     tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """Called in order after the servers stopped: channels to close, other servers to end."""
+
+    def __post_init__(self) -> None:
+        self.transparency = Transparency(
+            self.config, self.identity, self.store, self.clock, self.members, self.refused
+        )
 
     def tls(self) -> TlsFiles:
         """The node's TLS files."""
@@ -92,6 +100,7 @@ class Runtime(Generic[C]):
         """Keeps the copy of the chain up to date while the node runs."""
         sync = ChainSync(hub, self.chain, self.store, self.log, self.clock)
         self.tasks.append(sync.keep(SYNC_SECONDS))
+        self.transparency.directory = sync
         # Before the channel it pulls over, which was made before it.
         self.closing.insert(0, sync.close)
         return sync
@@ -121,6 +130,7 @@ class Runtime(Generic[C]):
                 interceptors=[
                     MetricsInterceptor(self.metrics),
                     TracingInterceptor(self.tracing),
+                    WitnessGate(self.transparency.publisher.require),
                 ],
                 services=sorted({name.split("/")[1] for name in roles}),
                 limits=ServerLimits(
@@ -153,25 +163,39 @@ class Runtime(Generic[C]):
         self.metrics.failed(method, failure.code.name, failure.reason)
         if not isinstance(error, FederationError):
             return
-        now = self.clock.now()
+        name = method.rpartition("/")[2]
+        await self.refused(_caller(), name, failure.reason, failure.reference, {})
+
+    async def refused(
+        self,
+        caller: SpiffeId | None,
+        method: str,
+        reason: str,
+        reference: str,
+        more: Mapping[str, str],
+    ) -> None:
+        """Writes a refusal into the query log; returns once it is durable.
+
+        An enterprise's id is its code, which no log may hold: such a caller stays unnamed.
+        """
+        unnamed = caller is None or caller.role is Role.ENTERPRISE
         raw = entry(
             Kind.REFUSAL,
-            now,
-            reason=failure.reason,
-            caller=_caller(),
-            method=method.rpartition("/")[2],
-            reference=failure.reference,
+            self.clock.now(),
+            reason=reason,
+            caller="" if unnamed else str(caller),
+            method=method,
+            reference=reference,
+            **more,
         )
         await self.store.run(lambda connection: self.append(connection, Kind.REFUSAL, raw))
 
 
-def _caller() -> str:
-    """Who is being refused. An enterprise's id is its code, which no log may hold."""
+def _caller() -> SpiffeId | None:
     try:
-        caller = peer()
+        return peer()
     except NodeError:
-        return ""  # refused before it was known who calls
-    return "" if caller.role is Role.ENTERPRISE else str(caller)
+        return None  # refused before it was known who calls
 
 
 Builder = Callable[[Runtime[C]], Awaitable[None]]
@@ -226,6 +250,8 @@ async def _serve(config: C, build: Builder[C]) -> None:
         await runtime.pool.start()
         await build(runtime)
         _serve_metrics(runtime)
+        # Before anybody is answered it is known how far the witnesses are.
+        runtime.tasks += await runtime.transparency.listen()
         for server in runtime.servers:
             await server.start()
         runtime.tasks.append(_report_health(runtime))
@@ -249,6 +275,7 @@ def _serve_metrics(runtime: Runtime[C]) -> None:
     host, _, port = runtime.config.metrics.listen.rpartition(":")
     runtime.metrics.watch_pool(runtime.pool.state)
     runtime.metrics.watch_log(lambda: runtime.store.read_blocking(QueryLog.size_in))
+    runtime.transparency.watch(runtime.metrics)
     server = runtime.metrics.serve(host.strip("[]"), int(port))
 
     async def close() -> None:
@@ -258,12 +285,15 @@ def _serve_metrics(runtime: Runtime[C]) -> None:
 
 
 async def _report_health(runtime: Runtime[C]) -> None:
-    """A node that cannot write its log answers nothing; its health service says so."""
+    """A node that cannot write its log, or whose witnesses are away too long, answers nothing; its
+    health service says so.
+    """
     serving = True
     while True:
         await asyncio.sleep(HEALTH_SECONDS)
-        if runtime.store.healthy != serving:
-            serving = runtime.store.healthy
+        now = runtime.store.healthy and runtime.transparency.publisher.answers
+        if now != serving:
+            serving = now
             for server in runtime.servers:
                 await server.set_all_serving(serving=serving)
 

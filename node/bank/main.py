@@ -28,6 +28,7 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
     # A bank is called by nobody over gRPC; health and reflection are there as at every node.
     runtime.add_server(runtime.config.listen, {}, lambda _: None)
     runtime.tasks.append(bank.agent.sync.keep(SYNC_SECONDS))
+    runtime.transparency.directory = bank.agent.sync
     runtime.tasks.append(server.serve())
     runtime.tasks.append(_upkeep(bank, prepare=prepare))
     _log.info("interface", port=server.port)

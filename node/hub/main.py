@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.hub import consents, service
+from node.hub.logs import HubLogs
 from node.hub.publication import Hub
 from node.rpc.tls import TlsFiles
 from yinxin.v1.hub_pb2_grpc import add_ConsentsServicer_to_server, add_HubServicer_to_server
@@ -11,6 +12,7 @@ from yinxin.v1.hub_pb2_grpc import add_ConsentsServicer_to_server, add_HubServic
 async def build(hub: Hub) -> None:
     """Adds the servers to the runtime."""
     config = hub.config
+    hub.transparency.directory = HubLogs(hub)
     members = service.HubService(hub)
     hub.add_server(
         config.listen,

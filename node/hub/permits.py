@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from typing import Final, TypeAlias
+
 from sqlalchemy import Connection
 
+from federation.auditkeys import SealingKeys
 from federation.certificate import ModelCertificate
 from federation.entries import Kind, Logged
 from federation.epoch import OpenEpoch
@@ -11,14 +16,24 @@ from federation.exchange.hub import Draft, PermitDesk, PermitRequest, Settled
 from federation.exchange.messages import QueryReply, QueryRequest, UnlockRequest
 from federation.identity import SpiffeId
 from federation.membership import Members
+from federation.permit import PermitPolicy
 from federation.roster import Roster
 from federation.signed import Signed
+from node.errors import LogError
+from node.hub.auditkeys import sealing_keys
 from node.hub.fanout import gather_or_cancel
 from node.hub.publication import Hub
 from node.hub.registry import HubRegistry
 from node.hub.routes import Routes
+from node.log.finding import find_entry
 from node.rpc.convert import signed_from_wire, unlock_to_wire
 from yinxin.v1 import common_pb2
+
+PROOF_SHARE: Final = 0.4
+"""Of the time for a query, for the witnesses; holders need the rest."""
+
+
+_Facts: TypeAlias = tuple[Members, ModelCertificate | None, OpenEpoch | None, Roster, SealingKeys]
 
 
 class Permits:
@@ -31,34 +46,34 @@ class Permits:
     async def query(self, request: QueryRequest, bank: SpiffeId, deadline: float) -> QueryReply:
         """Permits, durable with their log entries, then every participant's signed answer.
 
-        A holder has `deadline` seconds to answer.
+        Witnesses and holders have `deadline` seconds to answer.
         Raises Refusal, or RemoteError naming the holder that failed: the same query again gets
         the same permits and costs no use.
         """
-        members, certificate, epoch, roster = await self._facts(request)
         now = self._hub.clock.now()
-        desk = PermitDesk(self._hub.identity.id, members, self._hub.identity.signing)
+        members, certificate, epoch, roster, sealing = await self._facts(request, now)
+        desk = PermitDesk(self._hub.identity.id, members, self._hub.identity.signing, sealing)
         examined = desk.examine(request, bank, certificate, epoch, roster, now)
         settled = await self._hub.store.run(
             lambda connection: self._settle(connection, desk, examined)
         )
-        permits = tuple(self._hub.logged(d.signed, d.entry) for d in settled.drafts)
+        loop, within = asyncio.get_running_loop(), PROOF_SHARE * deadline
+        begin = loop.time()
+        logged = await gather_or_cancel([self._logged(draft, within) for draft in settled.drafts])
+        permits, left = tuple(logged), deadline - (loop.time() - begin)
         self._hub.metrics.query("granted")
-        return QueryReply(permits, await self._answers(settled.drafts, permits, deadline))
+        return QueryReply(permits, await self._answers(settled.drafts, permits, left))
 
-    async def _facts(
-        self, request: QueryRequest
-    ) -> tuple[Members, ModelCertificate | None, OpenEpoch | None, Roster]:
-        chain, now = self._hub.chain, self._hub.clock.now()
+    async def _facts(self, request: QueryRequest, now: int) -> _Facts:
+        chain = self._hub.chain
 
-        def look_up(
-            connection: Connection,
-        ) -> tuple[Members, ModelCertificate | None, OpenEpoch | None, Roster]:
+        def look_up(connection: Connection) -> _Facts:
             return (
                 chain.members(connection, now),
                 chain.certificate(connection, request.certificate_hash, now),
                 chain.epoch(connection, request.epoch, now),
                 chain.roster(connection, now),
+                sealing_keys(self._hub, connection, now),
             )
 
         return await self._hub.store.read(look_up)
@@ -71,6 +86,20 @@ class Permits:
             for draft in settled.drafts:
                 self._hub.append(connection, Kind.PERMIT, draft.entry)
         return settled
+
+    async def _logged(self, draft: Draft, seconds: float) -> Logged:
+        """The permit with the hub's promise and, where the chain's policy asks for it, the proof
+        that the witnessed log has it. Raises Unwitnessed when no quorum cosigns within `seconds`.
+        """
+        logged = self._hub.logged(draft.signed, draft.entry)
+        if self._hub.config.tlog.permit_policy is PermitPolicy.PROMISE:
+            return logged
+        issued = draft.permit.issued
+        index = await self._hub.store.read(lambda c: find_entry(c, draft.entry, issued))
+        if index is None:
+            raise LogError("a permit's entry is not in the log; stop the hub and check its log")
+        proof = await self._hub.transparency.publisher.prove(index, seconds)
+        return replace(logged, proof=proof)
 
     async def _answers(
         self, drafts: tuple[Draft, ...], permits: tuple[Logged, ...], deadline: float

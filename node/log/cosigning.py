@@ -41,11 +41,11 @@ class WitnessLink:
         """The witness."""
         return self._client.party
 
-    async def cosign(self, note: Note, size: int, public: bytes) -> NoteSignature:
-        """The witness's verified cosignature of a checkpoint of `size`; `public` is its key.
+    async def cosign(self, note: Note, size: int, public: bytes) -> tuple[NoteSignature, int]:
+        """The witness's verified cosignature of a checkpoint of `size`, and when it was made.
 
-        Raises PartyUnavailable for a witness that cannot say now, WitnessDisagrees for one whose
-        memory does not fit this log.
+        `public` is the witness's key. Raises PartyUnavailable for a witness that cannot say now,
+        WitnessDisagrees for one whose memory does not fit this log.
         """
         for _ in range(_TRIES):
             proof = tuple(await self._consistency(self.size, size))
@@ -67,12 +67,11 @@ class WitnessLink:
         """Closes the connection."""
         await self._client.close()
 
-    def _verified(self, note: Note, body: bytes, public: bytes) -> NoteSignature:
+    def _verified(self, note: Note, body: bytes, public: bytes) -> tuple[NoteSignature, int]:
         try:
             for line in body.decode().splitlines():
                 signature = NoteSignature.parse(line)
-                verify_cosignature(note, signature, self.party, public)
-                return signature
+                return signature, verify_cosignature(note, signature, self.party, public)
         except (UnicodeDecodeError, DocumentError, SignatureInvalid) as error:
             raise WitnessDisagrees(f"{self.party} sent no cosignature of its key") from error
         raise WitnessDisagrees(f"{self.party} sent no cosignature")

@@ -171,15 +171,18 @@ async def test_sigterm_lets_running_calls_finish_and_takes_no_more(world: World)
         await hub.hub.store.run(lambda c: None)
 
 
-async def test_health_follows_the_database(world: World) -> None:
+async def test_health_follows_the_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process(world)
     async with process.serving() as hub, hub.calling(HARBOUR) as bank:
         assert await health(bank) == Status.SERVING
         committer = hub.hub.store.committer
+        disk = {"full": True}
+        monkeypatch.setattr(committer, "_probe", lambda: not disk["full"])
         committer._healthy = False  # as after a write that did not reach the disk
         await until_health(bank, Status.NOT_SERVING)
         with pytest.raises(StorageUnavailable):
             await hub.hub.store.run(lambda c: None)
+        disk["full"] = False
         committer._healthy = True
         await until_health(bank, Status.SERVING)
         await get_chain(bank)

@@ -26,12 +26,11 @@ class Resource(Enum):
 def require_reader(caller: SpiffeId, own: SpiffeId, members: Members, resource: Resource) -> None:
     """Raises Refusal(foreign_certificate) unless `caller` may ask `own`'s server for it."""
     members.require(caller, caller.role)
-    match resource:
-        case Resource.ENTRIES:
-            allowed = caller.role is Role.REGULATOR
-        case Resource.HASHES:
-            allowed = own.role is not Role.BANK or caller.role in WITNESS_ROLES or caller == own
-        case Resource.COSIGNATURE:
-            allowed = own.role in WITNESS_ROLES
+    if resource is Resource.ENTRIES:
+        allowed = caller.role is Role.REGULATOR
+    elif resource is Resource.HASHES:
+        allowed = own.role is not Role.BANK or caller.role in WITNESS_ROLES or caller == own
+    else:
+        allowed = own.role in WITNESS_ROLES
     if not allowed:
         raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{caller} may not read {resource.name.lower()}")

@@ -6,6 +6,7 @@ something only once `federation.tlog` has verified them.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import TracebackType
 from typing import Final, Self
@@ -90,7 +91,11 @@ class LogClient:
 
     async def add_checkpoint(self, raw: bytes) -> tuple[int, bytes]:
         """Status and body of a witness's answer. Raises PartyUnavailable."""
-        return await self._call("POST", ADD_CHECKPOINT, MAX_NOTE_BYTES, raw)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._call("POST", ADD_CHECKPOINT, MAX_NOTE_BYTES, raw)
+        except TimeoutError as error:
+            raise PartyUnavailable(self.party) from error
 
     async def close(self) -> None:
         """Closes the connections."""
