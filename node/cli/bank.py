@@ -15,9 +15,7 @@ from node.bank.texts import Code
 from node.cli.bank_queries import batch, evidence, query, verify
 from node.cli.bank_shared import (
     DEFAULT,
-    LANGUAGE,
     Config,
-    Lang,
     ModelOption,
     models_table,
     run,
@@ -25,7 +23,7 @@ from node.cli.bank_shared import (
     status_text,
 )
 from node.cli.enrol import add_enrolment
-from node.cli.output import AsJson, emit, fail, guard, progress
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard, progress
 from node.config import BankConfig, load
 
 if TYPE_CHECKING:

@@ -14,16 +14,13 @@ from node.bank.files import read_file, write_file
 from node.bank.texts import Code
 from node.cli.bank_shared import (
     DEFAULT,
-    LANGUAGE,
     Config,
-    Lang,
     ModelOption,
-    language_of,
     run,
     show_card,
     told,
 )
-from node.cli.output import AsJson, emit, guard, progress
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard, language_of, progress
 from node.config import BankConfig, load
 
 if TYPE_CHECKING:

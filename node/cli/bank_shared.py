@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from node.bank.errors import BankError, Rejected, ScorecardRefused
-from node.cli.output import emit, guard
+from node.cli.output import LANGUAGE, emit, guard, language_of
 from node.config import BankConfig, load
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ Config = Annotated[Path, typer.Option("--config", help="The node's configuration
 ModelOption = Annotated[
     str, typer.Option("--model", help="name, name@version, or 8 digits of the hash. / 模型")
 ]
-Lang = Annotated[str, typer.Option("--lang", help="zh or en. / 语言")]
 DEFAULT = Path("node.toml")
-LANGUAGE = "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
 
 _HEADINGS = {
     "model": ("模型", "Model"),
@@ -99,11 +96,6 @@ def told(lang: str, passing: type[Exception] | tuple[type[Exception], ...] = ())
             raise SystemExit(1) from error
     if passed:
         raise passed[0]
-
-
-def language_of(lang: str) -> str:
-    """`zh` or `en`."""
-    return "zh" if lang.lower().startswith("zh") else "en"
 
 
 def show_card(result: dict[str, Any], lang: str) -> RenderableType:

@@ -1,9 +1,8 @@
-"""`yinxin enterprise`: an enterprise's keys, and the consents that it gives and cancels."""
+"""`yinxin enterprise`: an enterprise's keys, the consents it gives and cancels, and who asked."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +13,13 @@ from federation.errors import Refusal
 from federation.identity import SpiffeId
 from federation.purpose import PURPOSE_TITLES, Purpose
 from federation.uscc import Uscc
+from node.cli.enterprise_asked import asked
+from node.cli.enterprise_shared import HERE, Directory, Hub, HubId, Trust, hub_of, time_text
 from node.cli.output import AsJson, emit
 from node.clock import SystemClock
 from node.enrolment.folder import read_file, write_public
 from node.enterprise import ConsentTerms, EnterpriseError
 from node.enterprise.home import REQUEST, EnterpriseHome, read_grant_file
-from node.identity import read_trust_root
 from node.keys import write_secret
 
 app = typer.Typer(
@@ -27,15 +27,11 @@ app = typer.Typer(
 )
 consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
 app.add_typer(consent, name="consent")
+app.command("asked")(asked)
 
 _PURPOSES = "; ".join(f"{p.value} {t['zh']} {t['en']}" for p, t in PURPOSE_TITLES.items())
 
-Directory = Annotated[Path, typer.Option("--dir", help="The enterprise's folder. / 企业目录")]
 File = Annotated[Path, typer.Argument(help="The consent. / 授权文件")]
-Hub = Annotated[str, typer.Option(help="HOST:PORT of the hub for enterprises. / 平台地址")]
-HubId = Annotated[str, typer.Option(help="SPIFFE id of the hub. / 平台标识")]
-Trust = Annotated[Path, typer.Option(help="The chain's trust.json. / 信任根")]
-HERE = Path()
 
 
 @app.command("init")
@@ -153,10 +149,7 @@ def _call(
     now = SystemClock().now()
     compact = _compact(file)
     enterprise = EnterpriseHome(directory).load(now)
-    root = read_trust_root(trust)
-    party = SpiffeId.parse(hub_id)
-    if party.trust_domain != root.trust_domain:
-        raise EnterpriseError(f"hub-id: {party} is not of {root.trust_domain}, the chain's domain")
+    root, party = hub_of(trust, hub_id)
 
     async def run() -> bytes:
         authority = root.authority.encode()
@@ -176,6 +169,7 @@ def _call(
 def _shown(claims: Consent) -> dict[str, Any]:
     titles = PURPOSE_TITLES[claims.purpose]
     return {
+        "id": claims.id.hex(),
         "uscc": claims.uscc,
         "bank": str(claims.bank),
         "purpose": claims.purpose.value,
@@ -185,9 +179,9 @@ def _shown(claims: Consent) -> dict[str, Any]:
         "disclosed": list(claims.disclosed),
         "chains": list(claims.chains),
         "named": [str(holder) for holder in claims.named],
-        "issued": _time(claims.issued_at),
-        "not_before": _time(claims.not_before),
-        "expires": _time(claims.expires),
+        "issued": time_text(claims.issued_at),
+        "not_before": time_text(claims.not_before),
+        "expires": time_text(claims.expires),
         "uses": claims.uses,
     }
 
@@ -216,10 +210,3 @@ def _compact(file: Path) -> str:
         return read_file(file, "consent").decode("ascii").strip()
     except UnicodeDecodeError as error:
         raise EnterpriseError(f"{file} is no consent") from error
-
-
-def _time(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return str(seconds)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -19,9 +20,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LIST_WIDTH = 60
+LANGUAGE: Final = "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
+"""Which language people are spoken to unless they say."""
 
+Lang = Annotated[str, typer.Option("--lang", help="zh or en. / 语言")]
+"""The option of every command that speaks one language at a time."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 """The option of every command that prints a result."""
+
+
+def language_of(lang: str) -> str:
+    """`zh` or `en`."""
+    return "zh" if lang.lower().startswith("zh") else "en"
 
 
 def emit(result: Mapping[str, Any], as_json: bool, text: RenderableType | None = None) -> None:

@@ -41,6 +41,26 @@ class Receipt:
         return canonical_json({"entry": self.entry.decode(), "promise": promise})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One query under one of the firm's consents, as the hub lists it; times in unix seconds.
+
+    `permits` and `certificate` are SHA-256, `consent` is the consent's id (`jti`) of 16 bytes,
+    `cancelled` when it was cancelled, 0 for never.
+    """
+
+    number: int
+    bank: SpiffeId
+    purpose: str
+    time: int
+    epoch: int
+    permits: tuple[bytes, ...]
+    certificate: bytes
+    fields: tuple[str, ...]
+    consent: bytes
+    cancelled: int
+
+
 class ConsentClient:
     """One enterprise's connection to the consent registry of one hub."""
 
@@ -86,6 +106,21 @@ class ConsentClient:
         answer = await self._channel.unary(f"{_SERVICE}CancelConsent", request, common_pb2.Receipt)
         return self._receipt(answer)
 
+    async def asked(self) -> list[Asked]:
+        """Every query under the firm's own consents that the hub lists, the oldest first."""
+        found: list[Asked] = []
+        start, end = 0, 1
+        while start < end:
+            request = hub_pb2.ListUsesRequest(start=start)
+            reply = await self._channel.unary(f"{_SERVICE}ListUses", request, hub_pb2.ListUsesReply)
+            found += [_asked(use) for use in reply.uses]
+            numbers = [use.number for use in reply.uses]
+            going_on = start < reply.next <= reply.total or start == reply.total == reply.next
+            if not going_on or not all(start <= number < reply.next for number in numbers):
+                raise DocumentError("uses", "are not in order", "tell the hub's operator")
+            start, end = reply.next, reply.total
+        return found
+
     def _receipt(self, answer: common_pb2.Receipt) -> Receipt:
         receipt = Receipt(answer.entry, signed_from_wire(answer.promise))
         # An enterprise knows the hub by its TLS certificate, not its signing key: the signature is
@@ -94,3 +129,18 @@ class ConsentClient:
         if promised.log != self._hub or promised.leaf != leaf_hash(receipt.entry):
             raise DocumentError("receipt", "is not for this entry of this hub")
         return receipt
+
+
+def _asked(use: hub_pb2.ConsentUse) -> Asked:
+    return Asked(
+        number=use.number,
+        bank=SpiffeId.parse(use.bank),
+        purpose=use.purpose,
+        time=use.time,
+        epoch=use.epoch,
+        permits=tuple(use.permits),
+        certificate=use.certificate,
+        fields=tuple(use.fields),
+        consent=use.consent,
+        cancelled=use.cancelled,
+    )

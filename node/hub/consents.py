@@ -84,10 +84,11 @@ class ConsentsService(ConsentsServicer):
 
         def look(connection: Connection) -> hub_pb2.ListUsesReply:
             uses = Uses(connection, self._hub.identity.storage)
-            listed = uses.listed(caller, start, USES_AT_ONCE)
-            return hub_pb2.ListUsesReply(
-                uses=[self._use(connection, use) for use in listed], total=uses.total(caller)
-            )
+            total = uses.total(caller)
+            stop = min(start + USES_AT_ONCE, total)
+            listed = uses.listed(caller, start, stop)
+            shown = [self._use(connection, use) for use in listed]
+            return hub_pb2.ListUsesReply(uses=shown, total=total, next=stop)
 
         return await self._hub.store.read(look)
 

@@ -95,16 +95,14 @@ class Uses:
                 high = middle - 1
         return low
 
-    def listed(self, firm: SpiffeId, start: int, most: int) -> list[Use]:
-        """The firm's uses from number `start` on, at most `most` numbers of them.
+    def listed(self, firm: SpiffeId, start: int, stop: int) -> list[Use]:
+        """The firm's uses with numbers from `start` to before `stop`, the firm's total at most.
 
         Uses whose content is erased, because its term is over, are left out.
         """
         found = []
-        for number in range(start, start + most):
+        for number in range(start, stop):
             sealed = self._sealed(firm, number)
-            if sealed is None:
-                break
             if sealed:
                 raw = self._key.open(sealed, self._tag(firm, number))
                 found.append(self._use(number, parse_canonical(raw.rstrip(), _MAX_BYTES)))

@@ -483,21 +483,25 @@ class ListUsesReply(_message.Message):
 
     USES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """How many uses of the caller's consents there were in all."""
+    next: _builtins.int
+    """Where to go on; `total` at the end."""
     @_builtins.property
     def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentUse]:
-        """As many as fit into one answer; ask again from where it ends."""
+        """As many as fit into one answer; those whose term of keeping is over are left out."""
 
     def __init__(
         self,
         *,
         uses: _abc.Iterable[Global___ConsentUse] | None = ...,
         total: _builtins.int = ...,
+        next: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["total", b"total", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next", b"next", "total", b"total", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
