@@ -92,6 +92,7 @@ class AuditedQuery:
 
     Attributes:
         id: SHA-256 of the permit's payload.
+        index: of the entry in the hub's log.
         permit_id: the permit's 16-byte id.
         time, expires: of issue and of expiry, unix seconds.
         bank, audience: SPIFFE ids as text.
@@ -104,6 +105,7 @@ class AuditedQuery:
     """
 
     id: bytes
+    index: int
     time: int
     bank: str
     permit_id: bytes = b""

@@ -6,7 +6,7 @@ that is being audited.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,11 +14,7 @@ from federation.audit.findings import Finding
 from federation.audit.records import AuditedQuery
 from federation.epoch import OpenEpoch
 from federation.membership import Members
-from federation.permit import Evidence
 from federation.signed import Signed
-
-Opener = Callable[[bytes, bytes], Evidence]
-"""(envelope, permit hash) -> evidence, with the audit key. Raises EnvelopeError, DocumentError."""
 
 
 class Documents(Protocol):
@@ -48,8 +44,11 @@ class Books(Protocol):
 
 @dataclass(frozen=True)
 class PermitRecord:
-    """One `permit` entry of the hub's log with what is kept beside it, None where that is lost."""
+    """One `permit` entry of the hub's log, at `index` of it, with what is kept beside it: None
+    where that is lost.
+    """
 
+    index: int
     entry: bytes
     document: Signed | None
     envelope: bytes | None
@@ -61,3 +60,12 @@ class Examined:
 
     query: AuditedQuery
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class CancellationRecord:
+    """One `consent-cancelled` entry of the hub's log, and the envelope kept beside it."""
+
+    index: int
+    entry: bytes
+    envelope: bytes | None

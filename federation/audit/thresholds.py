@@ -5,12 +5,11 @@ Days and hours are those of China (UTC+8, no daylight saving), whatever the mach
 
 from __future__ import annotations
 
-from datetime import date, timedelta, timezone
+from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CHINA = timezone(timedelta(hours=8))
 HOUR = 3_600
 DAY = 86_400
 

@@ -1,4 +1,5 @@
-"""Checking why a permit was issued: by a holder that must see the subject, and by the regulator.
+"""Checking why a permit was issued: by a holder that must see the subject, and by the regulator
+(`federation.audit.verify`, which tells the checks apart).
 
 Whoever can open the evidence needs nothing else from the hub: the enterprise's signature, the
 tag that binds the permit to that consent, and the proof that its element is of that enterprise.
@@ -6,19 +7,14 @@ tag that binds the permit to that consent, and the proof that its element is of 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
-from federation.canonical import b64
 from federation.certificate import ModelCertificate
 from federation.consent import Consent, verify_consent
-from federation.entries import Kind, read_entry
-from federation.envelope import EnvelopeKey
 from federation.errors import Reason, Refusal
 from federation.identity import SpiffeId
-from federation.membership import Members, TrustRoot
-from federation.permit import Evidence, Permit, consent_tag, open_for_audit
-from federation.signed import Signed
+from federation.membership import TrustRoot
+from federation.permit import Evidence, Permit, consent_tag
 from scoring.errors import OprfError
 from scoring.oprf import hash_to_group, verify_knowledge
 
@@ -48,15 +44,24 @@ def check_coverage(
         raise Refusal(Reason.NAMED_REQUIRED, "consent misses a holder that needs the name")
 
 
+def check_proof(consent: Consent, permit: Permit, proof: bytes) -> None:
+    """Raises Refusal(bad_proof) unless the permit's element is of the enterprise that consented."""
+    statement = knowledge_context(permit.chain, permit.bank, consent.hash, permit.ctx)
+    try:
+        base = hash_to_group(consent.uscc.encode())
+        verify_knowledge(base, permit.blinded, statement, proof)
+    except OprfError as error:
+        raise Refusal(Reason.BAD_PROOF, str(error)) from error
+
+
 def check_evidence(
     evidence: Evidence, permit: Permit, model: ModelCertificate, root: TrustRoot, at: int
 ) -> Consent:
     """The consent behind a permit, once the evidence bears the permit out.
 
-    `model` is the certificate that the permit names, `at` when the consent has to hold: now for
-    a holder, the permit's time of issue for an audit. Raises Refusal as `verify_consent` and
-    `check_coverage` do, Refusal(no_consent) for evidence that belongs to another permit, and
-    Refusal(bad_proof) for an element of another enterprise.
+    `model` is the certificate that the permit names, `at` when the consent has to hold. Raises
+    Refusal as `verify_consent` and `check_coverage` do, Refusal(no_consent) for evidence that
+    belongs to another permit, and Refusal(bad_proof) for an element of another enterprise.
     """
     if model.hash != permit.certificate or permit.chain != root.chain:
         raise Refusal(Reason.NO_CONSENT, "permit is of another model or chain")
@@ -69,40 +74,5 @@ def check_evidence(
     if not covered:
         raise Refusal(Reason.NO_CONSENT, "evidence is of another permit")
     check_coverage(consent, model, permit.bank, permit.purpose, root.chain)
-    statement = knowledge_context(root.chain, permit.bank, consent.hash, permit.ctx)
-    try:
-        base = hash_to_group(consent.uscc.encode())
-        verify_knowledge(base, permit.blinded, statement, evidence.proof)
-    except OprfError as error:
-        raise Refusal(Reason.BAD_PROOF, str(error)) from error
+    check_proof(consent, permit, evidence.proof)
     return consent
-
-
-def audit_permit(
-    recorded: bytes,
-    document: Signed,
-    envelope: bytes,
-    model: ModelCertificate,
-    members: Members,
-    audit: EnvelopeKey,
-) -> Consent:
-    """The consent behind a permit of the hub's log, found with the audit key alone.
-
-    `recorded` is the entry, `document` the permit, `envelope` what the hub keeps beside the entry
-    and `model` the certificate that the permit names. Raises FederationError for anything that
-    does not bear the permit out: each is a finding against the hub, whose signature is on the
-    entry's tree and on the permit.
-    """
-    permit = Permit.open_(document, members.hub.signing)
-    logged = read_entry(recorded)
-    sealed = b64(hashlib.sha256(envelope).digest())
-    expected = (Kind.PERMIT, b64(permit.hash), sealed, permit.issued)
-    if (
-        logged.kind,
-        logged.body.get("document"),
-        logged.body.get("envelope"),
-        logged.time,
-    ) != expected:
-        raise Refusal(Reason.BAD_PERMIT, "entry does not record this permit with this envelope")
-    evidence = open_for_audit(envelope, permit.hash, audit)
-    return check_evidence(evidence, permit, model, members.root, permit.issued)

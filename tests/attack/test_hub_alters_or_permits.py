@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from federation.answers import UnlockAnswer, read_key
+from federation.auditkeys import key_id_of
 from federation.consent import Consent, sign_consent
 from federation.entries import Kind, entry
 from federation.epoch import (
@@ -24,14 +25,12 @@ from federation.epoch import (
 )
 from federation.errors import (
     EnvelopeError,
-    FederationError,
     Reason,
     Refusal,
     SignatureInvalid,
 )
 from federation.exchange import hub
 from federation.exchange.bank import OpenQuery, begin_query, open_record
-from federation.exchange.evidence import audit_permit
 from federation.exchange.messages import QueryReply
 from federation.permit import Permit, open_for_audit, seal_to_regulator
 from federation.purpose import Purpose
@@ -39,6 +38,7 @@ from federation.roster import Roster
 from federation.signed import Signed
 from federation.subjects import SubjectAuthority
 from scoring.oprf import blind, blind_evaluate, derive_key_pair
+from support.audit import examined
 from support.chain import (
     COURT,
     DAY,
@@ -295,21 +295,19 @@ def test_bank_and_holders_are_shown_different_openings(chain: Chain, network: Ne
 
 def audited(network: Network) -> list[str]:
     """What the regulator finds in the hub's log with its audit key: one line a permit."""
-    chain, findings = network.chain, []
-    for recorded, envelope, document in network.hub_log:
-        try:
-            model = chain.model_of(Permit.parse(document.payload).certificate)
-            if model is None:
-                findings.append("no such model")
-                continue
-            certificate = model.certificate
-            audit_permit(recorded, document, envelope, certificate, chain.members, chain.audit)
-            findings.append("in order")
-        except Refusal as refusal:
-            findings.append(refusal.reason.value)
-        except FederationError as error:
-            findings.append(type(error).__name__)
-    return findings
+    return [
+        found.findings[0].kind.value if found.findings else "in order"
+        for found in examined(network)
+    ]
+
+
+def recording(document: Signed, envelope: bytes) -> bytes:
+    """The hub's entry of a permit and whatever it keeps for its evidence."""
+    permit = Permit.parse(document.payload)
+    digest = hashlib.sha256(envelope).digest()
+    return entry(
+        Kind.PERMIT, NOW, document=permit.hash, bank=permit.bank, ctx=permit.ctx, envelope=digest
+    )
 
 
 def believed(compact: str, consent: Consent) -> Callable[..., Consent]:
@@ -323,12 +321,9 @@ def test_audit_finds_honest_permits_in_order(chain: Chain, network: Network) -> 
     network.ask(query)
     network.ask(network.begin(chain.with_court, chain.consent(chain.firms[1])))
     assert audited(network) == ["in order"] * 3
-    recorded, envelope, document = network.hub_log[0]
-    model = chain.alpha.certificate
-    consent = audit_permit(recorded, document, envelope, model, chain.members, chain.audit)
-    assert (consent.uscc, consent.bank) == (firm.uscc, HARBOUR)
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
-    assert (evidence.officer, evidence.reference) == ("o-1", "loan-1")
+    found = examined(network)[0].query
+    assert (found.uscc, found.bank) == (firm.uscc, str(HARBOUR))
+    assert (found.officer, found.reference) == ("o-1", "loan-1")
 
 
 def self_made(chain: Chain, victim: Firm) -> str:
@@ -370,14 +365,14 @@ def nothing(chain: Chain, victim: Firm) -> str:
 @pytest.mark.parametrize(
     ("forge", "finding"),
     [
-        (self_made, "no_consent"),
-        (accomplice, "no_consent"),
-        (of_another_firm, "no_consent"),
-        (for_another_bank, "wrong_bank"),
-        (for_another_purpose, "wrong_purpose"),
-        (for_another_chain, "wrong_chain"),
-        (run_out, "expired"),
-        (nothing, "malformed"),
+        (self_made, "consent-forged"),
+        (accomplice, "consent-forged"),
+        (of_another_firm, "evidence-mismatch"),
+        (for_another_bank, "consent-wrong-bank"),
+        (for_another_purpose, "consent-wrong-purpose"),
+        (for_another_chain, "consent-wrong-chain"),
+        (run_out, "consent-expired"),
+        (nothing, "consent-missing"),
     ],
 )
 def test_hub_and_bank_query_without_a_consent(
@@ -414,7 +409,7 @@ def test_hub_lets_a_consent_of_one_firm_open_another(
     monkeypatch.setattr(hub, "verify_knowledge", lambda *_: None)
     record = network.open(query, network.ask(query), chain.alpha, chain.firms[1])
     assert record == chain.reference(chain.alpha, 1, chain.firms[1])
-    assert audited(network) == ["bad_proof"]
+    assert audited(network) == ["proof-invalid"]
 
 
 def test_hub_puts_a_later_consent_into_the_envelope(chain: Chain, network: Network) -> None:
@@ -424,13 +419,12 @@ def test_hub_puts_a_later_consent_into_the_envelope(chain: Chain, network: Netwo
     firm = chain.firms[0]
     network.ask(network.begin(chain.alpha, chain.consent(firm)))
     _, envelope, document = network.hub_log[0]
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
+    evidence = open_for_audit(envelope, document.payload_hash, NOW, chain.audit)
     later = evidence.model_copy(update={"consent": chain.consent(firm).compact})
-    sealed = seal_to_regulator(later, chain.audit.public)
-    digest = hashlib.sha256(sealed).digest()
-    rewritten = entry(Kind.PERMIT, NOW, document=document.payload_hash, envelope=digest)
+    sealed = seal_to_regulator(later, chain.audit.statement(key_id_of(envelope)))
+    rewritten = recording(document, sealed)
     network.hub_log[0] = (rewritten, sealed, document)
-    assert audited(network) == ["no_consent"]
+    assert audited(network) == ["evidence-mismatch"]
 
 
 def test_envelope_is_altered_exchanged_or_empty(chain: Chain, network: Network) -> None:
@@ -441,12 +435,9 @@ def test_envelope_is_altered_exchanged_or_empty(chain: Chain, network: Network) 
     flipped = envelope[:-1] + bytes([envelope[-1] ^ 1])
     for bad in (flipped, second[1], b""):
         network.hub_log = [(recorded, bad, document)]
-        assert audited(network) == ["bad_permit"]  # not the one in the entry
-        logged = entry(
-            Kind.PERMIT, NOW, document=document.payload_hash, envelope=hashlib.sha256(bad).digest()
-        )
-        network.hub_log = [(logged, bad, document)]
-        assert audited(network) == ["EnvelopeError"]
+        assert audited(network) == ["entry-mismatch"]  # not the one in the entry
+        network.hub_log = [(recording(document, bad), bad, document)]
+        assert audited(network) == ["evidence-unopenable"]
     network.hub_log = [first, second]
     assert audited(network) == ["in order"] * 2
 
@@ -456,19 +447,18 @@ def test_entry_and_permit_are_exchanged(chain: Chain, network: Network) -> None:
         network.ask(network.begin(chain.alpha, chain.consent(firm)))
     first, second = network.hub_log
     network.hub_log = [(first[0], first[1], second[2]), (second[0], first[1], second[2])]
-    assert audited(network) == ["bad_permit"] * 2
+    assert audited(network) == ["entry-mismatch"] * 2
 
 
 def test_envelope_names_another_enterprise_than_the_consent(chain: Chain, network: Network) -> None:
     network.ask(network.begin(chain.alpha, chain.consent(chain.firms[0])))
     _, envelope, document = network.hub_log[0]
-    evidence = open_for_audit(envelope, document.payload_hash, chain.audit)
+    evidence = open_for_audit(envelope, document.payload_hash, NOW, chain.audit)
     other = evidence.model_copy(update={"uscc": str(chain.firms[1].uscc)})
-    sealed = seal_to_regulator(other, chain.audit.public)
-    digest = hashlib.sha256(sealed).digest()
-    logged = entry(Kind.PERMIT, NOW, document=document.payload_hash, envelope=digest)
+    sealed = seal_to_regulator(other, chain.audit.statement(key_id_of(envelope)))
+    logged = recording(document, sealed)
     network.hub_log = [(logged, sealed, document)]
-    assert audited(network) == ["no_consent"]
+    assert audited(network) == ["evidence-mismatch"]
 
 
 # --- a holder that is told -----------------------------------------------------------------------
@@ -530,12 +520,16 @@ def test_named_holder_is_told_another_subject(
 # --- envelopes ---------------------------------------------------------------------------------
 
 
-def test_envelope_opens_for_the_regulator_alone(chain: Chain, network: Network) -> None:
+def test_envelope_opens_for_the_regulator_alone(
+    chain: Chain, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network.ask(network.begin(chain.with_court, chain.consent(chain.firms[0])))
     for _, envelope, document in network.hub_log:
         keys = [*chain.sealing.values(), *(side.sealing for side in chain.holders.values())]
         for key in keys:
-            with pytest.raises(EnvelopeError):
-                open_for_audit(envelope, document.payload_hash, key)
-        opened = open_for_audit(envelope, document.payload_hash, chain.audit)
+            stolen = dict.fromkeys(chain.audit.secrets, key)
+            with pytest.raises(EnvelopeError), monkeypatch.context() as patched:
+                patched.setattr(chain.audit, "secrets", stolen)
+                open_for_audit(envelope, document.payload_hash, NOW, chain.audit)
+        opened = open_for_audit(envelope, document.payload_hash, NOW, chain.audit)
         assert opened.permit == Permit.parse(document.payload).hash

@@ -1,0 +1,43 @@
+"""An auditor of the chain in memory: the regulator's documents, and its audit key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from federation.audit.sources import Examined, PermitRecord
+from federation.audit.verify import QueryVerifier
+from federation.epoch import OpenEpoch
+from federation.membership import Members
+from federation.signed import Signed
+from support.chain import Chain
+from support.network import Network
+
+
+@dataclass(frozen=True)
+class ChainDocuments:
+    """What the regulator mirrored of a chain in memory, all of it."""
+
+    chain: Chain
+
+    def members(self, time: int) -> Members:
+        return self.chain.members.at(time)
+
+    def certificate(self, digest: bytes) -> Signed | None:
+        model = self.chain.model_of(digest)
+        return model.signed if model else None
+
+    def epoch(self, number: int) -> OpenEpoch | None:
+        return self.chain.epochs.get(number)
+
+
+def verifier(chain: Chain) -> QueryVerifier:
+    return QueryVerifier(ChainDocuments(chain), chain.audit)
+
+
+def examined(network: Network) -> list[Examined]:
+    """Every permit of the hub's log, verified with the audit key."""
+    auditor = verifier(network.chain)
+    return [
+        auditor.examine(PermitRecord(index, recorded, document, envelope))
+        for index, (recorded, envelope, document) in enumerate(network.hub_log)
+    ]
