@@ -120,6 +120,7 @@ audit_queries = Table(
     Column("uscc_tag", LargeBinary, nullable=False, index=True),
     Column("uscc", LargeBinary, nullable=False),
     Column("consent", LargeBinary),
+    Column("consent_expires", BigInteger),
     Column("model", LargeBinary, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("named", Boolean, nullable=False),

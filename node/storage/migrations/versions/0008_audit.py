@@ -70,6 +70,7 @@ def _audit() -> None:
         sa.Column("uscc_tag", sa.LargeBinary(), nullable=False),
         sa.Column("uscc", sa.LargeBinary(), nullable=False),
         sa.Column("consent", sa.LargeBinary(), nullable=True),
+        sa.Column("consent_expires", sa.BigInteger(), nullable=True),
         sa.Column("model", sa.LargeBinary(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("named", sa.Boolean(), nullable=False),

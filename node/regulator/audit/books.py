@@ -1,0 +1,72 @@
+"""What the checks over many records look up: permits that holders keep, and models' points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, select
+
+from federation.errors import DocumentError, SignatureInvalid
+from federation.identity import Role, SpiffeId
+from federation.membership import Member
+from federation.permit import Permit
+from federation.signed import Signed
+from node.regulator.audit.documents import DocumentSet
+from node.regulator.audit.verification import attached
+from node.regulator.decisions import DecisionStore
+from node.regulator.tables import regulator_decisions
+from node.storage.store import Store
+from scoring.scorecard import Scorecard
+
+
+class RegulatorBooks:
+    """Implements `federation.audit.sources.Books` over the regulator's database. Blocking."""
+
+    def __init__(self, store: Store, documents: DocumentSet, decisions: DecisionStore) -> None:
+        self._store = store
+        self._decisions = decisions
+        credentials = [Signed.from_json(raw) for _, _, raw in documents.credentials]
+        members = [Member.parse(signed.payload) for signed in credentials]
+        self._hubs = {member.signing for member in members if member.id.role is Role.HUB}
+        self._points: dict[bytes, Mapping[str, int] | None] = {}
+
+    def hub_signed(self, permit: bytes) -> bool:
+        """Whether any copy of the permit in the mirror has the signature of a key of the hub's."""
+        kept = self._store.read_blocking(lambda c: attached(c, {permit})).get(permit, [])
+        return any(_is_signed(raw, hub, permit) for raw in kept for hub in self._hubs)
+
+    def points(self, certificate: bytes) -> Mapping[str, int] | None:
+        """The points of a model that this regulator certified, by column."""
+        if certificate not in self._points:
+            self._points[certificate] = self._store.read_blocking(
+                lambda c: self._read_points(c, certificate)
+            )
+        return self._points[certificate]
+
+    def _read_points(self, connection: Connection, certificate: bytes) -> Mapping[str, int] | None:
+        table = regulator_decisions.c
+        rows = connection.execute(
+            select(table.submission, table.certificate).where(table.certificate.is_not(None))
+        ).all()
+        for row in rows:
+            if Signed.from_json(bytes(row.certificate)).payload_hash == certificate:
+                submission = self._decisions.submission(connection, bytes(row.submission))
+                return None if submission is None else points_of(submission.scorecard)
+        return None
+
+
+def points_of(scorecard: str) -> Mapping[str, int]:
+    """The points of a scorecard by column, columns without points left out."""
+    return {
+        f"{SpiffeId.parse(feature.holder)} {feature.feature} {number}": points
+        for feature in Scorecard.from_json(scorecard).points
+        for number, points in enumerate(feature.points)
+        if points
+    }
+
+
+def _is_signed(raw: bytes, hub: bytes, permit: bytes) -> bool:
+    try:
+        return Permit.open_(Signed.from_json(raw), hub).hash == permit
+    except (DocumentError, SignatureInvalid):
+        return False
