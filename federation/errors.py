@@ -72,6 +72,7 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     MALFORMED = "malformed"
     NAMED_REQUIRED = "named_required"
+    NO_AUDIT_KEY = "no_audit_key"
 
 
 class Refusal(FederationError):

@@ -25,7 +25,6 @@ class TrustRoot(Document):
 
     Attributes:
         regulator_signing: Ed25519 key that signs members and model certificates.
-        audit: HPKE public key to which hubs seal the evidence of every query.
         authority: PEM certificate of the authority behind the chain's TLS certificates.
         licence_domain: trust domain of the business-licence authority.
         licence_authority: its PEM certificate, root of enterprises' keys.
@@ -37,7 +36,6 @@ class TrustRoot(Document):
     trust_domain: str
     regulator: Id
     regulator_signing: Bytes32
-    audit: Bytes
     authority: str
     licence_domain: str
     licence_authority: str

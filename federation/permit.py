@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from federation.auditkeys import KEY_ID_BYTES, AuditKey, AuditKeys, choose_key, require_class
 from federation.documents import Array, Bytes16, Bytes32, Bytes64, Document, Id, Name, Time
 from federation.envelope import EnvelopeKey, EnvelopePublicKey, open_, seal
 from federation.identity import SpiffeId
@@ -21,7 +22,9 @@ from federation.identity import SpiffeId
 PERMIT_SECONDS = 3600
 """Long enough that a query interrupted by a restart can be repeated without a second use; an
 element is evaluated for one permit only, whenever."""
-EVIDENCE_BYTES = 16_384
+EVIDENCE_BYTES = 9_280
+"""What the longest evidence takes: a consent of 8192 bytes, two pseudonyms of 64 characters of up
+to six bytes (a control character in JSON), and 278 for the rest. Every envelope has this size."""
 AUDIT_PURPOSE = "yinxin/envelope/audit/v1"
 NAMED_PURPOSE = "yinxin/envelope/named/v1"
 
@@ -85,15 +88,32 @@ def consent_tag(key: bytes, consent_hash: bytes) -> bytes:
     return hmac.digest(key, consent_hash, hashlib.sha256)
 
 
-def seal_to_regulator(evidence: Evidence, audit: bytes) -> bytes:
-    """The evidence sealed to the chain's audit key, bound to the permit; constant size."""
-    key = EnvelopePublicKey(audit)
-    return seal(key, AUDIT_PURPOSE, evidence.permit, evidence.payload(), EVIDENCE_BYTES)
+def seal_to_regulator(evidence: Evidence, key: AuditKey) -> bytes:
+    """The evidence sealed to an audit key, bound to the permit; constant size.
+
+    The key is that of the month in which the permit is issued, and of the subject's class.
+    """
+    sealed = seal(
+        EnvelopePublicKey(key.public),
+        AUDIT_PURPOSE,
+        evidence.permit,
+        evidence.payload(),
+        EVIDENCE_BYTES,
+    )
+    return key.id + sealed
 
 
-def open_for_audit(sealed: bytes, permit_hash: bytes, key: EnvelopeKey) -> Evidence:
-    """The evidence of a permit, for the regulator. Raises EnvelopeError, DocumentError."""
-    return Evidence.parse(open_(key, AUDIT_PURPOSE, permit_hash, sealed, EVIDENCE_BYTES))
+def open_for_audit(sealed: bytes, permit_hash: bytes, issued: int, keys: AuditKeys) -> Evidence:
+    """The evidence of a permit that was issued at `issued`, for the regulator.
+
+    Raises KeyErased where the legal term is over; EnvelopeError for an envelope that does not
+    open, or is sealed to the key of another month or class; DocumentError.
+    """
+    statement, key = choose_key(sealed, issued, keys)
+    raw = open_(key, AUDIT_PURPOSE, permit_hash, sealed[KEY_ID_BYTES:], EVIDENCE_BYTES)
+    evidence = Evidence.parse(raw)
+    require_class(statement, evidence.uscc)
+    return evidence
 
 
 def seal_to_named(evidence: Evidence, holder: SpiffeId, sealing: bytes) -> bytes:

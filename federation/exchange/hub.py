@@ -12,9 +12,9 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
+from federation.auditkeys import SealingKeys, calendar_month
 from federation.certificate import ModelCertificate
 from federation.consent import Consent, verify_consent
 from federation.entries import Kind, entry
@@ -38,7 +38,6 @@ from scoring.errors import OprfError
 from scoring.oprf import hash_to_group, verify_knowledge
 
 MAX_PSEUDONYM = 64
-CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,11 @@ class Settled:
 class PermitDesk:
     """Issues permits for one chain."""
 
-    def __init__(self, hub: SpiffeId, members: Members, key: SigningKey) -> None:
+    def __init__(
+        self, hub: SpiffeId, members: Members, key: SigningKey, sealing: SealingKeys
+    ) -> None:
         self._hub = hub
+        self._sealing = sealing
         self._members = members
         self._key = key
 
@@ -232,7 +234,7 @@ class PermitDesk:
             officer=request.officer,
             reference=request.reference,
         )
-        envelope = seal_to_regulator(evidence, self._members.root.audit)
+        envelope = seal_to_regulator(evidence, self._sealing.of(consent.uscc, now))
         recorded = entry(
             Kind.PERMIT,
             now,
@@ -247,12 +249,6 @@ class PermitDesk:
         if member.named:
             named = seal_to_named(evidence, holder, member.sealing)
         return Draft(permit, permit.sign(self._key), envelope, recorded, named)
-
-
-def calendar_month(seconds: int) -> int:
-    """The month of a time (unix seconds) in China, as YYYYMM."""
-    moment = datetime.fromtimestamp(seconds, CHINA)
-    return moment.year * 100 + moment.month
 
 
 def _query_hash(consent: Consent, blindings: tuple[Blinding, ...]) -> bytes:

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from federation.auditkeys import AuditKey, SealingKeys, calendar_month, subject_class
 from federation.authority import CertificateAuthority
 from federation.certificate import CertifiedField, ModelCertificate, Participant
 from federation.consent import Consent, ConsentClaims, sign_consent, verify_consent
@@ -69,7 +70,6 @@ class Chain:
     """One hub, one bank, six holders that need not know the subject, one consenting firm."""
 
     hub: SigningKey = field(default_factory=SigningKey.generate)
-    audit: EnvelopeKey = field(default_factory=EnvelopeKey.generate)
 
     def __post_init__(self) -> None:
         regulator = SigningKey.generate()
@@ -79,7 +79,6 @@ class Chain:
             trust_domain=DOMAIN,
             regulator=REGULATOR,
             regulator_signing=regulator.public,
-            audit=self.audit.public,
             authority=CertificateAuthority.create(DOMAIN, NOW).certificate_pem.decode(),
             licence_domain=LICENCE_DOMAIN,
             licence_authority=licence.certificate_pem.decode(),
@@ -96,7 +95,14 @@ class Chain:
         self.roster.append(Uscc.generate(number) for number in range(FIRMS))
         self.epoch = self._epoch()
         self.certificate = self._certificate()
-        self.desk = PermitDesk(HUB, self.members, self.hub)
+        self.audit = AuditKey(
+            chain=NAME,
+            month=calendar_month(NOW),
+            subjects=subject_class(self.firm),
+            public=EnvelopeKey.generate().public,
+            issued=NOW,
+        )
+        self.desk = PermitDesk(HUB, self.members, self.hub, SealingKeys([self.audit]))
         key = SigningKey.generate()
         self.certified = licence.certify_subject(make_csr(key), self.firm, NOW, 365)
         self.compact = sign_consent(self._claims(), key, self.certified)

@@ -66,7 +66,7 @@ async def prepare(setting: Setting) -> AsyncIterator[Pairs]:
     key = Ed25519PrivateKey.generate()
     public, message = key.public_key(), chain.compact.encode()
     signature = key.sign(message)
-    audit = EnvelopePublicKey(chain.root.audit)
+    audit = EnvelopePublicKey(chain.audit.public)
     payload = draft.permit.payload()
     base = hash_to_group(chain.firm.encode())
     blinding = query.request.blindings[0]
@@ -84,7 +84,7 @@ async def prepare(setting: Setting) -> AsyncIterator[Pairs]:
 
     yield {
         "permit.seal": Pair(
-            Side(lambda: seal_to_regulator(evidence, chain.root.audit)),
+            Side(lambda: seal_to_regulator(evidence, chain.audit)),
             Side(lambda: classical.encrypt(padded, recipient, info=ctx)),
         ),
         "permit.consent": Pair(Side(chain.consent), Side(signatures)),

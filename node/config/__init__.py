@@ -23,6 +23,7 @@ from node.config.sections import (
     PeerConfig,
     Section,
     TlsConfig,
+    TokenConfig,
     TracingConfig,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "SecretFile",
     "Section",
     "TlsConfig",
+    "TokenConfig",
     "TracingConfig",
     "load",
 ]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from federation.permit import PermitPolicy
-from node.config.fields import Address, ReadableFile, Seconds, SecretFile
+from node.config.fields import Address, AnyPath, ReadableFile, Seconds, SecretFile
 
 
 class Section(BaseModel):

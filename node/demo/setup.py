@@ -22,7 +22,9 @@ from node.enrolment import (
 )
 from node.enrolment.folder import CONFIG, REQUEST
 from node.hub import publication
+from node.hub.auditkeys import put_audit_keys
 from node.licence.authority import LicenceAuthority
+from node.regulator.auditkeys.issuing import issue_ahead, issued
 from node.regulator.membership import enrol
 from node.regulator.root import init_regulator
 from node.runtime import running
@@ -86,12 +88,15 @@ async def enrol_members(layout: Layout) -> None:
             join_home(party.folder, grant, regulator.clock.now())
             credentials.append((grant.credential, party))
         credentials.append((regulator.identity.credential, layout.regulator))
+        await issue_ahead(regulator)
+        keys = await regulator.store.read(lambda c: [key.signed for key in issued(c)])
     async with running(load(HubConfig, layout.hub.folder / CONFIG)) as hub:
 
         def unit(connection: Connection) -> None:
             for credential, party in credentials:
                 address = party.address if party.id.role is Role.HOLDER else ""
                 publication.add_member(hub, connection, credential, address)
+            put_audit_keys(hub, connection, keys)
 
         await hub.store.run(unit)
 

@@ -15,6 +15,7 @@ from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
+from node.hub.auditkeys import put_audit_keys
 from node.hub.fanout import gather_or_cancel, share_of
 from node.hub.logs import announce_log, log_addresses
 from node.hub.permits import Permits
@@ -39,6 +40,7 @@ ROLES = {
     f"{_SERVICE}GetChain": _MEMBERS,
     f"{_SERVICE}GetRoster": _MEMBERS,
     f"{_SERVICE}AnnounceLog": _MEMBERS,
+    f"{_SERVICE}PutAuditKeys": frozenset({Role.REGULATOR}),
     f"{_SERVICE}SubmitManifest": frozenset({Role.HOLDER}),
     f"{_SERVICE}InstallModel": _BANKS,
     f"{_SERVICE}GetKeys": _BANKS,
@@ -97,6 +99,14 @@ class HubService(HubServicer):
         members.require(caller, caller.role)
         await self._hub.store.run(lambda c: announce_log(c, caller, request.address))
         return hub_pb2.AnnounceLogReply()
+
+    async def PutAuditKeys(
+        self, request: hub_pb2.AuditKeys, context: Any
+    ) -> hub_pb2.AuditKeysReply:
+        """Keeps the keys to which evidence is sealed; each is the regulator's signed statement."""
+        keys = [signed_from_wire(key) for key in request.keys]
+        await self._hub.store.run(lambda connection: put_audit_keys(self._hub, connection, keys))
+        return hub_pb2.AuditKeysReply()
 
     async def SubmitManifest(self, request: common_pb2.Signed, context: Any) -> common_pb2.Receipt:
         """Keeps and logs the calling holder's manifest."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from federation.authority import authority_domain, load_certificate
-from federation.envelope import EnvelopeKey
 from federation.identity import Role, SpiffeId
 from federation.membership import TrustRoot
 from federation.pki import CertificateAuthority
@@ -19,7 +19,7 @@ from node.enrolment.home import install_grant, write_home
 from node.enrolment.keys import NodeKeys
 from node.enrolment.request import make_request
 from node.identity import load_identity
-from node.keys import write_secret
+from node.keys import KEY_BYTES, write_secret
 
 ROOT_DAYS = 3650
 
@@ -53,13 +53,11 @@ def init_regulator(
     party = SpiffeId(trust_domain, Role.REGULATOR, name)
     authority = CertificateAuthority.create(trust_domain, now, ROOT_DAYS)
     keys = NodeKeys.generate(Role.REGULATOR)
-    audit = EnvelopeKey.generate()
     root = TrustRoot(
         chain=chain,
         trust_domain=trust_domain,
         regulator=party,
         regulator_signing=keys.signing.public,
-        audit=audit.public,
         authority=authority.certificate_pem.decode("ascii"),
         licence_domain=licence_domain,
         licence_authority=certificate.public_bytes(Encoding.PEM).decode("ascii"),
@@ -67,7 +65,7 @@ def init_regulator(
     request = make_request(party, keys, title=title, addresses=addresses)
     with building(folder) as home:
         write_secret(home / files.AUTHORITY_KEY, authority.key_to_pem())
-        write_secret(home / files.AUDIT_KEY, audit.to_bytes())
+        write_secret(home / files.AUDIT_KEY, secrets.token_bytes(KEY_BYTES))
         write_public(home / files.AUTHORITY, authority.certificate_pem)
         checked = write_home(home, keys, request, root, settings)
         grant = grant_member(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from federation.auditkeys import KEY_ID_BYTES
 from federation.consent import Consent
 from federation.envelope import sealed_size
 from federation.exchange import bank, hub
@@ -91,7 +92,8 @@ def test_consents_that_differ_in_length_do_not_show(chain: Chain, network: Netwo
     network.ask(network.begin(chain.alpha, short))
     network.ask(network.begin(chain.alpha, long, officer="o" * 64, reference="r" * 64))
     assert compare(*network.seen[TAX]) == RANDOM
-    assert {len(envelope) for _, envelope, _ in network.hub_log} == {sealed_size(EVIDENCE_BYTES)}
+    sizes = {len(envelope) for _, envelope, _ in network.hub_log}
+    assert sizes == {KEY_ID_BYTES + sealed_size(EVIDENCE_BYTES)}
 
 
 def test_storage_after_a_query_for_u_or_v_differs_in_random_fields_only(chain: Chain) -> None:

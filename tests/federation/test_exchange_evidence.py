@@ -25,7 +25,7 @@ def permit(network: Network) -> Permit:
 
 @pytest.fixture
 def evidence(network: Network, permit: Permit) -> Evidence:
-    return open_for_audit(network.hub_log[0][1], permit.hash, network.chain.audit)
+    return open_for_audit(network.hub_log[0][1], permit.hash, NOW, network.chain.audit)
 
 
 def checked(chain: Chain, evidence: Evidence, permit: Permit, at: int) -> Consent:

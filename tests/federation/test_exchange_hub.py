@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from federation.auditkeys import calendar_month
 from federation.consent import (
     Consent,
     ConsentClaims,
@@ -17,7 +18,6 @@ from federation.consent import (
 )
 from federation.errors import Reason
 from federation.exchange.bank import OpenQuery
-from federation.exchange.hub import calendar_month
 from federation.exchange.messages import QueryRequest
 from federation.identity import Role, SpiffeId
 from federation.purpose import Purpose

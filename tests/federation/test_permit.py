@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from federation.auditkeys import KEY_ID_BYTES
 from federation.envelope import EnvelopeKey, EnvelopePublicKey, seal, sealed_size
 from federation.errors import DocumentError, EnvelopeError, SignatureInvalid
 from federation.permit import (
@@ -25,9 +26,12 @@ from federation.permit import (
 )
 from federation.signed import SigningKey
 from support.chain import COURT, HARBOUR, NOW, POWER, TAX
+from support.keyring import MonthKeys
 
 KEY = SigningKey.from_bytes(bytes(32))
-AUDIT, OWN, OTHER = (EnvelopeKey.from_bytes(bytes([n]) * 32) for n in range(3))
+OWN, OTHER = (EnvelopeKey.from_bytes(bytes([n]) * 32) for n in range(1, 3))
+AUDIT = MonthKeys("csj", NOW)
+SEALING = AUDIT.sealing.of("91310000999999999X", NOW)
 
 
 def permit(**changes: Any) -> Permit:
@@ -138,11 +142,14 @@ def test_tag_is_keyed() -> None:
 
 
 def test_evidence_for_the_regulator() -> None:
-    sealed = seal_to_regulator(evidence(), AUDIT.public)
-    assert open_for_audit(sealed, permit().hash, AUDIT) == evidence()
-    for digest, key in ((bytes(32), AUDIT), (permit().hash, OTHER)):
+    sealed = seal_to_regulator(evidence(), SEALING)
+    assert open_for_audit(sealed, permit().hash, NOW, AUDIT) == evidence()
+    other = MonthKeys("csj", NOW)
+    other.statements = AUDIT.statements
+    other.secrets = dict.fromkeys(AUDIT.secrets, OTHER)
+    for digest, keys in ((bytes(32), AUDIT), (permit().hash, other)):
         with pytest.raises(EnvelopeError):
-            open_for_audit(sealed, digest, key)
+            open_for_audit(sealed, digest, NOW, keys)
 
 
 def test_evidence_for_a_named_holder_lacks_the_banks_pseudonyms() -> None:
@@ -159,28 +166,29 @@ def test_evidence_for_a_named_holder_lacks_the_banks_pseudonyms() -> None:
 
 
 def test_envelopes_of_one_purpose_do_not_open_as_another() -> None:
-    for_audit = seal_to_regulator(evidence(), OWN.public)
+    for_audit = seal_to_regulator(evidence(), SEALING)
     with pytest.raises(EnvelopeError):
         open_as_named(for_audit, permit().hash, COURT, OWN)
     for_holder = seal_to_named(evidence(), COURT, OWN.public)
     with pytest.raises(EnvelopeError):
-        open_for_audit(for_holder, permit().hash, OWN)
+        open_for_audit(SEALING.id + for_holder, permit().hash, NOW, AUDIT)
 
 
 def test_envelopes_are_of_one_size() -> None:
     sizes = {
-        len(seal_to_regulator(evidence(consent=consent, officer=officer), AUDIT.public))
+        len(seal_to_regulator(evidence(consent=consent, officer=officer), SEALING))
         for consent in ("a", "a" * 8192)
         for officer in ("", "o" * 64)
     }
-    assert sizes == {sealed_size(EVIDENCE_BYTES)}
+    assert sizes == {KEY_ID_BYTES + sealed_size(EVIDENCE_BYTES)}
 
 
 def test_longest_consent_and_pseudonyms_fit() -> None:
-    """A consent has at most 8192 bytes; pseudonyms 64 characters of up to four bytes."""
-    longest = evidence(consent="a" * 8192, officer="𠮷" * 64, reference="𠮷" * 64)
-    sealed = seal_to_regulator(longest, AUDIT.public)
-    assert open_for_audit(sealed, permit().hash, AUDIT) == longest
+    """A consent has at most 8192 bytes; pseudonyms 64 characters of up to six bytes in JSON."""
+    longest = evidence(consent="a" * 8192, officer="\x01" * 64, reference="\x01" * 64)
+    sealed = seal_to_regulator(longest, SEALING)
+    assert open_for_audit(sealed, permit().hash, NOW, AUDIT) == longest
+    assert EVIDENCE_BYTES - 64 < len(longest.payload()) <= EVIDENCE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -194,8 +202,9 @@ def test_impossible_evidence(changes: dict[str, Any]) -> None:
 
 
 def test_sealed_bytes_that_are_no_evidence() -> None:
-    key = EnvelopePublicKey(AUDIT.public)
+    key = EnvelopePublicKey(SEALING.public)
     for content in (b"", b"{}", permit().payload(), evidence().payload() + b" "):
-        sealed = seal(key, AUDIT_PURPOSE, permit().hash, content, EVIDENCE_BYTES)
+        raw = seal(key, AUDIT_PURPOSE, permit().hash, content, EVIDENCE_BYTES)
+        sealed = SEALING.id + raw
         with pytest.raises(DocumentError):
-            open_for_audit(sealed, permit().hash, AUDIT)
+            open_for_audit(sealed, permit().hash, NOW, AUDIT)

@@ -75,7 +75,6 @@ def make_root() -> Root:
         trust_domain=DOMAIN,
         regulator=SpiffeId(DOMAIN, Role.REGULATOR, "pboc"),
         regulator_signing=signing.public,
-        audit=b"audit",
         authority=authority.certificate_pem.decode(),
         licence_domain="licence.example",
         licence_authority=licence.certificate_pem.decode(),

@@ -49,6 +49,7 @@ from federation.uscc import Uscc
 from scoring.lattice import PARAMETER_SET, Decryptor, encrypt_weights, generate_keys
 from scoring.record import Record
 from scoring.reference import record_word
+from support.keyring import MonthKeys
 from support.people import Data, Firm, HolderSide, Model, Words
 from support.small import BINS, FEATURES, small_catalogue, small_scorecard
 
@@ -80,7 +81,7 @@ class Chain:
         """`holder` lets a test take one of a holder's defences away."""
         self.licence = SubjectAuthority.create(LICENCE_DOMAIN, NOW)
         self.authority = CertificateAuthority.create(DOMAIN, NOW)
-        self.audit = EnvelopeKey.generate()
+        self.audit = MonthKeys(CHAIN, NOW)
         self.catalogue = small_catalogue()
         self.signing = {party: SigningKey.generate() for party in (HUB, REGULATOR, HARBOUR, DELTA)}
         self.sealing = {party: EnvelopeKey.generate() for party in (REGULATOR, HARBOUR, DELTA)}
@@ -98,7 +99,6 @@ class Chain:
             trust_domain=DOMAIN,
             regulator=REGULATOR,
             regulator_signing=self.signing[REGULATOR].public,
-            audit=self.audit.public,
             authority=self.authority.certificate_pem.decode(),
             licence_domain=LICENCE_DOMAIN,
             licence_authority=self.licence.certificate_pem.decode(),

@@ -12,10 +12,12 @@ from pathlib import Path
 from federation.identity import Role, SpiffeId
 from federation.membership import MemberRequest, TrustRoot
 from federation.pki import SubjectAuthority
+from federation.signed import Signed
 from node.clock import Clock, FixedClock
 from node.config import HubConfig, NodeConfig, PeerConfig, RegulatorConfig, load
 from node.enrolment import HomeSettings, init_home, join_home, load_config
 from node.enrolment.home import read_request_file
+from node.hub.auditkeys import put_audit_keys
 from node.identity import NodeIdentity, load_identity
 from node.regulator import membership
 from node.regulator.membership import Regulator
@@ -24,6 +26,7 @@ from node.regulator.service import build
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.tls import TlsFiles
 from node.runtime import Runtime, running
+from support.keyring import MonthKeys
 from support.small import small_catalogue
 
 DOMAIN = "csj.yinxin.example"
@@ -142,8 +145,16 @@ async def hub_serving(homes: Homes) -> AsyncIterator[Runtime[HubConfig]]:
     config = load(HubConfig, homes.folder(HUB) / "node.toml", {})
     async with running(config, workers=1, clock=FixedClock(homes.now)) as hub:
         await build_hub(hub)
+        await hub.store.run(lambda c: put_audit_keys(hub, c, _audit_keys(homes)))
         async with _started(hub):
             yield hub
+
+
+def _audit_keys(homes: Homes) -> list[Signed]:
+    """What the regulator would have handed to the hub."""
+    signing = homes.identity(REGULATOR).signing
+    statements = MonthKeys(homes.root.chain, homes.now).statements
+    return [statement.sign(signing) for statement in statements.values()]
 
 
 @contextlib.asynccontextmanager

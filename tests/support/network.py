@@ -39,7 +39,9 @@ class Network:
 
     @property
     def permit_desk(self) -> PermitDesk:
-        return PermitDesk(HUB, self.chain.members, self.chain.signing[HUB])
+        return PermitDesk(
+            HUB, self.chain.members, self.chain.signing[HUB], self.chain.audit.sealing
+        )
 
     def examine(
         self, request: QueryRequest, bank: SpiffeId = HARBOUR, now: int = NOW

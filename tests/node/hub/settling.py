@@ -16,7 +16,7 @@ from node.storage import Store
 
 HUB = SpiffeId("csj.yinxin.example", Role.HUB, "hub")
 # What a desk decides inside the transaction needs neither members nor a key.
-DESK = PermitDesk(HUB, cast(Any, None), cast(Any, None))
+DESK = PermitDesk(HUB, *[cast(Any, None)] * 3)
 
 
 def take(connection: Connection, key: KeyEncryptionKey, request: PermitRequest) -> bool:

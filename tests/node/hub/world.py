@@ -30,6 +30,7 @@ from node.clock import FixedClock
 from node.config import HubConfig, load
 from node.errors import StorageUnavailable
 from node.hub import publication
+from node.hub.auditkeys import put_audit_keys
 from node.hub.main import build
 from node.keys import write_secret
 from node.rpc.chunks import Assembler, pieces
@@ -300,6 +301,8 @@ def publish(world: World, hub: Runtime[HubConfig], connection: Connection) -> No
     batch = Roster(CHAIN).append(firm.uscc for firm in chain.firms)
     hub.chain.put(connection, BATCH, sign_batch(batch, chain.signing[HUB]), 0)
     publication.publish_catalogue(hub, connection, chain.catalogue)
+    regulator = chain.signing[REGULATOR]
+    put_audit_keys(hub, connection, [k.sign(regulator) for k in chain.audit.statements.values()])
     for number, (descriptor, manifests, opening) in chain.epoch_documents.items():
         hub.chain.put(connection, DESCRIPTOR, descriptor, number)
         for holder, signed in zip(sorted_holders(chain), sorted_manifests(manifests), strict=True):
