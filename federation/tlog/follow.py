@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from federation.entries import CLOCK_SKEW, PROMISE_SECONDS, Entry, read_entry
+from federation.entries import Entry, read_entry
 from federation.errors import DocumentError, SignatureInvalid
 from federation.merkle import EMPTY_ROOT, Frontier, inclusion_path, leaf_hash, verify_inclusion
 from federation.tlog.checkpoint import (
@@ -39,10 +39,9 @@ from federation.tlog.tiles import (
     width_of,
 )
 
-BACKWARDS: Final = PROMISE_SECONDS + CLOCK_SKEW
-"""How far an entry's time may lie before an earlier entry's, in seconds: it is taken when the unit
-of work begins, and units that wait for each other end in another order."""
-
+BACKWARDS: Final = 3600
+"""How far an entry's time may lie before an earlier entry's, in seconds: it is taken when the work
+begins that the entry records, and loading an epoch's data, say, lets much come in between."""
 
 Following = Generator[Wanted, bytes, None]
 

@@ -13,6 +13,7 @@ import typer
 from federation.tlog.checkpoint import quorum_of
 from federation.tlog.fault import LogFault, Step
 from federation.tlog.opening import Followed, LogKeys
+from node.cli.log_own import add_own
 from node.cli.log_shared import (
     LANGUAGE,
     At,
@@ -23,6 +24,8 @@ from node.cli.log_shared import (
     Trust,
     TrustRootFile,
     VKeys,
+    step_states,
+    steps_text,
 )
 from node.cli.output import AsJson, emit, progress
 from node.enrolment.folder import read_file
@@ -37,6 +40,8 @@ app = typer.Typer(
     help="Transparency logs: verify, prove, check and export. / 透明日志：校验、证明、自检、导出",
 )
 
+add_own(app)
+
 _STEPS: Final[dict[Step, tuple[str, str]]] = {
     Step.CHECKPOINT: ("检查点由日志所有者签名", "the checkpoint is signed by the log's owner"),
     Step.COSIGNATURES: ("多数见证方已共同签名", "a majority of the witnesses cosigned it"),
@@ -46,7 +51,6 @@ _STEPS: Final[dict[Step, tuple[str, str]]] = {
     Step.ENTRIES: ("条目可读、规范，时间不倒退", "every entry is readable, no time goes back"),
     Step.EARLIER: ("延续此前的检查点", "it extends the checkpoints known before"),
 }
-_MARKS: Final = {"passed": "✓", "fault": "✗", "open": "–"}
 # Entries are read once, for three steps at a time: a fault in one of them leaves the others open.
 _PASSED: Final[dict[Step, tuple[Step, ...]]] = {
     Step.CHECKPOINT: (),
@@ -80,10 +84,10 @@ def verify(
         followed = asyncio.run(_verify(where, trust, keys, earlier, as_json))
     except LogFault as fault:
         result = {"log": str(keys.log), "verified": False} | _states(fault, bool(earlier))
-        emit(result, as_json, _table(result, lang))
+        emit(result, as_json, _text(result, lang))
         raise typer.Exit(1) from fault
     result = _followed(followed, keys) | _states(None, bool(earlier))
-    emit(result, as_json, _table(result, lang))
+    emit(result, as_json, _text(result, lang))
 
 
 async def _verify(
@@ -129,42 +133,27 @@ def _followed(followed: Followed, keys: LogKeys) -> dict[str, Any]:
 def _states(fault: LogFault | None, earlier: bool) -> dict[str, Any]:
     """Every step's state, and the fault."""
     steps = [step for step in Step if earlier or step is not Step.EARLIER]
-    passed = tuple(steps) if fault is None else _PASSED.get(fault.step, _OPENED)
-    states = []
-    for step in steps:
-        state = "passed" if step in passed else "open"
-        if fault is not None and step is fault.step:
-            state = "fault"
-        states.append({"step": int(step), "name": step.name.lower(), "state": state})
-    told = None
-    if fault is not None:
-        told = {"step": int(fault.step), "where": fault.where, "problem": fault.problem}
-    return {"steps": states, "fault": told}
+    if fault is None:
+        return step_states(steps, steps)
+    passed = _PASSED.get(fault.step, _OPENED)
+    return step_states(steps, passed, fault.step, fault.where, fault.problem)
 
 
-def _table(result: dict[str, Any], lang: str) -> RenderableType:
-    from rich.text import Text
-
+def _text(result: dict[str, Any], lang: str) -> RenderableType:
     zh = lang == "zh"
-    lines = [f"{'日志' if zh else 'log'} {result['log']}"]
-    for row in result["steps"]:
-        title = _STEPS[Step(row["step"])][0 if zh else 1]
-        lines.append(f"{_MARKS[row['state']]} {row['step']} {title}")
-        if row["state"] == "fault":
-            lines.append(f"    {result['fault']['where']}: {result['fault']['problem']}")
+    closing = []
     if result["verified"]:
         span = " – ".join(_when(result[name]) for name in ("first", "last"))
         count, signed = result["size"], len(result["cosigned"])
         witnesses = result["witnesses"]
-        lines.append(
+        closing = [
             f"已校验 {count} 条（{span}），{witnesses} 个见证方中 {signed} 个共同签名"
             if zh
-            else f"verified {count} entries ({span}), cosigned by {signed} of {witnesses}"
-        )
-        lines.append(f"{'根哈希' if zh else 'root'} {result['root']}")
-    else:
-        lines.append("未通过" if zh else "not verified")
-    return Text("\n".join(lines))
+            else f"verified {count} entries ({span}), cosigned by {signed} of {witnesses}",
+            f"{'根哈希' if zh else 'root'} {result['root']}",
+        ]
+    titles = {int(step): title for step, title in _STEPS.items()}
+    return steps_text(result, titles, closing, lang)
 
 
 def _when(time: int | None) -> str:

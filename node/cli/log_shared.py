@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,7 +22,12 @@ from node.log.verify.member import known_members, member_config
 from node.log.verify.source import VerifyError
 from node.log.verify.trust import keys_of_members, keys_of_vkeys, parse_log, read_members
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 LANGUAGE: Final = "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
+
+_MARKS: Final = {"passed": "✓", "fault": "✗", "open": "–"}
 
 Lang = Annotated[str, typer.Option("--lang", help="zh or en. / 语言")]
 TrustRootFile = Annotated[
@@ -40,7 +47,6 @@ VKeys = Annotated[
 MemberConfig = Annotated[
     Path | None, typer.Option("--config", help="A member's configuration. / 成员节点配置")
 ]
-OwnConfig = Annotated[Path, typer.Option("--config", help="The node's configuration. / 配置文件")]
 At = Annotated[
     datetime | None,
     typer.Option("--at", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"], help="Members as of then."),
@@ -91,3 +97,40 @@ class Trust:
         if self.log and parse_log(self.log) != keys.log:
             raise VerifyError(f"--log: the key given is of {keys.log}")
         return keys
+
+
+def step_states(
+    steps: Sequence[IntEnum],
+    passed: Collection[IntEnum],
+    fault: IntEnum | None = None,
+    where: str = "",
+    problem: str = "",
+) -> dict[str, Any]:
+    """`steps` with their states (passed, fault, open), and the `fault`: members of a result."""
+    rows = []
+    for step in steps:
+        state = "fault" if step is fault else "passed" if step in passed else "open"
+        rows.append({"step": int(step), "name": step.name.lower(), "state": state})
+    told = {"step": int(fault), "where": where, "problem": problem} if fault is not None else None
+    return {"steps": rows, "fault": told}
+
+
+def steps_text(
+    result: Mapping[str, Any],
+    titles: Mapping[int, tuple[str, str]],
+    closing: Sequence[str],
+    lang: str,
+) -> RenderableType:
+    """A result with `step_states` for people; `titles` are in Chinese and English."""
+    from rich.text import Text
+
+    zh = lang == "zh"
+    lines = [f"{'日志' if zh else 'log'} {result['log']}"]
+    for row in result["steps"]:
+        title = titles[row["step"]][0 if zh else 1]
+        lines.append(f"{_MARKS[row['state']]} {row['step']} {title}")
+        if row["state"] == "fault":
+            lines.append(f"    {result['fault']['where']}: {result['fault']['problem']}")
+    if result["fault"] is not None:
+        lines.append("未通过" if zh else "not verified")
+    return Text("\n".join([*lines, *closing]))
