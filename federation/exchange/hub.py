@@ -132,7 +132,7 @@ class PermitDesk:
             raise Refusal(Reason.UNKNOWN_ENTERPRISE, "the subject is enrolled for a later epoch")
         self._check_blindings(request, model, consent, bank)
         drafts = tuple(
-            self._draft(b, request, bank, consent, epoch, now) for b in request.blindings
+            self.draft(b, request, bank, consent, epoch, now) for b in request.blindings
         )
         month = calendar_month(epoch.descriptor.opens)
         query = _query_hash(consent, request.blindings)
@@ -201,7 +201,7 @@ class PermitDesk:
             except OprfError as error:
                 raise Refusal(Reason.BAD_PROOF, str(error)) from error
 
-    def _draft(
+    def draft(
         self,
         blinding: Blinding,
         request: QueryRequest,
@@ -210,6 +210,7 @@ class PermitDesk:
         epoch: OpenEpoch,
         now: int,
     ) -> Draft:
+        """The permit of one blinding of a request that was examined, issued now (unix seconds)."""
         tag_key = secrets.token_bytes(32)
         permit = Permit(
             id=secrets.token_bytes(16),

@@ -13,6 +13,8 @@ import httpx
 from node.demo.errors import AgentError, DemoError
 
 OFFICER = "officer-7"
+OFFICER_QUERIES = 40
+"""Queries an officer makes: an inspector asks about more than 50 in an hour."""
 POLL_SECONDS = 0.3
 TIMEOUT = 120.0
 
@@ -49,14 +51,19 @@ class AgentClient:
         return job
 
     async def query(
-        self, model: str, consent: str, purpose: str, key: str | None = None
+        self,
+        model: str,
+        consent: str,
+        purpose: str,
+        key: str | None = None,
+        officer: str = OFFICER,
     ) -> dict[str, Any]:
         """One query; the result with its profile. Under a `key` that was used, the same query."""
         body = {
             "model": model,
             "consent": consent,
             "purpose": purpose,
-            "officer": OFFICER,
+            "officer": officer,
             "reference": f"A{zlib.crc32(consent.encode()):010d}",
         }
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from federation.consent import Consent, verify_consent
 from federation.entries import Kind, Logged, entry, promise
@@ -66,6 +66,8 @@ class Stage:
     consents: str
     chain_authority: bytes
     now: int
+    permitted: list[bytes] = field(default_factory=list)
+    """Hashes of the permits of twins that succeeded: the bank's log has to hold them."""
 
 
 async def mount(stage: Stage) -> None:
@@ -88,6 +90,7 @@ async def _succeeds(stage: Stage, request: QueryRequest) -> QueryReply:
     reply = await _ask(stage.bank, request)
     if len(reply.answers) != len(stage.session.certificate.holders):
         raise DemoError("a query that should succeed has too few answers")
+    stage.permitted.extend(permit.document.payload_hash for permit in reply.permits)
     return reply
 
 
@@ -119,7 +122,7 @@ async def _expired(stage: Stage, firm: Enterprise) -> None:
     terms, given = replace(stage.terms, days=2), stage.now - 3 * DAY
     await _succeeds(stage, _request(stage, _good(stage, firm)))
     compact = firm.consent(terms, given)
-    consent = _unchecked(terms, firm, compact, given)
+    consent = unchecked(terms, firm, compact, given)
     await _refused(Reason.EXPIRED, _ask(stage.bank, _request(stage, consent)))
 
 
@@ -193,7 +196,7 @@ async def _unlock(stage: Stage, permit: Logged) -> None:
     await stage.holder.unary("/yinxin.v1.Holder/Unlock", request, common_pb2.UnlockAnswer)
 
 
-def _unchecked(terms: ConsentTerms, firm: Enterprise, compact: str, given: int) -> Consent:
+def unchecked(terms: ConsentTerms, firm: Enterprise, compact: str, given: int) -> Consent:
     """A consent that holds no longer, as a bank that does not look at the time reads it."""
     return Consent(
         issuer=firm.issuer,

@@ -16,7 +16,7 @@ from federation.purpose import Purpose
 from federation.uscc import Uscc
 from node.config import BankConfig, HubConfig, load
 from node.demo import observed, setup, starting
-from node.demo.agent import AgentClient
+from node.demo.agent import OFFICER_QUERIES, AgentClient
 from node.demo.errors import DemoError
 from node.demo.independent import reference_records
 from node.demo.layout import CHAIN, KINDS, Layout, plan
@@ -182,7 +182,8 @@ class Demo:
             async with gate:
                 begin = time.monotonic()
                 try:
-                    found = await client.query(model, consent, "02")
+                    officer = f"officer-{100 + number // OFFICER_QUERIES}"
+                    found = await client.query(model, consent, "02", officer=officer)
                 except DemoError as error:
                     # A query that fails is a record that is not exact.
                     self._screen.console.print(f"  {error}", style="red", markup=False)
