@@ -203,8 +203,8 @@ class RegulatorConfig(NodeConfig):
     audit_key: AnyPath | None = None
     """The audit master key, 32 bytes, under which the keys that open evidence are wrapped. Only
     the audit reads it: the serving process need not be able to."""
-    audit_token: TokenConfig | None = None
-    """The token that seals the audit master key, in place of a file."""
+    audit_token: TokenConfig = TokenConfig()
+    """The token that seals the audit master key; where it is given, `audit_key` is not used."""
     retention_years: Annotated[int, Field(ge=1, le=100)] = 5
     """How long evidence is kept: no audit key is erased before."""
     sealing_key: SecretFile
@@ -217,9 +217,9 @@ class RegulatorConfig(NodeConfig):
     """How strict the audit's checks are."""
 
     @model_validator(mode="after")
-    def _one_master(self) -> RegulatorConfig:
-        if (self.audit_key is None) == (self.audit_token is None):
-            raise ValueError("give audit_key or the section [audit_token], not both")
+    def _some_master(self) -> RegulatorConfig:
+        if self.audit_key is None and self.audit_token.module is None:
+            raise ValueError("give audit_key, or the section [audit_token]")
         return self
 
 

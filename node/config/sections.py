@@ -131,17 +131,26 @@ class MirrorConfig(Section):
 
 
 class TokenConfig(Section):
-    """A PKCS#11 token that seals the regulator's audit master key."""
+    """A PKCS#11 token that seals the regulator's audit master key; without a module there is none.
 
-    module: ReadableFile
+    The serving process reads none of the files, and need not be able to.
+    """
+
+    module: AnyPath | None = None
     """The token's PKCS#11 library."""
-    token: str
+    token: str = ""
     """The token's label."""
-    key: str
+    key: str = ""
     """The label of its AES key."""
-    pin_file: AnyPath
-    """A file with the user's PIN. Only the audit reads it: the serving process need not be able
-    to."""
+    pin_file: AnyPath | None = None
+    """A file with the user's PIN."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> TokenConfig:
+        given = [self.module is not None, self.token, self.key, self.pin_file is not None]
+        if any(given) and not all(given):
+            raise ValueError("module, token, key and pin_file go together; give all or none")
+        return self
 
 
 class PeerConfig(Section):

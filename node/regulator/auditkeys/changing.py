@@ -21,6 +21,7 @@ from node.regulator.auditkeys.master import (
     master_path,
     next_path,
     put_master,
+    uses_token,
 )
 from node.regulator.auditkeys.provider import unwrap, wrap
 from node.regulator.auditkeys.tables import regulator_audit_keys
@@ -39,7 +40,7 @@ async def rotate(regulator: Regulator) -> int:
     config, now = regulator.config, regulator.clock.now()
     master = secrets.token_bytes(32)
     path, wrapped = None, None
-    if config.audit_token is not None:
+    if uses_token(config):
         wrapped = await asyncio.to_thread(seal_by_token, config.audit_token, master)
     else:
         path = master_path(config)

@@ -12,7 +12,7 @@ from federation.entries import Kind, entry
 from federation.envelope import EnvelopeKey
 from federation.signed import Signed
 from node.keys import KeyEncryptionKey
-from node.regulator.auditkeys.master import load_master, master_row, put_master
+from node.regulator.auditkeys.master import load_master, master_row, put_master, uses_token
 from node.regulator.auditkeys.provider import wrap
 from node.regulator.auditkeys.tables import regulator_audit_keys
 from node.regulator.auditkeys.token import seal_by_token
@@ -78,7 +78,7 @@ def _master(regulator: Regulator, connection: Connection, now: int) -> bytes:
     config = regulator.config
     if master_row(connection) is not None:
         return load_master(config, connection)
-    if config.audit_token is None:
+    if not uses_token(config):
         master, wrapped = load_master(config, connection), None
     else:
         master = secrets.token_bytes(32)

@@ -30,7 +30,7 @@ def check_value(master: bytes) -> bytes:
 def load_master(config: RegulatorConfig, connection: Connection) -> bytes:
     """The 32 bytes of the master key. Raises MasterKeyError, SecretFileError, TokenError."""
     row = master_row(connection)
-    if config.audit_token is not None:
+    if uses_token(config):
         if row is None or row.wrapped is None:
             raise MasterKeyError(
                 "the database has no audit master key sealed by a token; run "
@@ -50,6 +50,11 @@ def load_master(config: RegulatorConfig, connection: Connection) -> bytes:
     if not path.exists():
         raise MasterKeyError(f"{path} does not exist; {_REMEDY}")
     raise MasterKeyError(f"{path} is not the key that wraps this regulator's audit keys; {_REMEDY}")
+
+
+def uses_token(config: RegulatorConfig) -> bool:
+    """Whether a token keeps the master key; else it is in a file."""
+    return config.audit_token.module is not None
 
 
 def master_path(config: RegulatorConfig) -> Path:

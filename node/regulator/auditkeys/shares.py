@@ -19,7 +19,13 @@ from federation.entries import Kind, entry
 from node.config import RegulatorConfig
 from node.keys import write_secret
 from node.regulator.auditkeys.errors import ShareError
-from node.regulator.auditkeys.master import is_master, load_master, master_path, master_row
+from node.regulator.auditkeys.master import (
+    is_master,
+    load_master,
+    master_path,
+    master_row,
+    uses_token,
+)
 from node.regulator.auditkeys.tables import regulator_audit_master
 from node.regulator.auditkeys.token import seal_by_token
 from node.regulator.membership import Regulator
@@ -99,7 +105,7 @@ def _require(master: bytes, connection: Connection) -> None:
 
 
 def _keep(config: RegulatorConfig, master: bytes) -> bytes | None:
-    if config.audit_token is not None:
+    if uses_token(config):
         return seal_by_token(config.audit_token, master)
     write_secret(master_path(config), master)
     return None

@@ -53,6 +53,8 @@ def _key(config: TokenConfig) -> Iterator[tuple[Any, Any]]:
             "mechanism_param": GCMParams(nonce, _AAD, _TAG_BITS),
         }
 
+    if config.pin_file is None:
+        raise TokenError("audit_token: is not configured")
     pin = read_secret(config.pin_file).decode().strip()
     try:
         library = pkcs11.lib(str(config.module))
