@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from federation.membership import MemberRequest
+from node.cli import regulator_keys
 from node.cli.enrol import (
     Addresses,
     Advertise,
@@ -26,6 +25,8 @@ from node.cli.enrol import (
     title,
 )
 from node.cli.output import AsJson, emit
+from node.cli.regulator_audit import add_audit
+from node.cli.regulator_shared import DEFAULT, Config, run
 from node.clock import SystemClock
 from node.config import RegulatorConfig, load
 from node.enrolment import HomeSettings, read_request, read_request_file
@@ -34,21 +35,17 @@ from node.regulator import membership
 from node.regulator.errors import RegulatorError
 from node.regulator.membership import Regulator
 from node.regulator.root import init_regulator
-from node.runtime import running, serve
-
-T = TypeVar("T")
+from node.runtime import serve
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The regulator: root of trust, certification."
 )
 
 add_join(app)
+add_audit(app)
+app.add_typer(regulator_keys.app, name="audit-key")
 
-Config = Annotated[
-    Path, typer.Option("--config", help="The node's configuration.", show_default=True)
-]
 Days = Annotated[int, typer.Option(min=1, max=3650, help="Validity in days. / 有效天数")]
-DEFAULT = Path(CONFIG)
 
 
 @app.command("init")
@@ -129,7 +126,7 @@ def enrol(
         write_public(out, grant.to_json())
         return {**described, "grant": str(out)}
 
-    emit(_run(config, work), as_json)
+    emit(run(config, work), as_json)
 
 
 @app.command("members")
@@ -140,7 +137,7 @@ def members(config: Config = DEFAULT, as_json: AsJson = False) -> None:
         now = regulator.clock.now()
         return [_member(one, now) for one in await membership.enrolled(regulator)]
 
-    found = _run(config, work)
+    found = run(config, work)
     emit({"members": found}, as_json, _table(found))
 
 
@@ -150,16 +147,6 @@ def serve_command(config: Config = DEFAULT) -> None:
     from node.regulator.service import build
 
     serve(load(RegulatorConfig, config), build)
-
-
-def _run(config: Path, work: Callable[[Regulator], Coroutine[Any, Any, T]]) -> T:
-    loaded = load(RegulatorConfig, config)
-
-    async def run() -> T:
-        async with running(loaded, workers=1) as regulator:
-            return await work(regulator)
-
-    return asyncio.run(run())
 
 
 def _describe(request: MemberRequest, days: int) -> dict[str, Any]:
