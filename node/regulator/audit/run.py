@@ -88,8 +88,8 @@ def mirrored_until(logs: tuple[MirroredLog, ...], now: int) -> int:
 
 
 def audit_summary(connection: Connection) -> dict[str, Any]:
-    """What the audit comes to so far: `queries` is `verified` and the distinct queries with findings
-    (`federation.audit.summary`). For people and programs.
+    """What the audit comes to so far: `queries` is `verified` and the distinct queries with
+    findings (`federation.audit.summary`). For people and programs.
     """
     found, queries = audit_findings.c, audit_queries.c
     audited = connection.execute(select(func.count()).select_from(audit_queries)).scalar_one()

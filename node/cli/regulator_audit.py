@@ -1,0 +1,216 @@
+"""`yinxin regulator audit`, `findings`, `finding …`, `query`: the audit, and what it found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy import Connection, select
+
+from node.cli.output import AsJson, emit, progress
+from node.config import RegulatorConfig, load
+from node.enrolment.folder import CONFIG
+from node.regulator.audit.records import open_uscc, uscc_tag
+from node.regulator.errors import RegulatorError
+from node.regulator.findings import FindingState, KeptFinding, decide, kept_findings
+from node.regulator.membership import Regulator
+from node.regulator.tables import audit_queries
+from node.runtime import running
+
+T = TypeVar("T")
+
+Config = Annotated[
+    Path, typer.Option("--config", help="The node's configuration.", show_default=True)
+]
+DEFAULT = Path(CONFIG)
+FOLLOW_SECONDS = 10.0
+
+finding = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Decide about a finding. / 处理审计发现"
+)
+
+
+def add_audit(app: typer.Typer) -> None:
+    """Adds the commands to the regulator's."""
+    app.command("audit")(audit)
+    app.command("findings")(findings)
+    app.command("query")(query)
+    app.add_typer(finding, name="finding")
+
+
+def audit(
+    follow: Annotated[
+        bool,
+        typer.Option("--follow/--once", help="Go on as the mirror grows, or end. / 持续或单次"),
+    ] = False,
+    settle: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=86_400,
+            help="Seconds that an entry of the logs must be old: by then all of them have theirs. "
+            "/ 等待秒数",
+        ),
+    ] = 120,
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="Judge as if nothing more would be logged. / 视为日志已终结"),
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes. / 进程数")] = 2,
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Open and verify every mirrored query, and check all logs. / 审计全部查询与日志"""
+    from node.regulator.audit.run import JOBS, AuditRun, audit_summary
+    from node.workers.pool import WorkerPool
+
+    if follow and finish:
+        raise RegulatorError("--finish ends the audit; leave --follow away")
+
+    async def work(regulator: Regulator) -> dict[str, Any]:
+        pool = WorkerPool(workers, module=JOBS)
+        await pool.start()
+        try:
+            run = AuditRun(regulator, pool, settle)
+            with progress(as_json) as bar:
+                parts = {
+                    "verify": bar.add_task("Verify / 验证"),
+                    "check": bar.add_task("Check / 核对"),
+                }
+
+                def tell(part: str, done: int, of: int) -> None:
+                    bar.update(parts[part], completed=done, total=of)
+
+                await run.once(tell, finish=finish)
+                while follow:
+                    await asyncio.sleep(FOLLOW_SECONDS)
+                    await run.once(tell)
+        finally:
+            await pool.stop()
+        return await regulator.store.read(audit_summary)
+
+    emit(_run(config, work), as_json)
+
+
+def findings(
+    state: Annotated[FindingState | None, typer.Option(help="Of one state only. / 状态")] = None,
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """What the audit and the mirror found. / 审计发现"""
+
+    async def work(regulator: Regulator) -> list[KeptFinding]:
+        return list(await regulator.store.read(lambda c: kept_findings(c, state)))
+
+    found = _run(config, work)
+    emit({"findings": [one.to_dict() for one in found]}, as_json, _table(found))
+
+
+Id = Annotated[str, typer.Argument(help="The finding's id, in hex. / 编号")]
+Note = Annotated[str, typer.Option(help="Why. / 说明")]
+
+
+@finding.command("explain")
+def explain(id_: Id, note: Note, config: Config = DEFAULT, as_json: AsJson = False) -> None:
+    """There is a good reason for it. / 已作出解释"""
+    _decide(id_, FindingState.EXPLAINED, note, config, as_json)
+
+
+@finding.command("confirm")
+def confirm(id_: Id, note: Note, config: Config = DEFAULT, as_json: AsJson = False) -> None:
+    """It is what it looks like. / 确认违规"""
+    _decide(id_, FindingState.CONFIRMED, note, config, as_json)
+
+
+def query(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The permit's hash, in hex.")] = "",
+    uscc: Annotated[str, typer.Option(help="All queries about this firm. / 企业代码")] = "",
+    config: Config = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Show an audited query, or all about a firm, with the firm's code. / 显示查询及其主体"""
+    if bool(id_) == bool(uscc):
+        raise RegulatorError("give the id of a query, or --uscc CODE")
+    wanted = None if uscc else _unhex(id_)
+
+    async def work(regulator: Regulator) -> list[dict[str, Any]]:
+        storage = regulator.identity.storage
+
+        def look(connection: Connection) -> list[dict[str, Any]]:
+            table = audit_queries.c
+            chosen = table.id == wanted if wanted else table.uscc_tag == uscc_tag(storage, uscc)
+            rows = connection.execute(select(audit_queries).where(chosen).order_by(table.time))
+            return [
+                {
+                    "id": bytes(row.id).hex(),
+                    "time": _time(row.time),
+                    "bank": row.bank,
+                    "officer": row.officer,
+                    "reference": row.reference,
+                    "purpose": row.purpose,
+                    "uscc": open_uscc(storage, bytes(row.id), bytes(row.uscc)),
+                    "model": bytes(row.model).hex(),
+                    "epoch": row.epoch,
+                    "verified": row.verified,
+                    "findings": [
+                        one.to_dict() for one in kept_findings(connection, query=bytes(row.id))
+                    ],
+                }
+                for row in rows
+            ]
+
+        return await regulator.store.read(look)
+
+    emit({"queries": _run(config, work)}, as_json)
+
+
+def _decide(id_: str, state: FindingState, note: str, config: Path, as_json: bool) -> None:
+    if not note.strip():
+        raise RegulatorError("--note: say why; the log keeps the decision for good")
+    raw = _unhex(id_)
+
+    async def work(regulator: Regulator) -> dict[str, Any]:
+        return (await decide(regulator, raw, state, note.strip())).to_dict()
+
+    emit(_run(config, work), as_json)
+
+
+def _run(config: Path, work: Callable[[Regulator], Awaitable[T]]) -> T:
+    loaded = load(RegulatorConfig, config)
+
+    async def run() -> T:
+        async with running(loaded, workers=1) as regulator:
+            return await work(regulator)
+
+    return asyncio.run(run())
+
+
+def _table(found: list[KeptFinding]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Findings / 审计发现")
+    for heading in ("id / 编号", "what / 内容", "of / 对象", "query / 查询", "state / 状态"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        titles = one.kind.titles
+        what = Text(f"{titles['zh']}\n{titles['en']}\n{one.kind} · {one.severity}")
+        subject = "/".join(one.subject.split("/")[-2:])
+        asked = "–" if one.query is None else one.query.hex()[:16]
+        table.add_row(one.id.hex(), what, Text(subject), asked, Text(f"{one.state}\n{one.note}"))
+    return table
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise RegulatorError(f"{text!r} is no id; copy it from `findings --json`") from error
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
