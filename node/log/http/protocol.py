@@ -13,6 +13,7 @@ from federation.errors import IdentityError
 from node.rpc.identity import certificate_identity
 
 CALLER: Final = "caller"
+GOODBYE_SECONDS: Final = 0.5
 
 
 class MutualTlsProtocol(H11Protocol):
@@ -33,3 +34,13 @@ class MutualTlsProtocol(H11Protocol):
         except (IdentityError, ValueError):
             return
         self.app_state = {**self.app_state, CALLER: caller}
+
+    def shutdown(self) -> None:
+        """Ends an idle connection soon.
+
+        A client that keeps it for its next call does not read meanwhile, and so does not answer
+        the end of TLS, for which closing alone waits 30 seconds.
+        """
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
