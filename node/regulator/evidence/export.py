@@ -94,14 +94,14 @@ def _write(
         signed = manifest.sign(identity.signing).to_json()
         for name, body in {**files, "manifest.json": signed}.items():
             path = folder / name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for parent in reversed(Path(name).parents):  # parents=True would not give them the mode
+                (folder / parent).mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
 
-    folder.mkdir(mode=0o700)
     files = documents(material, root.payload(), now)
     write(files)
     checks = _verified(folder)
