@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from node.bank.agent import Agent
 from node.bank.batches import Batches
+from node.bank.business import Business
 from node.bank.certification import Certification
 from node.bank.evidence import EvidenceFiles
 from node.bank.failures import Failures
@@ -29,4 +30,5 @@ class Bank:
         places = Places(self.agent, self.sessions, self.preparation)
         self.queries = Queries(self.agent, places, self.installation, self.failures)
         self.batches = Batches(self.agent, self.queries)
+        self.business = Business(self.agent)
         self.evidence = EvidenceFiles(self.agent, self.queries)

@@ -30,6 +30,7 @@ from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from federation.policy import PolicyReport
 from federation.signed import Signed
+from node.bank.administration import AGENT, record_action
 from node.bank.agent import Agent
 from node.bank.certified import (
     check_bundles,
@@ -82,13 +83,15 @@ class Certification:
         disclosed: Sequence[str] = (),
         days: int = 180,
         form: Form = "sealed",
+        by: str = AGENT,
         progress: Progress | None = None,
     ) -> Model:
         """The certified model of a scorecard (its JSON document).
 
-        `disclosed` adds to the features that the scorecard itself discloses; `progress` is told
-        of holders' bundles. Raises ScorecardRefused with the policy report, BankError for a
-        scorecard that does not fit the chain and for a result that is not for it, RemoteError.
+        `disclosed` adds to the features that the scorecard itself discloses; `by` is the account
+        that asks for it, for the log; `progress` is told of holders' bundles. Raises
+        ScorecardRefused with the policy report, BankError for a scorecard that does not fit the
+        chain and for a result that is not for it, RemoteError.
         """
         await self._agent.sync.sync()
         scorecard, catalogue = await check_scorecard(self._agent, raw, disclosed)
@@ -117,7 +120,7 @@ class Certification:
         for participant in certificate.participants:
             path = bundle_path(self._agent.config.data_dir, participant.bundle)
             await asyncio.to_thread(write_file, path, bundles[participant.holder])
-        await self._keep(tag, model, result.certificate)
+        await self._keep(tag, model, result.certificate, by)
         return model
 
     async def _submission(
@@ -197,7 +200,7 @@ class Certification:
         except ScoringError as error:
             raise wrong("secret_key") from error
 
-    async def _keep(self, tag: bytes, model: Model, certificate: Signed) -> None:
+    async def _keep(self, tag: bytes, model: Model, certificate: Signed, by: str) -> None:
         agent = self._agent
         raw = entry(Kind.CERTIFIED, agent.now(), document=model.hash)
 
@@ -205,6 +208,7 @@ class Certification:
             agent.chain.put_certificate(connection, certificate)
             if agent.records.put_model(connection, model):
                 agent.runtime.append(connection, Kind.CERTIFIED, raw)
+                record_action(agent.runtime, connection, "certify", by, document=model.hash)
             agent.records.drop_submission(connection, tag)
 
         await agent.write(unit)

@@ -19,7 +19,13 @@ from scoring.errors import ScoringError
 
 URN: Final = "urn:yinxin:problem:"
 
-_NOT_FOUND = {Code.MODEL_UNKNOWN, Code.QUERY_UNKNOWN, Code.BATCH_UNKNOWN, Code.JOB_UNKNOWN}
+_NOT_FOUND = {
+    Code.MODEL_UNKNOWN,
+    Code.QUERY_UNKNOWN,
+    Code.BATCH_UNKNOWN,
+    Code.JOB_UNKNOWN,
+    Code.REFERENCE_UNKNOWN,
+}
 _CONFLICT = {
     Code.NO_OPEN_EPOCH,
     Code.DATA_TOO_OLD,
@@ -28,6 +34,9 @@ _CONFLICT = {
     Code.BUCKET_TOO_SMALL,
     Code.ENTERPRISE_LATER,
     Code.QUERY_OPEN,
+    Code.REFERENCE_OPEN,
+    Code.REFERENCE_CLOSED,
+    Code.BATCH_REGISTERED,
 }
 _STATUS: Final[dict[Code, int]] = {
     **dict.fromkeys(_NOT_FOUND, 404),

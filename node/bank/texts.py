@@ -37,6 +37,14 @@ class Code(StrEnum):
     CONSENT_NAMED = "consent_named"
     PURPOSE_UNKNOWN = "purpose_unknown"
     PSEUDONYM_INVALID = "pseudonym_invalid"
+    PSEUDONYM_MISSING = "pseudonym_missing"
+    REFERENCE_OPEN = "reference_open"
+    REFERENCE_CLOSED = "reference_closed"
+    REFERENCE_UNKNOWN = "reference_unknown"
+    BATCH_REGISTERED = "batch_registered"
+    BATCH_PURPOSE = "batch_purpose"
+    BATCH_BEGUN = "batch_begun"
+    BATCH_TIME = "batch_time"
     ENTERPRISE_UNKNOWN = "enterprise_unknown"
     ENTERPRISE_LATER = "enterprise_later"
     BUCKET_UNKNOWN = "bucket_unknown"
@@ -165,6 +173,38 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     Code.PSEUDONYM_INVALID: (
         Said("超过 {most} 个字符或含不可打印字符", "has over {most} or unprintable characters"),
         Said("请使用较短的化名", "use a shorter pseudonym"),
+    ),
+    Code.PSEUDONYM_MISSING: (
+        Said("未填写", "is empty"),
+        Said("请填写业务编号或化名", "give the bank's own reference or pseudonym"),
+    ),
+    Code.REFERENCE_OPEN: (
+        Said("{reference} 已登记且未关闭", "{reference} is open already"),
+        Said("请先关闭，或使用新的编号", "close it first, or use a new reference"),
+    ),
+    Code.REFERENCE_CLOSED: (
+        Said("{reference} 已经关闭", "{reference} is closed already"),
+        Said("请核对编号；新业务使用新的编号", "check it; a new matter has a new reference"),
+    ),
+    Code.REFERENCE_UNKNOWN: (
+        Said("没有登记过 {reference}", "{reference} was never opened"),
+        Said("请核对编号，或先登记", "check the reference, or open it first"),
+    ),
+    Code.BATCH_REGISTERED: (
+        Said("批次 {batch} 已经登记", "{batch} is registered already"),
+        Said("请使用新的批次名", "use a new name"),
+    ),
+    Code.BATCH_PURPOSE: (
+        Said("登记批次只能用于贷后（01），不能用于 {purpose}", "is {purpose}, not post-loan (01)"),
+        Said("其他用途请在工作时间查询", "ask for other purposes in working hours"),
+    ),
+    Code.BATCH_BEGUN: (
+        Said("开始时间已过", "lies in the past"),
+        Said("请在批次运行之前登记", "register a batch before it runs"),
+    ),
+    Code.BATCH_TIME: (
+        Said("须晚于开始时间，且不超过 {days} 天", "is not within {days} days after its start"),
+        Said("请改正结束时间", "give a time after the start, within that"),
     ),
     Code.ENTERPRISE_UNKNOWN: (
         Said("该企业未在本链登记", "the enterprise is not on the roster of this chain"),

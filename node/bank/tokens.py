@@ -57,13 +57,17 @@ class Tokens:
             raise BankError(Code.TOKEN_INVALID, "Authorization")
         return found
 
-    def add(self, name: str) -> str:
-        """Makes a token for a new caller; it is shown this once and kept nowhere."""
+    def require_new(self, name: str) -> None:
+        """Raises NodeError for what is no name, BankError for one that has a token."""
         if not _NAME.fullmatch(name):
             raise NodeError("name: use up to 64 letters, digits, '.', '_' and '-'")
-        known = self._read()
-        if name in known:
+        if name in self._read():
             raise BankError(Code.TOKEN_EXISTS, "name", name=name)
+
+    def add(self, name: str) -> str:
+        """Makes a token for a new caller; it is shown this once and kept nowhere."""
+        self.require_new(name)
+        known = self._read()
         token = secrets.token_urlsafe(TOKEN_BYTES)
         known[name] = hashlib.sha256(token.encode()).hexdigest()
         self._write(known)

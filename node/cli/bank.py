@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -12,7 +13,8 @@ from federation.identity import Role
 from node.bank.errors import BankError, ScorecardRefused
 from node.bank.files import read_file
 from node.bank.texts import Code
-from node.cli.bank_queries import batch, evidence, query, verify
+from node.cli.bank_business import application, batch, loan
+from node.cli.bank_queries import evidence, query, verify
 from node.cli.bank_shared import (
     DEFAULT,
     Config,
@@ -35,8 +37,10 @@ app = typer.Typer(
     help="A bank's agent: certify, prepare, query. / 银行端",
 )
 add_enrolment(app, Role.BANK)
-for command in (query, batch, evidence, verify):
+for command in (query, evidence, verify):
     app.command(command.__name__)(command)
+for name, group in (("batch", batch), ("application", application), ("loan", loan)):
+    app.add_typer(group, name=name)
 
 
 @app.command("serve")
@@ -66,15 +70,18 @@ def status(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = Fa
 def token(
     name: Annotated[str, typer.Argument(help="Which system may call. / 调用方名称")],
     config: Config = DEFAULT,
+    lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
     """Make a bearer token for the REST interface; it is shown this once. / 生成接口令牌"""
+    from node.bank.administration import add_token
     from node.bank.tokens import Tokens
 
-    with guard():
-        tokens = Tokens.of(load(BankConfig, config))
-        made = tokens.add(name)
-    emit({"name": name, "token": made, "file": str(tokens.path)}, as_json)
+    async def work(bank: Bank) -> dict[str, Any]:
+        made = await add_token(bank.agent.runtime, name, getpass.getuser())
+        return {"name": name, "token": made, "file": str(Tokens.of(bank.agent.config).path)}
+
+    emit(run(config, work, lang, workers=False), as_json)
 
 
 @app.command()
@@ -107,6 +114,7 @@ def certify(
                 disclosed=disclosed or (),
                 days=days,
                 form="open" if form == "open" else "sealed",
+                by=getpass.getuser(),
                 progress=lambda done, _: bar.update(task, completed=done),
             )
         return await model_view(bank, model)

@@ -56,9 +56,11 @@ def run(
     work: Callable[[Bank], Coroutine[Any, Any, T]],
     lang: str = LANGUAGE,
     passing: type[Exception] | tuple[type[Exception], ...] = (),
+    *,
+    workers: bool = True,
 ) -> T:
     """Runs `work` on the node's state; the agent may be serving meanwhile. Errors but `passing`
-    end the program with one line.
+    end the program with one line. Without `workers` there is no lattice work, and a faster start.
     """
 
     from node.observability import logging
@@ -71,7 +73,8 @@ def run(
         from node.runtime import running
 
         async with running(load(BankConfig, config)) as runtime:
-            await runtime.pool.start()
+            if workers:
+                await runtime.pool.start()
             return await work(Bank(runtime))
 
     with told(lang, passing):

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from federation.errors import FederationError
+from node.bank.api.business import add_business
 from node.bank.api.gate import answer, header, language_of
 from node.bank.api.runs import BatchRuns
 from node.bank.api.schemas import (
@@ -75,6 +76,7 @@ def build_app(bank: Bank, jobs: Jobs, runs: BatchRuns, tokens: Tokens) -> FastAP
     _add_models(app, bank, jobs)
     _add_queries(app, bank)
     _add_batches(app, bank, runs)
+    add_business(app, bank)
 
     @app.get("/v1/health", summary="Whether the agent works / 运行状态")
     async def health(request: Request) -> JSONResponse:
@@ -106,12 +108,13 @@ def _add_models(app: FastAPI, bank: Bank, jobs: Jobs) -> None:
 
     @app.post("/v1/models", status_code=201, summary="Have a scorecard certified / 认证评分卡",
               responses=_example(201, MODEL_EXAMPLE))  # fmt: skip
-    async def certify(body: CertifyBody) -> dict[str, Any]:
+    async def certify(request: Request, body: CertifyBody) -> dict[str, Any]:
         made = await bank.certification.certify(
             json.dumps(body.scorecard),
             disclosed=body.disclosed,
             days=body.days,
             form=body.form,
+            by=_caller(request),
         )
         return await model_view(bank, made)
 
@@ -214,7 +217,12 @@ def _key(request: Request, key: str) -> str:
     """The idempotency key, which is the caller's own. Raises BankError."""
     if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
         raise BankError(Code.KEY_MISSING, "Idempotency-Key")
-    return f"{request.scope.get('yinxin.caller', '')}\n{key}"
+    return f"{_caller(request)}\n{key}"
+
+
+def _caller(request: Request) -> str:
+    """The name of the token that the request came with."""
+    return str(request.scope.get("yinxin.caller", ""))
 
 
 def _identifier(text: str, code: Code) -> bytes:

@@ -238,7 +238,8 @@ async def test_openapi_document_describes_every_resource_and_the_token(
         assert {
             "/v1/health", "/v1/models", "/v1/models/{model}", "/v1/models/{model}/prepare",
             "/v1/jobs/{job}", "/v1/queries", "/v1/queries/{query}", "/v1/queries/{query}/evidence",
-            "/v1/batches", "/v1/batches/{batch}",
+            "/v1/batches", "/v1/batches/{batch}", "/v1/applications", "/v1/applications/close",
+            "/v1/loans", "/v1/loans/close", "/v1/registered-batches",
         } == set(document["paths"])  # fmt: skip
 
 
