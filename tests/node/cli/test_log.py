@@ -20,7 +20,7 @@ from federation.tlog.checkpoint import origin_of
 from federation.tlog.note import COSIGNATURE, ED25519, vkey
 from node.cli.main import main
 from support.enrolled import HARBOUR, HOLDERS, HUB, REGULATOR
-from tests.node.log_http.world import LogWorld, enrolled
+from tests.node.log_http.world import LogWorld, enrolled, until
 
 ENTRIES = 300
 DOCUMENT = hashlib.sha256(b"a document").digest()
@@ -211,7 +211,9 @@ def test_a_running_node_is_verified_by_the_regulator_and_refuses_others(
         return told("verify", url, "--config", caller / "node.toml", "--log", HUB, "--json")
 
     async def work() -> tuple[tuple[int, str, str], tuple[int, str, str]]:
+        del chain.addresses[HUB]  # of the run before
         async with chain.member(HUB):
+            await until(lambda: HUB in chain.addresses)
             regulator = await asyncio.to_thread(verify, chain.homes.folder(REGULATOR))
             holder = await asyncio.to_thread(verify, chain.homes.folder(HOLDERS[0]))
             return regulator, holder
