@@ -18,7 +18,7 @@ from federation.entries import read_entry
 from federation.errors import DocumentError
 from federation.merkle import HASH_BYTES
 from federation.signed import Signed
-from node.log.tables import log_attachments
+from node.log.tables import blob, log_attachments
 
 NAMES: Final = ("document", "envelope")
 """The fields of an entry's body that name an attachment."""
@@ -42,10 +42,9 @@ def attach_document(connection: Connection, document: Signed) -> None:
 
 def attachment(connection: Connection, digest: bytes) -> bytes | None:
     """What is kept under a hash; None when nothing is, or nothing is any more."""
-    body = connection.execute(
-        select(log_attachments.c.body).where(log_attachments.c.hash == digest)
+    return connection.execute(
+        select(blob(log_attachments.c.body)).where(log_attachments.c.hash == digest)
     ).scalar_one_or_none()
-    return None if body is None else bytes(body)
 
 
 def named_in(raw_entry: bytes) -> list[bytes]:
@@ -70,8 +69,8 @@ def attachments_of(connection: Connection, entries: Iterable[bytes]) -> list[tup
     """(hash, body) of everything that is kept of what the entries name, each hash once."""
     named = dict.fromkeys(digest for raw in entries for digest in named_in(raw))
     table = log_attachments.c
-    rows = connection.execute(select(log_attachments).where(table.hash.in_(named)))
-    kept = {bytes(row.hash): bytes(row.body) for row in rows}
+    rows = connection.execute(select(table.hash, blob(table.body)).where(table.hash.in_(named)))
+    kept = {bytes(row.hash): row.body for row in rows}
     return [(digest, kept[digest]) for digest in named if digest in kept]
 
 

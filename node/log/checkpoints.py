@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import SpiffeId
@@ -13,7 +13,7 @@ from federation.signed import SigningKey
 from federation.tlog.checkpoint import Checkpoint, origin_of, sign_checkpoint
 from federation.tlog.note import Note, NoteSignature, verify_note
 from node.errors import LogError
-from node.log.tables import log_checkpoints, log_cosignatures
+from node.log.tables import blob, log_checkpoints, log_cosignatures
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class SignedCheckpoint:
 
 def newest(connection: Connection) -> SignedCheckpoint | None:
     """The largest checkpoint; None before the first. Raises LogError for one changed on disk."""
-    table = log_checkpoints.c
-    row = connection.execute(select(log_checkpoints).order_by(table.size.desc()).limit(1)).first()
+    row = connection.execute(
+        select_checkpoints().order_by(log_checkpoints.c.size.desc()).limit(1)
+    ).first()
     return None if row is None else _read(connection, row)
 
 
@@ -56,7 +57,7 @@ def newest_cosigned(connection: Connection, quorum: int) -> SignedCheckpoint | N
     if size is None:
         return None
     row = connection.execute(
-        select(log_checkpoints).where(log_checkpoints.c.size == size)
+        select_checkpoints().where(log_checkpoints.c.size == size)
     ).one_or_none()
     if row is None:
         raise LogError(f"checkpoint of size {size}: is cosigned, and not in the log")
@@ -100,6 +101,12 @@ def with_key(
     return replace(signed, note=note.adding(kept.signatures[1:]).encode())
 
 
+def select_checkpoints() -> Select[Any]:
+    """Selects checkpoints as they are stored."""
+    table = log_checkpoints.c
+    return select(table.size, blob(table.root), blob(table.note), table.time)
+
+
 def read_note(size: int, raw: bytes) -> Note:
     """The stored note of a checkpoint. Raises LogError."""
     try:
@@ -108,15 +115,23 @@ def read_note(size: int, raw: bytes) -> Note:
         raise LogError(f"checkpoint of size {size}: {error}") from error
 
 
+def read_line(raw: bytes) -> NoteSignature:
+    """A stored cosignature. Raises DocumentError."""
+    try:
+        return NoteSignature.parse(raw.decode().removesuffix("\n"))
+    except UnicodeDecodeError as error:
+        raise DocumentError("cosignature", "is not text") from error
+
+
 def _read(connection: Connection, row: Row[Any]) -> SignedCheckpoint:
     table = log_cosignatures.c
     lines = connection.execute(
-        select(table.line).where(table.size == row.size).order_by(table.witness)
+        select(blob(table.line)).where(table.size == row.size).order_by(table.witness)
     ).scalars()
-    note = read_note(row.size, bytes(row.note))
+    note = read_note(row.size, row.note)
     try:
-        cosignatures = [NoteSignature.parse(line.removesuffix("\n")) for line in lines]
+        cosignatures = [read_line(line) for line in lines]
     except DocumentError as error:
         raise LogError(f"cosignature under size {row.size}: {error}") from error
     raw = note.adding(cosignatures).encode()
-    return SignedCheckpoint(row.size, bytes(row.root), raw, row.time)
+    return SignedCheckpoint(row.size, row.root, raw, row.time)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from federation.errors import DocumentError
 from federation.merkle import inclusion_path, leaf_hash, verify_inclusion
@@ -14,7 +14,7 @@ from federation.merkle import root as tree_root
 from federation.tlog.tiles import TILE_WIDTH
 from node.errors import LogError
 from node.log.hashes import StoredTree, name_of, require_hashes
-from node.log.query_log import LogEntry
+from node.log.query_log import LogEntry, read_entries, select_entries
 from node.storage.schema import log_entries
 
 
@@ -43,8 +43,8 @@ class Covering(NamedTuple):
 def stored_entries(connection: Connection, start: int, stop: int) -> list[LogEntry]:
     """The rows from `start` to before `stop`, in order."""
     index = log_entries.c.index
-    query = select(log_entries).where(index >= start, index < stop).order_by(index)
-    return [LogEntry(*row) for row in connection.execute(query)]
+    query = select_entries().where(index >= start, index < stop).order_by(index)
+    return read_entries(connection, query)
 
 
 def entries_fault(

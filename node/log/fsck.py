@@ -18,16 +18,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Column, Connection, Row, Select, func, select
 
 from federation.identity import SpiffeId
 from federation.membership import Member
 from federation.tlog.tiles import TILE_WIDTH
 from node.chain.store import MEMBER, ChainStore
+from node.log.checkpoints import select_checkpoints
 from node.log.faults import Covering, Fault
 from node.log.query_log import QueryLog
 from node.log.scrub import Check, FaultFound, FsckReport, Keys, Scrub
-from node.log.tables import log_attachments, log_checkpoints
+from node.log.tables import blob, log_attachments, log_checkpoints
 from node.storage.store import Store
 
 _PAGE: Final = 8 * TILE_WIDTH
@@ -69,10 +70,13 @@ async def fsck(store: Store, log: SpiffeId, keys: Keys, progress: Progress) -> F
         progress(Check.ENTRIES, size, size)
         await store.read(scrub.nodes_end)
         progress(Check.TREE, report.nodes, report.nodes)
-        await _pages(store, scrub.checkpoints, log_checkpoints.c.size, progress, Check.CHECKPOINTS)
+        sizes, digests = log_checkpoints.c.size, log_attachments.c.hash
+        rows = select_checkpoints()
+        await _pages(store, rows, sizes, scrub.checkpoints, partial(progress, Check.CHECKPOINTS))
         await store.read(scrub.orphans)
         progress(Check.COSIGNATURES, report.cosignatures, report.cosignatures)
-        await _pages(store, scrub.attachments, log_attachments.c.hash, progress, Check.ATTACHMENTS)
+        rows = select(digests, blob(log_attachments.c.body))
+        await _pages(store, rows, digests, scrub.attachments, partial(progress, Check.ATTACHMENTS))
     except FaultFound as found:
         report.check, report.fault = found.check, found.fault
     return report
@@ -80,40 +84,37 @@ async def fsck(store: Store, log: SpiffeId, keys: Keys, progress: Progress) -> F
 
 async def _pages(
     store: Store,
+    rows_of: Select[Any],
+    key: Column[Any],
     look: Callable[[Connection, Sequence[Row[Any]]], None],
-    key: Any,
-    progress: Progress,
-    check: Check,
+    progress: Callable[[int, int], None],
 ) -> None:
-    """Calls `look` with the rows of a table, `_ROWS` at a time in order of its key."""
-    table = key.table
-    total = await store.read(
-        lambda c: c.execute(select(func.count()).select_from(table)).scalar_one()
-    )
+    """Calls `look` with the rows, `_ROWS` at a time in order of their key."""
+    count = select(func.count(key))
+    total = await store.read(lambda c: c.execute(count).scalar_one())
     done = 0
     last: Any = None
 
     def page(connection: Connection) -> tuple[int, Any]:
-        query = select(table) if last is None else select(table).where(key > last)
+        query = rows_of if last is None else rows_of.where(key > last)
         rows = connection.execute(query.order_by(key).limit(_ROWS)).all()
         if rows:
             look(connection, rows)
         return len(rows), getattr(rows[-1], key.name) if rows else last
 
     while True:
-        progress(check, min(done, total), total)
-        count, last = await store.read(page)
-        done += count
-        if count < _ROWS:
+        progress(min(done, total), total)
+        length, last = await store.read(page)
+        done += length
+        if length < _ROWS:
             break
-    progress(check, done, max(done, total))
+    progress(done, max(done, total))
 
 
 def _extent(connection: Connection) -> tuple[int, Covering | None]:
     """How many entries there are, and the largest checkpoint as it is stored."""
-    table = log_checkpoints.c
     row = connection.execute(
-        select(table.size, table.root).order_by(table.size.desc()).limit(1)
+        select_checkpoints().order_by(log_checkpoints.c.size.desc()).limit(1)
     ).first()
-    covering = None if row is None else Covering(row.size, bytes(row.root))
+    covering = None if row is None else Covering(row.size, row.root)
     return QueryLog.size_in(connection), covering

@@ -8,23 +8,23 @@ from federation.merkle import root
 from federation.tlog.tiles import TILE_HEIGHT, TILE_WIDTH
 from node.errors import LogError
 from node.log.edge import Edge
-from node.log.tables import log_nodes
+from node.log.tables import blob, log_nodes
 from node.storage.schema import log_entries
 
 
 def stored_hashes(connection: Connection, level: int, start: int, stop: int) -> list[bytes]:
     """The hashes of a level from `start` to before `stop`, as far as they are there in order."""
-    index, hash_ = log_entries.c.index, log_entries.c.leaf_hash
-    query = select(index, hash_)
+    index = log_entries.c.index
+    query = select(index, blob(log_entries.c.leaf_hash))
     if level:
-        index, hash_ = log_nodes.c.index, log_nodes.c.hash
-        query = select(index, hash_).where(log_nodes.c.level == level)
+        index = log_nodes.c.index
+        query = select(index, blob(log_nodes.c.hash)).where(log_nodes.c.level == level)
     rows = connection.execute(query.where(index >= start, index < stop).order_by(index)).all()
     found: list[bytes] = []
     for number, digest in rows:
         if number != start + len(found):
             break
-        found.append(bytes(digest))
+        found.append(digest)
     return found
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from federation.identity import SpiffeId
 from federation.merkle import root_of
 from federation.tlog.checkpoint import Checkpoint, origin_of
 from federation.tlog.tiles import TILE_WIDTH
-from node.log.checkpoints import newest, read_note
+from node.log.checkpoints import newest, read_note, select_checkpoints
 from node.log.faults import Covering, Fault, entries_fault, node_fault, stored_entries
 from node.log.hashes import StoredTree, edge_at, require_hashes
 from node.log.tables import log_checkpoints
@@ -104,7 +104,7 @@ def _checkpoints(connection: Connection, log: SpiffeId, largest: int) -> int:
     """Re-derives checkpoints up to that size; returns where to go on, -1 at the end."""
     table = log_checkpoints.c
     rows = connection.execute(
-        select(table.size, table.root, table.note)
+        select_checkpoints()
         .where(table.size <= largest)
         .order_by(table.size.desc())
         .limit(CHECKPOINTS)
@@ -112,9 +112,9 @@ def _checkpoints(connection: Connection, log: SpiffeId, largest: int) -> int:
     tree = StoredTree(connection)
     for row in rows:
         where = f"checkpoint of size {row.size}"
-        if root_of(row.size, tree) != bytes(row.root):
+        if root_of(row.size, tree) != row.root:
             raise Fault(where, "the stored tree has another root").error()
-        text = Checkpoint(origin_of(log), row.size, bytes(row.root)).text()
-        if read_note(row.size, bytes(row.note)).text != text:
+        text = Checkpoint(origin_of(log), row.size, row.root).text()
+        if read_note(row.size, row.note).text != text:
             raise Fault(where, "its note is of another tree").error()
     return rows[-1].size - 1 if len(rows) == CHECKPOINTS else -1

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, insert, select
 
 from federation.merkle import leaf_hash
 from node.errors import LogError
+from node.log.tables import blob
 from node.storage.schema import MAX_ENTRY_BYTES, log_entries
 from node.storage.store import Store
 
@@ -118,5 +120,20 @@ class QueryLog:
 
 def _page(connection: Connection, start: int, length: int) -> list[LogEntry]:
     index = log_entries.c.index
-    query = select(log_entries).where(index >= start).order_by(index).limit(length)
-    return [LogEntry(*row) for row in connection.execute(query)]
+    query = select_entries().where(index >= start).order_by(index).limit(length)
+    return read_entries(connection, query)
+
+
+def select_entries() -> Select[Any]:
+    """Selects what `read_entries` reads."""
+    table = log_entries.c
+    time = cast(table.time, BigInteger)
+    return select(table.index, blob(table.leaf_hash), blob(table.kind), time, blob(table.entry))
+
+
+def read_entries(connection: Connection, query: Select[Any]) -> list[LogEntry]:
+    """The entries of a query from `select_entries`, whatever an editor of the database left."""
+    return [
+        LogEntry(index, leaf, kind.decode(errors="replace"), time, entry)
+        for index, leaf, kind, time, entry in connection.execute(query)
+    ]

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from federation.entries import CLOCK_SKEW, read_entry
 from federation.errors import DocumentError, IdentityError, SignatureInvalid
 from federation.identity import SpiffeId
 from federation.signed import Signed
 from federation.tlog.checkpoint import Checkpoint, origin_of, verify_cosignature
-from federation.tlog.note import Note, NoteSignature, verify_note
+from federation.tlog.note import Note, verify_note
 from federation.tlog.tiles import TILE_WIDTH
 from node.errors import LogError
-from node.log.checkpoints import read_note
+from node.log.checkpoints import read_line, read_note, select_checkpoints
 from node.log.edge import Edge, Node
 from node.log.faults import Covering, Fault, entries_fault, node_fault, stored_entries
 from node.log.hashes import name_of, require_hashes, stored_hashes
 from node.log.query_log import LogEntry
-from node.log.tables import log_checkpoints, log_cosignatures, log_nodes
+from node.log.tables import blob, log_checkpoints, log_cosignatures, log_nodes
 
 APPEND_SECONDS: Final = 3600
 """An entry is appended no later than this after the time that it says: work came in between."""
@@ -124,7 +124,7 @@ class Scrub:
         found: dict[int, list[Row[Any]]] = {row.size: [] for row in rows}
         between = table.size.between(rows[0].size, rows[-1].size)
         order = (table.size, table.witness)
-        for line in connection.execute(select(log_cosignatures).where(between).order_by(*order)):
+        for line in connection.execute(_select_lines().where(between).order_by(*order)):
             if line.size not in found:
                 raise FaultFound(Check.COSIGNATURES, _orphan(line))
             found[line.size].append(line)
@@ -136,9 +136,9 @@ class Scrub:
                 self._report.cosignatures += 1
 
     def _note(self, row: Row[Any]) -> Note:
-        checkpoint = Checkpoint(origin_of(self._log), row.size, bytes(row.root))
+        checkpoint = Checkpoint(origin_of(self._log), row.size, row.root)
         try:
-            note = read_note(row.size, bytes(row.note))
+            note = read_note(row.size, row.note)
         except LogError:
             raise _checkpoint_fault(row, "its note cannot be read") from None
         if note.text != checkpoint.text():
@@ -154,8 +154,8 @@ class Scrub:
     def _check_cosignature(self, note: Note, row: Row[Any]) -> None:
         fault = Fault(_under(row), "is not the witness's under this checkpoint")
         try:
-            witness = SpiffeId.parse(row.witness)
-            signature = NoteSignature.parse(row.line.removesuffix("\n"))
+            witness = SpiffeId.parse(str(row.witness))
+            signature = read_line(row.line)
         except (DocumentError, IdentityError) as error:
             raise FaultFound(Check.COSIGNATURES, fault) from error
         for public in self._keys.get(witness, ()):
@@ -171,7 +171,7 @@ class Scrub:
         table = log_cosignatures.c
         kept = select(log_checkpoints.c.size)
         row = connection.execute(
-            select(log_cosignatures).where(table.size.not_in(kept)).order_by(table.size).limit(1)
+            _select_lines().where(table.size.not_in(kept)).order_by(table.size).limit(1)
         ).first()
         if row is not None:
             raise FaultFound(Check.COSIGNATURES, _orphan(row))
@@ -179,18 +179,23 @@ class Scrub:
     def attachments(self, connection: Connection, rows: Sequence[Row[Any]]) -> None:
         """Step 5 for some attachments."""
         for row in rows:
-            body, name = bytes(row.body), bytes(row.hash)
+            body, name = row.body, row.hash
             if hashlib.sha256(body).digest() != name and _document_hash(body) != name:
                 fault = Fault(f"attachment {name.hex()}", "is not what it is kept as")
                 raise FaultFound(Check.ATTACHMENTS, fault)
             self._report.attachments += 1
 
 
+def _select_lines() -> Select[Any]:
+    table = log_cosignatures.c
+    return select(table.size, table.witness, blob(table.line))
+
+
 def _roots(connection: Connection, start: int, stop: int) -> dict[int, bytes]:
     """Roots of the checkpoints above size `start` and up to `stop`."""
     table = log_checkpoints.c
-    query = select(table.size, table.root).where(table.size > start, table.size <= stop)
-    return {size: bytes(root) for size, root in connection.execute(query)}
+    query = select_checkpoints().where(table.size > start, table.size <= stop)
+    return {row.size: row.root for row in connection.execute(query)}
 
 
 def _check_node(connection: Connection, node: Node, covering: Covering) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, LargeBinary, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    cast,
+)
 
 from node.storage.schema import LogIndex, metadata
 
@@ -60,3 +72,12 @@ witness_logs = Table(
     CheckConstraint("length(root) = 32", name="root_length"),
 )
 """The largest tree of each log that this node cosigned as a witness."""
+
+
+def blob(column: Column[Any]) -> ColumnElement[bytes]:
+    """The bytes of a column, under its name.
+
+    SQLite lets whoever edits its file leave text where bytes were, and then the driver gives text,
+    or fails to decode it; an edited log is to be read as what it is, and named.
+    """
+    return cast(column, LargeBinary).label(column.name)
