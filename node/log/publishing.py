@@ -78,6 +78,7 @@ class Publisher:
         self._cosigned: Round | None = None
         self._oldest: int | None = None
         self._disagreeing: set[SpiffeId] = set()
+        self._away: set[SpiffeId] = set()
         self._fault = ""
         self.checkpoint_time = 0
         """When the newest checkpoint was made, unix seconds."""
@@ -251,9 +252,12 @@ class Publisher:
             self._disagreeing.add(witness)
             _log.error("witness disagrees", error=str(error))
         except (NodeError, FederationError) as error:
-            _log.info("witness is away", witness=str(witness), error=str(error))
+            if witness not in self._away:
+                _log.warning("witness is away", witness=str(witness), error=str(error))
+            self._away.add(witness)
         else:
             self._disagreeing.discard(witness)
+            self._away.discard(witness)
             current.cosignatures[witness] = found
             if current.settled:
                 await self._settle(current)
