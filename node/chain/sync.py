@@ -112,7 +112,7 @@ class ChainSync:
             for number, documents in verified:
                 for kind, name, signed in documents:
                     if self._chain.put(connection, kind, signed, number, name):
-                        self._record(connection, kind, signed, number)
+                        self._record(connection, kind, signed, number, name)
 
         await self._store.run(unit)
         self._kept = published
@@ -121,10 +121,14 @@ class ChainSync:
         for credential in members.credentials():
             self._chain.put_member(connection, credential)
 
-    def _record(self, connection: Connection, kind: str, signed: Signed, number: int) -> None:
+    def _record(
+        self, connection: Connection, kind: str, signed: Signed, number: int, name: str
+    ) -> None:
         """Every node's log holds the epochs it believed in, so that a forked view shows."""
         now = self._clock.now()
-        raw = entry(Kind(kind), now, document=signed.payload_hash, epoch=number)
+        # A manifest is one an epoch and holder; an audit has to know whose.
+        whose = {"holder": name} if kind == MANIFEST else {}
+        raw = entry(Kind(kind), now, document=signed.payload_hash, epoch=number, **whose)
         self._querylog.append(connection, kind, now, raw)
 
     def _read_members(self, state: hub_pb2.ChainState, now: int) -> Members:
