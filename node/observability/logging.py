@@ -87,6 +87,8 @@ def configure(
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+    # A line for every request of the mirror and of witnesses tells nothing.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # uvicorn's access lines quote the path of every request, and a path may name a firm.
     logging.getLogger("uvicorn.access").disabled = True
     structlog.configure(
