@@ -83,7 +83,8 @@ class AuditRun:
 
 def mirrored_until(logs: tuple[MirroredLog, ...], now: int) -> int:
     """The time up to which every log is mirrored, those left out that are away for a day."""
-    times = [log.checked_at for log in logs if now - log.checked_at < AWAY_SECONDS]
+    shown = [log for log in logs if log.note is not None]
+    times = [log.checked_at for log in shown if now - log.checked_at < AWAY_SECONDS]
     return min(times, default=now)
 
 
@@ -93,7 +94,9 @@ def audit_summary(connection: Connection) -> dict[str, Any]:
     """
     found, queries = audit_findings.c, audit_queries.c
     audited = connection.execute(select(func.count()).select_from(audit_queries)).scalar_one()
-    distinct = select(found.query.distinct()).where(found.query.is_not(None)).subquery()
+    distinct = (
+        select(found.query.label("query")).distinct().where(found.query.is_not(None)).subquery()
+    )
     with_findings = connection.execute(select(func.count()).select_from(distinct)).scalar_one()
     elsewhere = connection.execute(
         select(func.count())

@@ -25,7 +25,7 @@ from node.config.sections import MirrorConfig
 from node.errors import NodeError
 from node.regulator.findings import keep_findings
 from node.regulator.membership import Regulator
-from node.regulator.mirror.books import AWAY, load_log, save_log
+from node.regulator.mirror.books import AWAY, all_logs, load_log, save_log
 from node.regulator.mirror.follower import LogFollower, Watch
 from node.regulator.mirror.source import LogSource
 
@@ -70,7 +70,11 @@ class Mirror:
 
     async def _round_of(self, member: SpiffeId, address: str | None, members: Members) -> None:
         if address is None:
-            await self._away(member, "its address is not known")
+            # One that never served a log has nothing to be away from: what it takes part in all
+            # the same stands in the logs of others.
+            logs = await self.regulator.store.read(all_logs)
+            if any(log.log == str(member) for log in logs):
+                await self._away(member, "its address is not known")
             return
         try:
             follower = await self._follower(member, address)
