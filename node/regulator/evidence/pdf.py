@@ -22,10 +22,12 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
+    BaseDocTemplate,
+    CondPageBreak,
     Flowable,
-    KeepTogether,
+    Frame,
+    PageTemplate,
     Paragraph,
-    SimpleDocTemplate,
     Spacer,
     Table,
     TableStyle,
@@ -38,6 +40,8 @@ INK, SOFT, LINE = HexColor("#16202a"), HexColor("#5b6875"), HexColor("#d9dfe5")
 BRAND, GOOD, BAD = HexColor("#12435c"), HexColor("#1b6b46"), HexColor("#a4262c")
 GOOD_WASH, BAD_WASH, WASH = HexColor("#eef6f1"), HexColor("#fbeeee"), HexColor("#f5f7f9")
 MARGIN: Final = 18 * mm
+TOP: Final = 16 * mm
+BOTTOM: Final = 20 * mm
 WIDTH: Final = A4[0] - 2 * MARGIN
 
 
@@ -51,18 +55,16 @@ def pdf(report: Report) -> bytes:
     """The PDF file."""
     _load_font()
     out = io.BytesIO()
-    document = SimpleDocTemplate(
+    document = BaseDocTemplate(
         out,
         pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=16 * mm,
-        bottomMargin=20 * mm,
         title=f"{report.word('title')} {report.query[:12]}",
         author="Yinxin",
         lang="zh-CN" if report.language == "zh" else "en",
-        initialFontName=FONT,
     )
+    height = A4[1] - TOP - BOTTOM
+    frame = Frame(MARGIN, BOTTOM, WIDTH, height, 0, 0, 0, 0)  # no padding within the margins
+    document.addPageTemplates(PageTemplate("all", [frame]))
     document.build(list(_Story(report).flow()), canvasmaker=_numbered(report))
     return out.getvalue()
 
@@ -126,10 +128,8 @@ class _Story:
 
     def _section(self, name: str, body: Table | Paragraph) -> list[Flowable]:
         head = self._p(self._report.word(name), "head")
-        if isinstance(body, Paragraph):
-            return [Spacer(0, 6 * mm), KeepTogether([head, Spacer(0, 1.5 * mm), body])]
-        head.keepWithNext = True
-        return [Spacer(0, 6 * mm), head, body]
+        # Never a heading alone at the foot of a page; the table itself may be split.
+        return [Spacer(0, 6 * mm), CondPageBreak(28 * mm), head, Spacer(0, 1.5 * mm), body]
 
     def _header(self) -> Table:
         report = self._report
@@ -220,7 +220,7 @@ class _Story:
         join = "、" if self._report.language == "zh" else ", "
         rows = [self._heads("log", "positions", "size", "cosigners")]
         for log in self._report.logs:
-            name = [self._p(log.name), self._p(f"{log.root[:32]}…", "hash")]
+            name = [self._p(log.name), self._p(log.root, "hash")]
             cosigners = self._p(join.join(log.cosigners))
             rows.append([name, self._p(log.positions), self._p(log.size), cosigners])
         return self._table(rows, [0.38, 0.15, 0.13, 0.34], heads=True)
@@ -252,7 +252,7 @@ def _numbered(report: Report) -> type[Canvas]:
 
     class Numbered(Canvas):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
+            super().__init__(*arguments, **options | {"initialFontName": FONT})
             self._pages: list[dict[str, Any]] = []
 
         def showPage(self) -> None:

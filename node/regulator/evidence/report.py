@@ -131,6 +131,8 @@ class _Names:
         known = self._members.get(text)
         title = known.title.get(self.language, "") if known else ""
         kind = ROLES[role][self.language] if role in ROLES else role
+        if title == name:
+            return title
         return f"{title or kind} ({name})" if name else text
 
     def parties(self, members: Sequence[SpiffeId]) -> str:
@@ -161,7 +163,7 @@ def _facts(material: Material, names: _Names) -> list[tuple[str, str]]:
         rows.append(("consent", value))
     if model is not None:
         fields = ("、" if language == "zh" else ", ").join(f.name for f in model.fields)
-        rows += [("model", f"{model.name} ({model.hash.hex()[:16]}…)"), ("fields", fields)]
+        rows += [("model", f"{model.name} ({model.hash.hex()[:16]})"), ("fields", fields)]
     rows.append(("query", material.query.hex()))
     return [(word(name, language), value) for name, value in rows]
 
@@ -209,7 +211,7 @@ def _log_row(log: MirroredLog, entries: Sequence[ProvedEntry], names: _Names) ->
         size=str(checkpoint.size),
         root=checkpoint.root.hex(),
         positions=positions,
-        cosigners=tuple(map(names.party, cosigners)),
+        cosigners=tuple(cosigner.name for cosigner in cosigners),
     )
 
 
