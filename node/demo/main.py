@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from node.demo import observed
+from node.demo.dishonest import FIRMS
 from node.demo.errors import DemoError
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS
@@ -35,10 +36,10 @@ def run_demo(
     With `once` it asks nothing; `folder`, which must not exist or be empty, is kept. Raises
     DemoError when a party fails; every process is stopped whatever happens.
     """
-    if enterprises < queries + len(REASONS):
+    if enterprises < queries + len(REASONS) + FIRMS:
         raise DemoError(
-            f"enterprises: {enterprises} are too few for {queries} queries and {len(REASONS)} "
-            "refusals; ask for more enterprises or fewer queries"
+            f"enterprises: {enterprises} are too few for {queries} queries, {len(REASONS)} "
+            f"refusals and {FIRMS} violations; ask for more enterprises or fewer queries"
         )
     screen = Screen(language)
     with _folder(folder) as place:
@@ -49,7 +50,11 @@ def run_demo(
         with replacing(result_file) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     expected = dict.fromkeys((reason.value for reason in REASONS), 1)
-    return bool(result["mismatches"] == 0 and result["refusals"] == expected)
+    audit = result["audit"]
+    return bool(
+        result["mismatches"] == audit["missed"] == audit["false_positives"] == 0
+        and result["refusals"] == expected
+    )
 
 
 def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any]:
@@ -70,6 +75,7 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
     screen.who_saw_what(demo.layout, traffic, sizes)
     screen.what_a_holder_received(observed.one_permit(demo.layout.hub))
     screen.refusals(result["refusals"])
+    screen.audit(result["audit"])
     screen.result(result, str(demo.layout.root) if kept else "")
     return result
 

@@ -24,6 +24,7 @@ from node.keys import read_secret
 from node.log import QueryLog
 from node.runtime import running
 from node.storage import Store
+from node.storage.schema import log_entries
 
 _BYTES = re.compile(r'^yinxin_rpc_bytes_total\{direction="(\w+)",method="([^"]+)"\} (\S+)$', re.M)
 _CALLS = re.compile(r'^yinxin_rpc_calls_total\{method="([^"]+)"\} (\S+)$', re.M)
@@ -82,14 +83,19 @@ async def logs(parties: Iterable[Party]) -> tuple[dict[str, int], Counter[str]]:
         config = load(CONFIGS[party.id.role], party.config)
         store = Store.open(config.database_url())
         try:
-            log = QueryLog(store)
-            sizes[party.name] = await log.size()
-            async for found in log.iterate():
-                if found.kind == Kind.REFUSAL:
-                    reasons[str(read_entry(found.entry).body["reason"])] += 1
+            sizes[party.name] = await QueryLog(store).size()
+            for raw in await store.read(_refusals):
+                reasons[str(read_entry(raw).body["reason"])] += 1
         finally:
             store.close()
     return sizes, reasons
+
+
+def _refusals(connection: Connection) -> list[bytes]:
+    # Not by way of QueryLog, which stops at an entry that was edited: one of the demo's is.
+    entries = log_entries.c
+    query = select(entries.entry).where(entries.kind == Kind.REFUSAL)
+    return [bytes(raw) for raw in connection.execute(query).scalars()]
 
 
 def one_permit(hub: Party) -> dict[str, Any]:

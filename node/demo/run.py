@@ -7,6 +7,7 @@ import json
 import secrets
 import statistics
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,19 @@ from federation.pki import SubjectAuthority
 from federation.purpose import Purpose
 from federation.uscc import Uscc
 from node.config import BankConfig, HubConfig, load
-from node.demo import observed, setup, starting
+from node.demo import auditing, observed, setup, starting
 from node.demo.agent import OFFICER_QUERIES, AgentClient
+from node.demo.dishonest import FIRMS, Planted, Plot
 from node.demo.errors import DemoError
 from node.demo.independent import reference_records
-from node.demo.layout import CHAIN, KINDS, Layout, plan
+from node.demo.layout import CHAIN, KINDS, Layout, Party, plan
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS, Stage, mount
 from node.demo.show import Screen
 from node.demo.texts import Language
 from node.enterprise.enterprise import ConsentTerms, Enterprise, enrol_enterprises
+from node.rpc.client import Channel
+from node.runtime import running
 from node.sample import CATALOGUE, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.record import Record
@@ -85,7 +89,7 @@ class Demo:
         startup = time.monotonic() - self._begin
         client = AgentClient(layout.bank.extra, token)
         try:
-            result, outcome = await self._work(client, licence, codes)
+            result, outcome = await self._work(client, licence, codes, processes)
         finally:
             await client.close()
         result["startup_s"] = round(startup, 1)
@@ -99,16 +103,22 @@ class Demo:
     async def _found(self) -> tuple[SubjectAuthority, list[Uscc]]:
         layout = self._layout
         with self._screen.step("found"):
-            # The refusals and their twins ask as well.
-            budget = max(setup.BUDGET, self._options.queries + 10 * len(REASONS))
+            # The refusals and their twins ask as well, and the dishonest parties.
+            more = 10 * len(REASONS) + 2 * FIRMS
+            budget = max(setup.BUDGET, self._options.queries + more)
             licence = await asyncio.to_thread(setup.found, layout, int(time.time()), budget)
             await setup.enrol_members(layout)
             codes = await asyncio.to_thread(setup.enterprises, layout)
+            await asyncio.to_thread(auditing.office_hours, layout)
             await setup.announce(layout, codes[:-1], self._catalogue, EPOCH_DAYS)
         return licence, codes
 
     async def _work(
-        self, client: AgentClient, licence: SubjectAuthority, codes: list[Uscc]
+        self,
+        client: AgentClient,
+        licence: SubjectAuthority,
+        codes: list[Uscc],
+        processes: Processes,
     ) -> tuple[dict[str, Any], Outcome]:
         screen, options = self._screen, self._options
         with screen.step("certify"):
@@ -128,7 +138,8 @@ class Demo:
         )
         enrolled = codes[:-1]
         with screen.step("consents"):
-            drawn = secrets.SystemRandom().sample(enrolled, options.queries + len(REASONS))
+            others_needed = len(REASONS) + FIRMS
+            drawn = secrets.SystemRandom().sample(enrolled, options.queries + others_needed)
             asked, others = drawn[: options.queries], drawn[options.queries :]
             firms = await asyncio.to_thread(
                 enrol_enterprises, licence, [*asked, *others], now, FIRM_DAYS
@@ -141,9 +152,17 @@ class Demo:
         with screen.step("queries") as tell:
             outcome = await self._query(client, model["certificate"], consents, reference, tell)
         before = await observed.traffic(self._layout.hub.metrics, "Query")
-        with screen.step("refusals"):
-            certificate = bytes.fromhex(model["certificate"])
-            await self._refuse(licence, terms, firms[len(asked) :], codes[-1], certificate)
+        certificate = bytes.fromhex(model["certificate"])
+        async with AsyncExitStack() as stack:
+            unused = firms[len(asked) :]
+            stage = await self._stage(stack, licence, terms, unused, codes[-1], certificate)
+            with screen.step("refusals"):
+                await mount(stage)
+            with screen.step("plant"):
+                planted = await self._plant(stack, stage)
+        with screen.step("audit"):
+            insider = list(self._layout.holders.values())[1]
+            audit = await auditing.Auditor(self._layout, processes).audit(planted, insider)
         result = {
             "holders": len(self._layout.holders),
             "enterprises": len(enrolled),
@@ -163,6 +182,7 @@ class Demo:
                 "up": before.received // max(before.calls, 1),
                 "down": before.sent // max(before.calls, 1),
             },
+            "audit": audit,
         }
         return result, outcome
 
@@ -199,40 +219,59 @@ class Demo:
         await asyncio.gather(*(one(u, c, n) for n, (u, c) in enumerate(consents)))
         return outcome
 
-    async def _refuse(
+    async def _stage(
         self,
+        stack: AsyncExitStack,
         licence: SubjectAuthority,
         terms: ConsentTerms,
         firms: list[Enterprise],
         stranger: Uscc,
         certificate: bytes,
-    ) -> None:
-        layout, bank = self._layout, load(BankConfig, self._layout.bank.config)
+    ) -> Stage:
+        """What the dishonest parties have at hand; their channels close with the stack."""
+        layout, hub = self._layout, load(HubConfig, self._layout.hub.config)
+        bank = load(BankConfig, layout.bank.config)
         holder = next(iter(layout.holders.values()))
-        channels = {
-            "bank": starting.channel(layout.hub, layout.bank),
-            "other": starting.channel(layout.hub, layout.rival),
-            "holder": starting.channel(holder, layout.hub),
-        }
-        hub = load(HubConfig, layout.hub.config)
-        try:
-            stage = Stage(
-                session=await observed.session(bank, FIRST_EPOCH, certificate),
-                terms=terms,
-                authority=licence,
-                firms=firms,
-                stranger=stranger,
-                bank=channels["bank"],
-                other_bank=channels["other"],
-                other_bank_id=layout.rival.id,
-                hub_id=layout.hub.id,
-                hub_key=observed.signing_key(hub),
-                holder=channels["holder"],
-                consents=layout.hub.extra,
-                chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
-                now=int(time.time()),
-            )
-            await mount(stage)
-        finally:
-            for channel in channels.values():
-                await channel.close()
+
+        async def channel(to: Party, caller: Party) -> Channel:
+            return await stack.enter_async_context(starting.channel(to, caller))
+
+        return Stage(
+            session=await observed.session(bank, FIRST_EPOCH, certificate),
+            terms=terms,
+            authority=licence,
+            firms=firms,
+            stranger=stranger,
+            bank=await channel(layout.hub, layout.bank),
+            other_bank=await channel(layout.hub, layout.rival),
+            other_bank_id=layout.rival.id,
+            hub_id=layout.hub.id,
+            hub_key=observed.signing_key(hub),
+            holder=await channel(holder, layout.hub),
+            consents=layout.hub.extra,
+            chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
+            now=int(time.time()),
+        )
+
+    async def _plant(self, stack: AsyncExitStack, stage: Stage) -> list[Planted]:
+        """Has the dishonest parties break the rules, and tells what they did."""
+        layout = self._layout
+        plot = Plot(
+            session=stage.session,
+            terms=stage.terms,
+            authority=stage.authority,
+            firms=stage.firms[len(REASONS) :],
+            hub=await stack.enter_async_context(running(load(HubConfig, layout.hub.config))),
+            bank=await stack.enter_async_context(running(load(BankConfig, layout.bank.config))),
+            rival=layout.rival.id,
+            to_hub=stage.bank,
+            to_holders={
+                party.id: await stack.enter_async_context(starting.channel(party, layout.hub))
+                for party in layout.holders.values()
+            },
+            now=int(time.time()),
+        )
+        # The twins of the refusals are queries like others: the bank has results, and says so.
+        for permit in stage.permitted:
+            await plot.record(permit)
+        return await plot.plant()

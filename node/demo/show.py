@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from federation.audit.findings import FindingKind
 from federation.identity import Role
 from node.demo.layout import Layout
 from node.demo.texts import Language, text
@@ -120,6 +121,27 @@ class Screen:
         for left, right in zip(cells[:half], [*cells[half:], ("", "")][:half], strict=True):
             table.add_row(*left, *right)
         table.show_header = False
+        self.show(table)
+
+    def audit(self, audit: Mapping[str, Any]) -> None:
+        """What the regulator found, a row a finding; a planted one that was found is green."""
+        table = Table(
+            box=SIMPLE_HEAD,
+            title=self.say("audited", **{**audit, "planted": len(audit["planted"])}),
+            title_style="bold",
+        )
+        for key in ("kind", "subject", "query"):
+            table.add_column(self.say(key), overflow="fold")
+        for found in audit["found"]:
+            good = found in audit["planted"]
+            table.add_row(
+                Text(
+                    FindingKind(found["kind"]).titles[self.language],
+                    style="green" if good else "red",
+                ),
+                found["subject"].removeprefix("spiffe://").partition("/")[2],
+                found["id"][:16] or "–",
+            )
         self.show(table)
 
     def result(self, result: Mapping[str, Any], folder: str) -> None:

@@ -22,6 +22,14 @@ TEXTS: dict[str, dict[str, str]] = {
     "reference": {"zh": "由原始文件独立重算", "en": "recomputing from the original files"},
     "queries": {"zh": "凭授权查询", "en": "queries by consent"},
     "refusals": {"zh": "十种应被拒绝的请求", "en": "ten requests that must be refused"},
+    "plant": {
+        "zh": "不守规矩的各方作案，只有它们自己知道",
+        "en": "dishonest parties break rules, in secret",
+    },
+    "audit": {
+        "zh": "监管方审计全部查询与日志",
+        "en": "the regulator audits every query and log",
+    },
     "stop": {"zh": "停止全部进程", "en": "stopping every process"},
     "saw": {"zh": "各方看到了什么", "en": "Who saw what"},
     "party": {"zh": "参与方", "en": "party"},
@@ -55,6 +63,15 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "The permit that holders received for one query: no firm, no model, no score",
     },
     "refused": {"zh": "被拒绝的请求（拒绝方日志）", "en": "Refused requests (the refusers' logs)"},
+    "audited": {
+        "zh": "审计：{queries} 次查询，{verified} 次证据齐全；作案 {planted} 起，"
+        "漏查 {missed}，误报 {false_positives}",
+        "en": "Audit: {queries} queries, {verified} proved in order; {planted} violations planted, "
+        "{missed} missed, {false_positives} false positives",
+    },
+    "kind": {"zh": "发现", "en": "finding"},
+    "subject": {"zh": "责任方", "en": "party at fault"},
+    "query": {"zh": "查询", "en": "query"},
     "result": {"zh": "核对结果", "en": "Result"},
     "exact": {
         "zh": "{queries} 次查询，{mismatches} 处不符（与由原始文件独立重算的结果逐一比对）",
