@@ -81,41 +81,41 @@ class ServedTree:
             return False
         return True
 
-    async def whole(self) -> bool:
-        """Whether every tile that was read leads to the checkpoint's root."""
-        try:
-            return await self._whole()
-        except DocumentError:
-            return False
-
-    async def _whole(self) -> bool:
+    async def fault(self) -> str:
+        """The first hash of the tiles that were read that does not lead to the checkpoint's root;
+        nothing when all of them do.
+        """
         size = self._checkpoint.size
-        reader = await self.reader(tiles_for_root(size))
-        waiting = list(self._tiles)
-        while waiting:
-            level, number = waiting.pop()
-            above, position = divmod(number, TILE_WIDTH)
-            width = width_of(level + 1, above, size)
-            if position >= width:
-                continue  # not full yet: the root is made of its hashes
-            if (level + 1, above) not in self._tiles:
-                await self.reader([Tile(level + 1, above, width)])
-                waiting.append((level + 1, above))
-            stored = self._tiles[level + 1, above][position * HASH_BYTES :][:HASH_BYTES]
-            if subtree_root(split_tile(self._tiles[level, number], TILE_WIDTH)) != stored:
-                return False
-        return root_of(size, reader) == self._checkpoint.root
+        try:
+            reader = await self.reader(tiles_for_root(size))
+            waiting = list(self._tiles)
+            while waiting:
+                level, number = waiting.pop()
+                above, position = divmod(number, TILE_WIDTH)
+                width = width_of(level + 1, above, size)
+                if position >= width:
+                    continue  # not full yet: the root is made of its hashes
+                if (level + 1, above) not in self._tiles:
+                    await self.reader([Tile(level + 1, above, width)])
+                    waiting.append((level + 1, above))
+                stored = self._tiles[level + 1, above][position * HASH_BYTES :][:HASH_BYTES]
+                if subtree_root(split_tile(self._tiles[level, number], TILE_WIDTH)) != stored:
+                    return f"{tile_path(level + 1, above, width)} hash {position}"
+            led = root_of(size, reader) == self._checkpoint.root
+        except DocumentError as error:
+            return str(error)
+        return "" if led else f"root of {size} entries"
 
 
 async def inconsistent(
     tree: ServedTree, old: Checkpoint, new: Checkpoint, *notes: bytes
 ) -> Suspicion:
     """Why the tree of `new` does not extend `old`: tiles that were edited, or a second view."""
-    if await tree.whole():
+    fault = await tree.fault()
+    if not fault:
         problem = f"the log of {new.size} entries does not begin with that of {old.size}"
         return Suspicion(FindingKind.LOG_FORK, f"checkpoint of size {new.size}", problem, *notes)
-    where = f"checkpoint of size {new.size}"
-    return broken(where, "hash tiles do not lead to its root", *notes)
+    return broken(fault, f"does not lead to the checkpoint of {new.size} entries", *notes)
 
 
 async def misfit(
