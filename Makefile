@@ -10,7 +10,7 @@ WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format proto proto-check bench docs lock clean openssl postgresql golang
+.PHONY: help install demo test lint format proto proto-check bench docs lock clean openssl postgresql softhsm golang
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,8 +33,11 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 demo: install  ## a whole credit chain on this machine
 	@$(BIN)/yinxin demo $(ARGS)
 
-test: install postgresql openssl golang  ## every test; PostgreSQL is started and thrown away by them
+test: install postgresql openssl softhsm golang  ## every test; PostgreSQL is started and thrown away by them
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+softhsm:
+	@command -v softhsm2-util >/dev/null || deploy/need-package.sh softhsm2
 
 openssl:
 	@command -v openssl >/dev/null || deploy/need-package.sh openssl
