@@ -23,7 +23,7 @@ from federation.audit.conduct.hours import Batches, QuietHours
 from federation.audit.conduct.volume import VolumeDay, VolumeHour
 from federation.audit.findings import Finding
 from federation.audit.recent import EPOCH_SECONDS, Recent
-from federation.audit.reconcile import Reconciliation
+from federation.audit.reconcile import Reconciliation, role_of
 from federation.audit.records import AuditedQuery, Event
 from federation.audit.sources import Books
 from federation.audit.thresholds import HOUR, AuditThresholds
@@ -93,7 +93,7 @@ class Audit:
     def event(self, event: Event) -> list[Finding]:
         """Takes any other entry, of any log, the hub's included."""
         found = self._reconciliation.event(event) + self._uniqueness.event(event)
-        if event.kind not in BULK_KINDS and SpiffeId.parse(event.log).role is Role.BANK:
+        if event.kind not in BULK_KINDS and role_of(event.log) is Role.BANK:
             self._batches.event(event)
             for check in self._checks:
                 check.event(event)

@@ -86,7 +86,7 @@ class Reconciliation:
         """Takes an entry of any log; kinds that have no part in this are passed over."""
         if event.kind not in _READ:
             return []
-        role = _role(event.log)
+        role = role_of(event.log)
         seen = _Seen(event.log, event.index, event.time)
         if event.kind is Kind.CTX_KEY:
             if role is Role.HOLDER:
@@ -231,5 +231,6 @@ _FINAL, _FORGET, _ORPHAN = range(3)
 
 
 @lru_cache(maxsize=4096)
-def _role(log: str) -> Role:
+def role_of(log: str) -> Role:
+    """The role of a log's owner, from its SPIFFE id as text."""
     return SpiffeId.parse(log).role

@@ -39,7 +39,7 @@ from federation.permit import PERMIT_SECONDS, Evidence, Permit, consent_tag, ope
 
 _CERTIFICATES = 1024
 
-_OF_CONSENT: dict[Reason, FindingKind] = {
+OF_CONSENT: dict[Reason, FindingKind] = {
     Reason.MALFORMED: FindingKind.CONSENT_FORGED,
     Reason.NO_CONSENT: FindingKind.CONSENT_FORGED,
     Reason.NOT_YET_VALID: FindingKind.CONSENT_AFTER_QUERY,
@@ -126,7 +126,7 @@ class QueryVerifier:
             check_coverage(consent, model, permit.bank, permit.purpose, root.chain)
             check_proof(consent, permit, evidence.proof)
         except Refusal as refusal:
-            raise _Fault(_OF_CONSENT[refusal.reason], refusal.detail) from refusal
+            raise _Fault(OF_CONSENT[refusal.reason], refusal.detail) from refusal
 
     def _model(self, permit: Permit, members: Members) -> ModelCertificate:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from federation.audit.sources import Examined, PermitRecord
 from federation.audit.verify import QueryVerifier
@@ -15,16 +15,17 @@ from support.network import Network
 
 @dataclass(frozen=True)
 class ChainDocuments:
-    """What the regulator mirrored of a chain in memory, all of it."""
+    """What the regulator mirrored of a chain in memory, all of it, and `more` certificates."""
 
     chain: Chain
+    more: dict[bytes, Signed] = field(default_factory=dict)
 
     def members(self, time: int) -> Members:
         return self.chain.members.at(time)
 
     def certificate(self, digest: bytes) -> Signed | None:
         model = self.chain.model_of(digest)
-        return model.signed if model else None
+        return model.signed if model else self.more.get(digest)
 
     def epoch(self, number: int) -> OpenEpoch | None:
         return self.chain.epochs.get(number)
