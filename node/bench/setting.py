@@ -16,10 +16,13 @@ HOLDERS = 6
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the rows may write, and the PostgreSQL server to measure, if any (a URL)."""
+    """Where the rows may write, the PostgreSQL server to measure, if any (a URL), and how long
+    the log is that is too long to be looked at whole.
+    """
 
     folder: Path
     postgresql: str | None = None
+    entries: int = 1_000_000
 
 
 Pairs = Mapping[str, Pair | str]

@@ -54,7 +54,7 @@ class LogTree:
         when an entry or the tree is no longer what it was; StorageUnavailable.
         """
         while True:
-            signed, whole = await self._store.run(lambda c: _extend(c, key, log, now))
+            signed, whole = await self._store.run(lambda c: extend(c, key, log, now))
             if whole:
                 return signed
 
@@ -131,10 +131,13 @@ class LogTree:
         await self._patrol.step(log, tiles)
 
 
-def _extend(
+def extend(
     connection: Connection, key: SigningKey, log: SpiffeId, now: int
 ) -> tuple[SignedCheckpoint, bool]:
-    """The next checkpoint, and whether it covers every entry."""
+    """The next checkpoint, and whether it covers every entry, within one unit of work.
+
+    Raises LogError as `LogTree.checkpoint` does.
+    """
     last, size = newest(connection), QueryLog.size_in(connection)
     if last is None:
         edge, covering = Edge(), None
