@@ -1,6 +1,7 @@
 """What a node's log server answers, as an ASGI application: tlog-tiles and tlog-witness.
 
     GET  checkpoint                   the newest checkpoint, with its cosignatures
+    GET  fault                        what this node found wrong with its own log, or nothing
     GET  tile/<L>/<N>[.p/<W>]         hashes
     GET  tile/entries/<N>[.p/<W>]     entries, to the regulator
     GET  attachments/<N>              what those entries name by hash, to the regulator
@@ -38,6 +39,7 @@ from node.log.witnessing import Witness
 REFERENCE_HEADER: Final = "yinxin-reference"
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
+_FRESH: Final = {"cache-control": "no-cache"}
 _FOREVER: Final = {"cache-control": "max-age=31536000, immutable"}
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,12}")
 
@@ -71,6 +73,7 @@ class LogApp:
         return Starlette(
             routes=[
                 Route("/checkpoint", self._guarded(Resource.HASHES, self._checkpoint)),
+                Route("/fault", self._guarded(Resource.HASHES, self._fault)),
                 Route("/tile/entries/{path:path}", self._guarded(Resource.ENTRIES, self._tile)),
                 Route("/tile/{path:path}", self._guarded(Resource.HASHES, self._tile)),
                 Route("/attachments/{index}", self._guarded(Resource.ENTRIES, self._attachments)),
@@ -120,7 +123,11 @@ class LogApp:
         note = self._publisher.checkpoint
         if note is None:
             return Response(status_code=HTTPStatus.NOT_FOUND)
-        return Response(note, headers={"cache-control": "no-cache"}, media_type=_TEXT)
+        return Response(note, headers=_FRESH, media_type=_TEXT)
+
+    async def _fault(self, request: Request) -> Response:
+        """What no tile shows, such as an old checkpoint that was edited, its owner says itself."""
+        return Response(self._publisher.fault, headers=_FRESH, media_type=_TEXT)
 
     async def _tile(self, request: Request) -> Response:
         level, index, width = parse_tile_path(request.url.path.removeprefix("/"))

@@ -31,6 +31,8 @@ from node.rpc.errors import PartyUnavailable, RemoteFailure, RemoteRefusal
 from node.rpc.tls import Reloader, TlsError, TlsFiles
 
 CHECKPOINT: Final = "checkpoint"
+FAULT: Final = "fault"
+MAX_FAULT_BYTES: Final = 4096
 ADD_CHECKPOINT: Final = "add-checkpoint"
 ATTACHMENTS: Final = "attachments"
 MAX_ATTACHMENTS_BYTES: Final = 256 << 20
@@ -62,6 +64,13 @@ class LogClient:
     async def checkpoint(self) -> bytes:
         """The newest checkpoint that a quorum of witnesses cosigned, or the newest: a note."""
         return await self._get(CHECKPOINT, MAX_NOTE_BYTES)
+
+    async def fault(self) -> str:
+        """What the party found wrong with its own log, as it words it; nothing for a sound log."""
+        try:
+            return (await self._get(FAULT, MAX_FAULT_BYTES)).decode()
+        except UnicodeDecodeError as error:
+            raise RemoteFailure(self.party) from error
 
     async def tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
         """A hash tile: `width` hashes of 32 bytes."""

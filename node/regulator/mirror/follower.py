@@ -3,7 +3,8 @@
 1. The checkpoint is signed by its owner, and continues the last one that was seen.
 2. New entries are fetched bundle by bundle; each batch is kept once it leads to the checkpoint.
 3. The newest bundle, and others in rotation, are fetched again with their leaf hashes and compared
-   with what is mirrored, so that an edit of what was established before shows.
+   with what is mirrored, so that an edit of what was established before shows; what else it keeps
+   its owner's node looks at itself, and says.
 4. The checkpoint has the cosignatures of a quorum of the log's witnesses.
 """
 
@@ -92,6 +93,7 @@ class LogFollower:
             if tree is not None:
                 state = await self._extend(state, tree, checkpoint, raw, now)
                 await self._look_again(state, tree, checkpoint, watch.again)
+                await self._ask_owner()
                 state = self._count_cosigners(state, note, checkpoint, raw, watch, now)
             state = dataclasses.replace(state, checked_at=now, state=OK, fault=None)
         except Suspicion as found:
@@ -225,6 +227,12 @@ class LogFollower:
             if kept != shown:
                 raise broken(f"entry {index}", "is no longer what it was")
             raise broken(f"leaf {index}", "its stored hash is no longer what it was")
+
+    async def _ask_owner(self) -> None:
+        """What is wrong with rows that are not served, such as old checkpoints, only they know."""
+        where, _, problem = (await self.source.fault()).partition(": ")
+        if where:
+            raise broken(where, f"its owner's node says so: {problem}")
 
     def _count_cosigners(
         self,

@@ -13,6 +13,9 @@ class LogSource(Protocol):
     async def checkpoint(self) -> bytes:
         """Its newest checkpoint, a note."""
 
+    async def fault(self) -> str:
+        """What its owner found wrong with it, or nothing."""
+
     async def tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
         """A hash tile."""
 

@@ -42,6 +42,7 @@ class ServedLog:
     """Stored hashes above the leaves that were edited, by level and number."""
     note: bytes = b""
     cosigned: bool = True
+    own_fault: str = ""
 
     def grow(self, more: list[bytes]) -> None:
         """Honest growth: entries, their leaf hashes, and a checkpoint."""
@@ -66,6 +67,9 @@ class ServedLog:
 
     async def checkpoint(self) -> bytes:
         return self.note
+
+    async def fault(self) -> str:
+        return self.own_fault
 
     async def tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
         hashes = self._level(level)[index * TILE_WIDTH :][:width]

@@ -233,6 +233,14 @@ async def test_an_edit_of_the_mirror_itself_is_not_blamed_on_the_log(
     assert (one.kind, one.evidence["where"]) == (FindingKind.LOG_BROKEN, "mirrored entry 3")
 
 
+async def test_what_the_owner_says_of_its_log_is_a_finding(
+    log: ServedLog, follower: LogFollower, store: Store
+) -> None:
+    log.own_fault = "checkpoint of size 17: its note is of another tree"
+    await follower.round(log.watch(), NOW)
+    assert await only(store) == (FindingKind.LOG_BROKEN, "checkpoint of size 17")
+
+
 async def test_an_entry_that_is_none_is_mirrored_and_found(
     log: ServedLog, follower: LogFollower, store: Store
 ) -> None:
