@@ -42,6 +42,14 @@ def wrong(*files):
     return {code: word ^ 1 for code, word in right(*files).items()}
 
 run.reference_records = wrong
+
+from node.demo.dishonest import Planted, Plot
+plant = Plot.plant
+
+async def boast(plot):
+    return [*await plant(plot), Planted("00" * 32, "consent-missing", "nobody")]
+
+Plot.plant = boast
 from node.cli.main import main
 main()
 """
@@ -115,7 +123,7 @@ def test_the_result_has_exactly_the_promised_form(demo: Demo) -> None:
     result = demo.result
     assert set(result) == {
         "holders", "enterprises", "columns", "queries", "mismatches", "prepare", "query_ms",
-        "query_bytes", "log_entries", "refusals", "processes", "startup_s", "peak_rss_mb",
+        "query_bytes", "log_entries", "refusals", "processes", "startup_s", "peak_rss_mb", "audit",
     }  # fmt: skip
     assert set(result["prepare"]) == {"buckets", "seconds", "bytes"}
     assert set(result["query_ms"]) == {"p50", "p95"}
@@ -141,6 +149,29 @@ def test_every_node_has_a_log_and_every_refusal_stands_in_one(demo: Demo) -> Non
     for name, count in result["log_entries"].items():
         least = 1 if name == "regulator" else QUERIES
         assert count >= least, name
+
+
+def test_the_audit_finds_what_was_planted_and_nothing_else(demo: Demo) -> None:
+    audit = demo.result["audit"]
+    assert set(audit) == {
+        "queries", "verified", "planted", "found", "missed", "false_positives", "logs", "seconds",
+    }  # fmt: skip
+    assert (audit["missed"], audit["false_positives"]) == (0, 0)
+    assert len({planted["kind"] for planted in audit["planted"]}) >= 8
+    planted = sorted(audit["planted"], key=lambda one: sorted(one.items()))
+    assert planted == sorted(audit["found"], key=lambda one: sorted(one.items()))
+    with_findings = {found["id"] for found in audit["found"] if found["id"]}
+    assert audit["queries"] == audit["verified"] + len(with_findings)
+    assert audit["verified"] > QUERIES
+
+
+def test_every_log_is_mirrored_cosigned_and_but_for_the_edited_one_consistent(demo: Demo) -> None:
+    audit = demo.result["audit"]
+    (edited,) = [f["subject"] for f in audit["found"] if f["kind"] == "log-broken"]
+    assert set(audit["logs"]) == set(demo.result["log_entries"])
+    for name, log in audit["logs"].items():
+        assert log["cosigned"] == log["size"] > 0, name
+        assert log["consistent"] == (name != edited.rpartition("/")[2]), name
 
 
 def test_no_process_is_left(demo: Demo) -> None:
@@ -180,4 +211,6 @@ def test_wrong_records_are_told_and_end_in_failure(tmp_path: Path) -> None:
     demo = Demo(["-c", WRONG, str(tmp_path / "scorecard.json")], tmp_path)
     assert demo.code != 0
     assert demo.result["mismatches"] == QUERIES, demo.output
+    # A violation that no log shows is missed, and that is told as well.
+    assert (demo.result["audit"]["missed"], demo.result["audit"]["false_positives"]) == (1, 0)
     assert demo.left == []
