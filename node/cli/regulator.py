@@ -26,6 +26,7 @@ from node.cli.enrol import (
 )
 from node.cli.output import AsJson, emit
 from node.cli.regulator_audit import add_audit
+from node.cli.regulator_reports import add_reports
 from node.cli.regulator_shared import DEFAULT, Config, run
 from node.clock import SystemClock
 from node.config import RegulatorConfig, load
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 add_join(app)
 add_audit(app)
+add_reports(app)
 app.add_typer(regulator_keys.app, name="audit-key")
 
 Days = Annotated[int, typer.Option(min=1, max=3650, help="Validity in days. / 有效天数")]

@@ -100,8 +100,9 @@ class Mirrored:
     ) -> None:
         """Writes it all into the regulator's database."""
         found = list(findings)
-        queries = [one.query for one in examined(self.network)]
-        found += [f for one in examined(self.network) for f in one.findings]
+        judged = examined(self.network)
+        queries = [one.query for one in judged]
+        found += [finding for one in judged for finding in one.findings]
 
         def unit(connection: Connection) -> None:
             for party, raws in self.logs.items():

@@ -68,7 +68,7 @@ async def export(regulator: Regulator, query: bytes, opener: Opener, out: Path) 
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(6)}.part")
     try:
         exported = await asyncio.to_thread(_write, regulator, material, temporary, now)
-        raw = entry(Kind.ADMIN, now, action="evidence-exported", document=query, by="operator")
+        raw = entry(Kind.ADMIN, now, action="evidence-exported", document=query)
         await regulator.store.run(lambda connection: regulator.append(connection, Kind.ADMIN, raw))
         await asyncio.to_thread(temporary.rename, out)
     finally:

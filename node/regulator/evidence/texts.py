@@ -98,6 +98,7 @@ EVENTS: Final[dict[str, Text]] = {
     "unlock": {"zh": "应答许可（解锁）", "en": "permit answered (unlock)"},
     "query": {"zh": "得到评分记录", "en": "score record received"},
     "record-failure": {"zh": "记录未通过核验", "en": "record failed its checks"},
+    "administrator": {"zh": "导出证据", "en": "evidence exported"},
 }
 ROLES: Final[dict[str, Text]] = {
     "hub": {"zh": "枢纽", "en": "hub"},
