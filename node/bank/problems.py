@@ -12,7 +12,7 @@ from typing import Any, Final
 from federation.errors import DocumentError, FederationError, Refusal
 from node.bank.errors import BankError, Rejected, ScorecardRefused
 from node.bank.texts import Code, Said
-from node.errors import StorageUnavailable
+from node.errors import StorageUnavailable, Unwitnessed
 from node.rpc.errors import PartyUnavailable, RemoteClosed, RemoteError, RemoteRefusal
 from node.workers.errors import PoolClosed, PoolFull, WorkerLost
 from scoring.errors import ScoringError
@@ -115,7 +115,7 @@ def problem_of(error: Exception) -> Problem:
             return _own(error)
         case RemoteError():
             return _remote(error)
-        case StorageUnavailable() | PoolFull() | PoolClosed() | WorkerLost():
+        case StorageUnavailable() | Unwitnessed() | PoolFull() | PoolClosed() | WorkerLost():
             return Problem("busy", 503, *_BUSY)
         case DocumentError():
             return Problem("invalid", 422, *_with(_INVALID, reason=str(error)), field=error.field)

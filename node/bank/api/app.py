@@ -81,7 +81,8 @@ def build_app(bank: Bank, jobs: Jobs, runs: BatchRuns, tokens: Tokens) -> FastAP
     @app.get("/v1/health", summary="Whether the agent works / 运行状态")
     async def health(request: Request) -> JSONResponse:
         language = language_of(request.headers.get("accept-language", ""))
-        healthy = bank.agent.runtime.store.healthy
+        runtime = bank.agent.runtime
+        healthy = runtime.store.healthy and runtime.transparency.publisher.answers
         found: dict[str, Any] = {"status": "ok" if healthy else "unavailable"}
         try:
             usable = tokens.usable()

@@ -36,8 +36,10 @@ _log = structlog.get_logger("node.bank.api")
 class Gate:
     """ASGI middleware around the whole interface."""
 
-    def __init__(self, app: App, tokens: Tokens) -> None:
+    def __init__(self, app: App, tokens: Tokens, require: Callable[[], None]) -> None:
+        """`require` raises while the node may answer nothing; only health is answered then."""
         self._app = app
+        self._require = require
         self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,11 +75,13 @@ class Gate:
             )
 
     def _admit(self, scope: Scope) -> str:
-        """The caller's name. Raises BankError; only health needs no token."""
+        """The caller's name. Raises BankError, Unwitnessed; only health needs no token."""
         if scope["path"] == HEALTH:
             return ""
         scheme, _, token = header(scope, b"authorization").partition(" ")
-        return self._tokens.caller(token.strip() if scheme.lower() == "bearer" else "")
+        caller = self._tokens.caller(token.strip() if scheme.lower() == "bearer" else "")
+        self._require()
+        return caller
 
 
 async def answer(problem: Problem, scope: Scope, send: Send) -> None:

@@ -41,7 +41,11 @@ class ApiServer:
         self._socket = _bind(config.api.listen)
         self._server = _Server(
             uvicorn.Config(
-                Gate(build_app(bank, self.jobs, self.runs, tokens), tokens),
+                Gate(
+                    build_app(bank, self.jobs, self.runs, tokens),
+                    tokens,
+                    bank.agent.runtime.transparency.publisher.require,
+                ),
                 log_config=None,
                 access_log=False,
                 server_header=False,

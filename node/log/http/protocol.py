@@ -44,11 +44,3 @@ class MutualTlsProtocol(H11Protocol):
         super().shutdown()
         if self.transport.is_closing():
             self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
-
-    def shutdown(self) -> None:
-        """Called when the server stops. A request that runs is finished."""
-        if self.cycle is None or self.cycle.response_complete:
-            # An idle client does not answer TLS's closing message, and the server would wait.
-            self.transport.abort()
-        else:
-            super().shutdown()

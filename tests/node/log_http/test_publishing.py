@@ -54,7 +54,7 @@ async def test_regulator_reads_a_whole_log_and_its_tiles_give_the_root(world: Lo
             public = hub.runtime.identity.signing.public
             assert open_checkpoint(raw, origin_of(HUB), public)[0] == checkpoint
             tiles = {
-                (t.level, t.index): await client.tile(t.level, t.index, t.width)
+                (t.level, t.number): await client.tile(t.level, t.number, t.width)
                 for t in tiles_for_root(checkpoint.size)
             }
             assert root_of(checkpoint.size, TileReader(tiles)) == checkpoint.root

@@ -124,13 +124,18 @@ class LogWorld:
                 yield self.members[party]
             finally:
                 del self.members[party]
+                self.addresses.pop(party, None)
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def listening(self, party: SpiffeId) -> None:
+        """Waits until a member has announced where its log is."""
+        await until(lambda: party in self.addresses)
+
     @contextlib.asynccontextmanager
     async def client(self, caller: SpiffeId, server: SpiffeId) -> AsyncIterator[LogClient]:
-        await until(lambda: server in self.addresses)
+        await self.listening(server)
         tls = self.homes.tls(caller)
         async with LogClient(server, self.addresses[server], tls, 5.0) as client:
             yield client
