@@ -179,6 +179,8 @@ class HubConfig(NodeConfig):
     role = Role.HUB
     consents: ConsentsConfig
     """The address on which enterprises register and cancel consents."""
+    retention_years: Annotated[int, Field(ge=1, le=100)] = 5
+    """How long consents and permits are kept: nothing is erased before."""
     tlog: PermitTransparencyConfig = PermitTransparencyConfig()
 
 

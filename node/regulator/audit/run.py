@@ -21,6 +21,7 @@ from node.regulator.audit.checks import RecordChecks
 from node.regulator.audit.documents import load_documents
 from node.regulator.audit.progress import CHECKED, VERIFIED, progress
 from node.regulator.audit.verification import Verification
+from node.regulator.auditkeys.issuing import issue_ahead
 from node.regulator.auditkeys.provider import AuditKeyRing
 from node.regulator.decisions import DecisionStore
 from node.regulator.errors import RegulatorError
@@ -50,6 +51,7 @@ class AuditRun:
     async def once(self, tell: Step, *, finish: bool = False) -> None:
         """Audits what is mirrored now. With `finish`, as if nothing would be logged any more."""
         regulator = self.regulator
+        await issue_ahead(regulator)
         keys = await AuditKeyRing.open(regulator.config, regulator.store)
         now = regulator.clock.now()
         logs = await regulator.store.read(all_logs)

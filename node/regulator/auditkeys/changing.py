@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from federation.auditkeys import SubjectClass, month_start
 from federation.entries import Kind, entry
@@ -27,6 +27,7 @@ from node.regulator.auditkeys.provider import unwrap, wrap
 from node.regulator.auditkeys.tables import regulator_audit_keys
 from node.regulator.auditkeys.token import seal_by_token
 from node.regulator.membership import Regulator
+from node.regulator.tables import audit_queries
 
 _TABLES = ("regulator_audit_keys", "regulator_audit_master")
 
@@ -98,12 +99,23 @@ async def erase(
         ]
         for key in chosen:
             _erase(regulator, connection, key, now)
+        _forget_queries(connection, before)
         return chosen
 
     erased = await regulator.store.run(unit)
     # Even when there was none: an erasure may have been cut short after it was committed.
-    await regulator.store.scrub(*_TABLES)
+    await regulator.store.scrub(*_TABLES, "audit_queries")
     return erased
+
+
+def _forget_queries(connection: Connection, before: int) -> None:
+    """What the audit noted of queries goes once no evidence of their months can be opened."""
+    table = regulator_audit_keys.c
+    kept = connection.execute(
+        select(func.min(table.month)).where(table.sealed.is_not(None), table.month < before)
+    ).scalar_one()
+    until = month_start(before if kept is None else kept)
+    connection.execute(delete(audit_queries).where(audit_queries.c.time < until))
 
 
 def _erase(regulator: Regulator, connection: Connection, key: IssuedKey, now: int) -> None:
