@@ -203,7 +203,8 @@ def verify_consistency(
     if old_size in (0, new_size):
         if proof:
             raise DocumentError(field, "is not empty where nothing is to be proved")
-        if old_root != (EMPTY_ROOT if old_size == 0 else new_root):
+        same = old_size != new_size or old_root == new_root
+        if not same or (old_size == 0 and old_root != EMPTY_ROOT):
             raise DocumentError(field, f"two roots of a tree of {old_size}")
         return
     path = list(proof)

@@ -49,7 +49,7 @@ async def test_witness_cosigns_no_rollback_and_no_fork(world: LogWorld) -> None:
         again = await client.add_checkpoint(request(world, 3, first, 3))
         assert again[0] == 200  # a repetition, as after a lost answer
         attempts = {
-            "fork of the same size": (request(world, 3, second, 3), 409),
+            "fork of the same size": (request(world, 3, second, 3), 422),
             "growth without proof": (request(world, 4, second, 3), 422),
             "growth with a wrong proof": (request(world, 4, second, 3, (first,)), 422),
             "rollback": (request(world, 2, second, 3), 400),
