@@ -153,6 +153,8 @@ def test_nothing_but_the_empty_tree_extends_to_everything_without_proof() -> Non
     verify_consistency(0, 5, EMPTY_ROOT, tree, ())
     verify_consistency(0, 0, EMPTY_ROOT, EMPTY_ROOT, ())
     verify_consistency(5, 5, tree, tree, ())
+    with pytest.raises(DocumentError, match="two roots"):
+        verify_consistency(0, 0, EMPTY_ROOT, tree, ())
     for old, new, old_root, proof in [
         (0, 5, tree, ()),
         (0, 5, EMPTY_ROOT, (tree,)),

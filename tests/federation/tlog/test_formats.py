@@ -1,4 +1,4 @@
-"""Notes, checkpoints, cosignatures, tiles, proofs: the examples of the specifications, and fakes."""
+"""Notes, checkpoints, tiles and proofs: the examples of the specifications, and fakes."""
 
 from __future__ import annotations
 
