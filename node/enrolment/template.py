@@ -30,6 +30,10 @@ _TAIL = """\
 level = "info"          # debug, info, warning, error
 format = "json"         # json, or console for people
 
+[tlog]                  # the log, over HTTPS, for members who verify and witness it / 透明日志
+# listen = "127.0.0.1:0"          # name a port that the firewall lets through
+# advertise = "node.example:7445"
+
 [metrics]
 {metrics}
 
@@ -128,7 +132,7 @@ def _hub(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
 def _regulator(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
     return [
         _key("sealing_key", files.SEALING_KEY),
-        _key("audit_key", files.AUDIT_KEY, "opens the evidence of every query"),
+        _key("audit_key", files.AUDIT_KEY, "master of the keys to evidence / 审计主密钥"),
         _key("authority_certificate", files.AUTHORITY),
         _key("authority_key", files.AUTHORITY_KEY, "signs the certificates of members"),
     ]

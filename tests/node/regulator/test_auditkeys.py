@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Insert, insert, select, update
 
 from federation.auditkeys import (
     KeyErased,
@@ -39,6 +39,7 @@ from node.regulator.auditkeys.provider import AuditKeyRing
 from node.regulator.auditkeys.shares import combine, recover_master, split, split_master
 from node.regulator.auditkeys.tables import regulator_audit_keys
 from node.regulator.membership import Regulator
+from node.regulator.tables import audit_queries
 from support.checks import refused
 from support.enrolled import HARBOUR, REGULATOR, Homes, certifying, hub_serving, regulating
 
@@ -303,6 +304,33 @@ async def test_erasing_a_key_erases_content_and_keeps_the_proof(homes: Homes) ->
         newer = inclusion_proof(again, index), root_of(again)
         verify_inclusion(leaf_hash(raw), index, len(again), *newer)
         assert read_entry(raw).body["envelope"] == b64(hashlib.sha256(sealed).digest())
+
+
+async def test_what_the_audit_noted_goes_with_the_last_key_of_its_month(homes: Homes) -> None:
+    clock = FixedClock(homes.now)
+    async with regulating(homes, clock) as regulator:
+        await issue_ahead(regulator)
+        month = calendar_month(homes.now)
+        times = [homes.now, month_start(months_later(month, 1))]
+        await regulator.store.run(lambda c: [c.execute(_noted(time)) for time in times] and None)
+
+        async def left() -> list[int]:
+            query = select(audit_queries.c.time).order_by(audit_queries.c.time)
+            return await regulator.store.read(lambda c: list(c.execute(query).scalars()))
+
+        clock.advance(6 * YEAR)
+        await erase(regulator, months_later(month, 1), [SubjectClass.INDIVIDUAL])
+        assert await left() == times
+        await erase(regulator, months_later(month, 1))
+        assert await left() == times[1:]
+
+
+def _noted(time: int) -> Insert:
+    return insert(audit_queries).values(
+        id=secrets.token_bytes(32), index=0, time=time, bank=str(HARBOUR), officer="o", reference="r",
+        purpose="02", uscc_tag=b"t", uscc=b"u", model=bytes(32), epoch=1, named=False,
+        verified=True, record="{}",
+    )  # fmt: skip
 
 
 async def test_one_class_of_subjects_is_erased_alone(homes: Homes) -> None:
