@@ -23,6 +23,7 @@ from grpc_health.v1 import health_pb2
 from sqlalchemy import Connection, Engine, create_engine
 
 from federation.consent import Consent, verify_consent
+from federation.identity import Role
 from federation.purpose import Purpose
 from node.bank.ledger import QueryLedger, QueryRow, State
 from node.bank.tables import bank_queries
@@ -97,14 +98,20 @@ class RunningChain:
     """Enter its `processes`, then start it with `up`; leaving them ends every process."""
 
     def __init__(
-        self, root: Path, databases: Mapping[str, str] | None = None, exporter: Path | None = None
+        self,
+        root: Path,
+        databases: Mapping[str, str] | None = None,
+        exporter: Path | None = None,
+        tlog: Mapping[Role, str] | None = None,
     ) -> None:
+        """`tlog` are lines of that section of the configuration of every node of a role."""
         self.layout: Layout = plan(root, list(KINDS), databases)
         self.processes = Processes(root / "logs")
         self.catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
         self.token = ""
         self.spans = root / "spans"
         self._firms: list[Enterprise] = []
+        self._tlog = tlog or {}
         self._environment = self._tracing(exporter) if exporter is not None else {}
 
     # --- life ---------------------------------------------------------------------------------
@@ -115,6 +122,10 @@ class RunningChain:
         generate(ENTERPRISES, SEED, layout.sample)
         self.licence = setup.found(layout, int(time.time()))
         await setup.enrol_members(layout)
+        for party in layout.servers:
+            text = party.config.read_text(encoding="utf-8")
+            lines = self._tlog.get(party.id.role, "")
+            party.config.write_text(text.replace("[tlog]", f"[tlog]\n{lines}\n#"), encoding="utf-8")
         self.codes = setup.enterprises(layout)
         await setup.announce(layout, self.codes, self.catalogue, days=2)
         self.token = setup.api_token(layout)
