@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
-from federation.answers import UnlockAnswer
+from federation.answers import KeyStatement, UnlockAnswer
+from federation.canonical import unb64
 from federation.entries import Kind, entry, promise, read_entry
 from federation.exchange.messages import UnlockRequest
 from federation.permit import Permit
+from federation.signed import Signed
 from node.holder.banks import set_budget, set_stopped
+from node.log.attachments import decode_attachments
+from node.log.tree import LogTree
 from node.rpc.errors import RemoteClosed, RemoteError, RemoteRefusal
 from scoring.oprf import verify
 from support.chain import DAY, DELTA, HARBOUR, HUB, NOW, TAX
@@ -52,6 +56,29 @@ def reissued(world: World, request: UnlockRequest, **changes: object) -> UnlockR
         promise=promise(HUB, raw, key, permit.issued),
     )
     return dataclasses.replace(request, permit=logged)
+
+
+async def test_permit_and_key_statement_lie_beside_the_log(tmp_path: Path) -> None:
+    """The audit needs the documents that a holder's entries name, not their hashes alone."""
+    world = World(tmp_path)
+    model = world.chain.alpha
+    async with world.running() as node:
+        await prepared(node)
+        requests = [await node.permit(model, firm) for firm in world.chain.firms[:2]]
+        for request in (*requests, requests[0]):
+            await node.unlock(request)
+        kept = decode_attachments(await LogTree(node.runtime.store).attachments(0))
+        entries = await node.entries()
+    permits = [unb64(str(e.body["document"])) for e in entries if e.kind is Kind.UNLOCK]
+    (key,) = (e for e in entries if e.kind is Kind.CTX_KEY)
+    for request in requests:
+        document = request.permit.document
+        assert kept.pop(document.payload_hash) == document.to_json()
+    assert permits == [request.permit.document.payload_hash for request in requests]
+    ((digest, body),) = kept.items()
+    assert digest == unb64(str(key.body["document"]))
+    public = world.chain.holders[TAX].signing.public
+    assert KeyStatement.open_(Signed.from_json(body), public).hash == digest
 
 
 async def test_the_same_permit_again_has_the_same_evaluation_and_costs_nothing(
