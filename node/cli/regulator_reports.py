@@ -19,6 +19,8 @@ from node.regulator.membership import Regulator
 from node.regulator.usage import FORMATS, SIGNATURE, UsageReport, usage, verify_usage
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from node.regulator.evidence.export import Exported
 
 HASH_BYTES = 32
@@ -118,21 +120,21 @@ def usage_verify_command(
     emit({**_totals(report), "signed_by": str(root.regulator)}, as_json)
 
 
-def _verdict(done: Exported) -> str:
-    """For people, in both languages; no markup in what a folder may be called."""
-    from rich.markup import escape
+def _verdict(done: Exported) -> Text:
+    """For people, in both languages."""
+    from rich.text import Text
 
     verdict = "The query was in order. / 查询合规。"
     if not done.in_order:
         verdict = "The query was NOT in order. / 查询不合规。"
-    faults = [f"  {check.en} / {check.zh}" for check in done.checks if check.faults]
     lines = [
         verdict,
-        *faults,
-        f"{escape(str(done.path))}: {done.files} files / 个文件",
-        f"verify / 核验: python3 {escape(str(done.path / 'verify.py'))} --trust {done.trust.hex()}",
+        *(f"  {check.en} / {check.zh}" for check in done.checks if check.faults),
+        f"{done.path}: {done.files} files / 个文件",
+        f"verify / 核验: python3 {done.path / 'verify.py'} --trust {done.trust.hex()}",
     ]
-    return "\n".join(lines)
+    # Not wrapped: the last line is there to be copied.
+    return Text("\n".join(lines), no_wrap=True, overflow="ignore")
 
 
 def _totals(report: UsageReport) -> dict[str, Any]:

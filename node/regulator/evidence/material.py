@@ -14,7 +14,7 @@ from federation import signed as dsse
 from federation.canonical import unb64
 from federation.certificate import ModelCertificate
 from federation.entries import Entry, Kind, read_entry
-from federation.epoch import Opening
+from federation.epoch import Manifest, Opening
 from federation.errors import DocumentError, EnvelopeError, SignatureInvalid
 from federation.identity import SpiffeId
 from federation.membership import Member
@@ -98,8 +98,11 @@ def collect(connection: Connection, chain: ChainStore, query: bytes, opener: Ope
     if granted is not None:
         certificate = books.document(granted.certificate, ModelCertificate.payload_type())
         descriptor, opening, manifests = books.epoch(granted.epoch)
-        documents = (certificate, descriptor, opening, *manifests)
-        found += books.about([d.payload_hash for d in documents if d is not None])
+        hub, regulator = (str(one) for one in books.authorities(granted.issued))
+        found += books.stated(regulator, certificate)
+        found += [*books.stated(hub, descriptor), *books.stated(hub, opening)]
+        for manifest in manifests:
+            found += books.stated(str(Manifest.parse(manifest.payload).holder), manifest)
         found += books.context_keys(granted.ctx, granted.audience)
     findings = tuple(kept_findings(connection, query=query))
     entries = books.prove(found)
@@ -188,6 +191,18 @@ class _Books:
         """Entries of every log that are about one of these documents."""
         table = mirror_entries.c
         return self._rows(table.document.in_(documents))
+
+    def stated(self, log: str, document: Signed | None) -> list[_Found]:
+        """The entry of a document in the log of whoever signed it; others keep copies of it."""
+        if document is None:
+            return []
+        table = mirror_entries.c
+        return self._rows(table.log == log, table.document == document.payload_hash)
+
+    def authorities(self, time: int) -> tuple[SpiffeId, SpiffeId]:
+        """The hub at `time`, and the regulator."""
+        members = self._chain.members(self._connection, time)
+        return members.hub.id, members.root.regulator
 
     def context_keys(self, ctx: bytes, holders: Iterable[SpiffeId]) -> list[_Found]:
         """The holders' entries of their keys in a context."""

@@ -97,6 +97,8 @@ def epoch(folder: Folder, faults: list[str]) -> None:
             _signed(folder, manifest, one["holder"], opens)
             if b64(manifest.hash) != manifests.get(one["holder"]):
                 raise Bad("is not the one in the opening")
+            if not folder.logged("manifest", manifest.hash, one["holder"]):
+                raise Bad("the holder's log does not record it")
 
 
 def _signed(folder: Folder, document: Document, member: str, earlier: int) -> None:
