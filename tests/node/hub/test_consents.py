@@ -56,7 +56,9 @@ async def opened(world: World, node: Node, entry: Entry) -> str:
     digest = unb64(str(entry.body["envelope"]), "envelope")
     query = select(log_attachments.c.body).where(log_attachments.c.hash == digest)
     body = await node.hub.store.read(lambda c: c.execute(query).scalar_one())
-    return open_statement(body, unb64(str(entry.body["consent"]), "consent"), NOW, world.chain.audit)
+    return open_statement(
+        body, unb64(str(entry.body["consent"]), "consent"), NOW, world.chain.audit
+    )
 
 
 async def test_a_consent_is_registered_and_cancelled_with_receipts(world: World) -> None:
