@@ -327,10 +327,21 @@ async def test_what_the_audit_noted_goes_with_the_last_key_of_its_month(homes: H
 
 def _noted(time: int) -> Insert:
     return insert(audit_queries).values(
-        id=secrets.token_bytes(32), index=0, time=time, bank=str(HARBOUR), officer="o", reference="r",
-        purpose="02", uscc_tag=b"t", uscc=b"u", model=bytes(32), epoch=1, named=False,
-        verified=True, record="{}",
-    )  # fmt: skip
+        id=secrets.token_bytes(32),
+        index=0,
+        time=time,
+        bank=str(HARBOUR),
+        officer="o",
+        reference="r",
+        purpose="02",
+        uscc_tag=b"t",
+        uscc=b"u",
+        model=bytes(32),
+        epoch=1,
+        named=False,
+        verified=True,
+        record="{}",
+    )
 
 
 async def test_one_class_of_subjects_is_erased_alone(homes: Homes) -> None:
