@@ -26,7 +26,7 @@ from federation.audit.recent import EPOCH_SECONDS, Recent
 from federation.audit.reconcile import Reconciliation, role_of
 from federation.audit.records import AuditedQuery, Event
 from federation.audit.sources import Books
-from federation.audit.thresholds import HOUR, AuditThresholds
+from federation.audit.thresholds import DAY, HOUR, AuditThresholds
 from federation.audit.uniqueness import Uniqueness
 from federation.audit.uses import ConsentUses
 from federation.entries import Kind
@@ -85,8 +85,9 @@ class Audit:
         if repeated:
             return repeated
         found = self._uses.query(query)
-        if self._groups.get(query.group) is None:
-            self._groups.put(query.group, True, query.time)
+        group = query.group
+        if self._groups.get(group) is None:
+            self._groups.put(group, True, query.time)
             self._waiting.append(query)
         return found
 
@@ -107,7 +108,7 @@ class Audit:
         """Everything earlier than `now` (unix seconds) has been fed."""
         found = self._reconciliation.advance(now) + self._uniqueness.advance(now)
         found += self._conduct(now)
-        if now - self._advanced >= HOUR:  # sweeping costs a look at all that is remembered
+        if now - self._advanced >= DAY:  # sweeping costs a look at all that is remembered
             self._advanced = now
             self._uses.advance(now)
             self._batches.advance(now)

@@ -44,6 +44,8 @@ class _Case:
     """What the logs say of one permit."""
 
     query: AuditedQuery | None = None
+    group: bytes = b""
+    """Of the query, where it has several permits."""
     unlocks: dict[str, _Seen] = field(default_factory=dict)
     results: list[_Seen] = field(default_factory=list)
     failures: list[_Seen] = field(default_factory=list)
@@ -77,8 +79,11 @@ class Reconciliation:
                 )
             ]
         self._known.put(query.id, self._end(query), query.time)
-        self._case(query.id, query.time).query = query
-        self._groups.setdefault(query.group, []).append(query.id)
+        case = self._case(query.id, query.time)
+        case.query = query
+        if query.audience != query.holders:
+            case.group = query.group
+            self._groups.setdefault(case.group, []).append(query.id)
         self._judge_at(query.time + self._limits.bank_grace, _FINAL, query.id)
         return []
 
@@ -142,8 +147,7 @@ class Reconciliation:
 
     def _forget(self, permit: bytes, case: _Case) -> None:
         del self._cases[permit]
-        if case.query is not None:
-            self._groups.pop(case.query.group, None)
+        self._groups.pop(case.group, None)
 
     # --- a permit that the hub logged -------------------------------------------------------------
 
@@ -151,7 +155,8 @@ class Reconciliation:
         yield from self._strangers(permit, case, query)
         yield from self._times(permit, case, query)
         yield from self._ctx_keys(case, query)
-        group = [self._cases[p] for p in self._groups.get(query.group, ()) if p in self._cases]
+        others = self._groups.get(case.group, (permit,))
+        group = [self._cases[p] for p in others if p in self._cases]
         unlocked = {holder for member in group for holder in member.unlocks}
         results = [seen for seen in case.results if seen.log == query.bank]
         if results:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from federation.audit.findings import Finding, FindingKind
 from federation.audit.records import AuditedQuery, ConsentFacts, subject_of
@@ -88,24 +88,19 @@ class QueryVerifier:
         if entry.kind is not Kind.PERMIT or not permit_hash:
             raise DocumentError("entry", "does not record a permit")
         members = self._documents.members(entry.time)
-        query = AuditedQuery(
-            id=permit_hash,
-            index=record.index,
-            time=entry.time,
-            bank=str(entry.body.get("bank", "")),
-        )
-        steps = _Steps(query)
+        steps = _Steps(record.index, entry, permit_hash)
         try:
             self._judge(steps, record, entry, members)
         except _Fault as fault:
+            query = steps.query(verified=False)
             found = Finding(
                 kind=fault.kind,
                 subject=str(members.hub.id),
                 query=permit_hash,
-                evidence=_evidence(steps.query, record, fault.detail),
+                evidence=_evidence(query, record, fault.detail),
             )
-            return Examined(steps.query, (found,))
-        return Examined(replace(steps.query, verified=True), ())
+            return Examined(query, (found,))
+        return Examined(steps.query(verified=True), ())
 
     def _judge(self, steps: _Steps, record: PermitRecord, entry: Entry, members: Members) -> None:
         permit = _permit(record, entry, members)
@@ -193,12 +188,19 @@ class QueryVerifier:
 class _Steps:
     """The query as far as it is established: what a later check refuses stays known."""
 
-    def __init__(self, query: AuditedQuery) -> None:
-        self.query = query
+    def __init__(self, index: int, entry: Entry, permit_hash: bytes) -> None:
+        self._fields: dict[str, Any] = {
+            "id": permit_hash,
+            "index": index,
+            "time": entry.time,
+            "bank": str(entry.body.get("bank", "")),
+        }
+
+    def query(self, *, verified: bool) -> AuditedQuery:
+        return AuditedQuery(**self._fields, verified=verified)
 
     def permit(self, permit: Permit) -> None:
-        self.query = replace(
-            self.query,
+        self._fields.update(
             bank=str(permit.bank),
             permit_id=permit.id,
             expires=permit.expires,
@@ -212,24 +214,20 @@ class _Steps:
 
     def model(self, model: ModelCertificate, epoch: OpenEpoch) -> None:
         named = {str(holder) for holder in model.named_holders}
-        self.query = replace(
-            self.query,
+        self._fields.update(
             holders=tuple(map(str, model.holders)),
-            named=bool(named.intersection(self.query.audience)),
+            named=bool(named.intersection(self._fields["audience"])),
             month=calendar_month(epoch.descriptor.opens),
             epochs_a_month=model.epochs_a_month,
         )
 
     def evidence(self, evidence: Evidence) -> None:
-        self.query = replace(
-            self.query,
-            officer=evidence.officer,
-            reference=evidence.reference,
-            uscc=evidence.uscc,
+        self._fields.update(
+            officer=evidence.officer, reference=evidence.reference, uscc=evidence.uscc
         )
 
     def consent(self, consent: Consent) -> None:
-        self.query = replace(self.query, consent=ConsentFacts.of(consent))
+        self._fields["consent"] = ConsentFacts.of(consent)
 
 
 def _permit(record: PermitRecord, entry: Entry, members: Members) -> Permit:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from statistics import fmean, pstdev
+from math import sqrt
 
 from federation.audit.conduct.check import QueryCheck
 from federation.audit.findings import Finding, FindingKind
@@ -122,5 +122,7 @@ class VolumeDay(QueryCheck):
         if day - user.first < self._limits.volume_history:
             return float("inf")
         before = [user.days.get(d, 0) for d in range(oldest, day)]
-        unusual = fmean(before) + self._limits.volume_sigmas * pstdev(before)
+        mean = sum(before) / len(before)
+        variance = sum(n * n for n in before) / len(before) - mean * mean
+        unusual = mean + self._limits.volume_sigmas * sqrt(max(variance, 0.0))
         return max(unusual, float(self._limits.volume_floor))
