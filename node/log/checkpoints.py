@@ -11,7 +11,7 @@ from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import SpiffeId
 from federation.signed import SigningKey
 from federation.tlog.checkpoint import Checkpoint, origin_of, sign_checkpoint
-from federation.tlog.note import Note, NoteSignature, verify_note
+from federation.tlog.note import ED25519, Note, NoteSignature, note_key_id, verify_note
 from node.errors import LogError
 from node.log.tables import blob, log_checkpoints, log_cosignatures
 
@@ -88,17 +88,33 @@ def with_key(
     kept = read_note(signed.size, signed.note)
     if kept.text != checkpoint.text():
         raise LogError(f"checkpoint of size {signed.size}: its note is of another log or tree")
-    try:
-        verify_note(kept, checkpoint.origin, key.public)
+    if signed_with(signed.size, kept, checkpoint.origin, key.public):
         return signed
-    except SignatureInvalid:
-        note = sign_checkpoint(checkpoint, key)
+    note = sign_checkpoint(checkpoint, key)
     connection.execute(
         update(log_checkpoints)
         .where(log_checkpoints.c.size == signed.size)
         .values(note=note.encode())
     )
     return replace(signed, note=note.adding(kept.signatures[1:]).encode())
+
+
+def signed_with(size: int, note: Note, origin: str, public: bytes) -> bool:
+    """Whether the log's owner signed the note with this key; false for one of its other keys.
+
+    Raises LogError when the signature is said to be of this key and is not, or is nobody's of
+    `origin`.
+    """
+    (own, *_) = note.signatures
+    if own.name != origin:
+        raise LogError(f"checkpoint of size {size}: its note is signed by {own.name}")
+    if own.key_id != note_key_id(origin, ED25519, public):
+        return False
+    try:
+        verify_note(note, origin, public)
+    except SignatureInvalid as error:
+        raise LogError(f"checkpoint of size {size}: its signature is changed") from error
+    return True
 
 
 def select_checkpoints() -> Select[Any]:

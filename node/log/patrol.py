@@ -16,7 +16,7 @@ from federation.identity import SpiffeId
 from federation.merkle import root_of
 from federation.tlog.checkpoint import Checkpoint, origin_of
 from federation.tlog.tiles import TILE_WIDTH
-from node.log.checkpoints import newest, read_note, select_checkpoints
+from node.log.checkpoints import newest, read_note, select_checkpoints, signed_with
 from node.log.faults import Covering, Fault, entries_fault, node_fault, stored_entries
 from node.log.hashes import StoredTree, edge_at, require_hashes
 from node.log.tables import log_checkpoints
@@ -37,7 +37,7 @@ class Patrol:
         self._size = -1
         """The next older checkpoint is the largest up to this size; below zero, the newest."""
 
-    async def step(self, log: SpiffeId, tiles: int) -> None:
+    async def step(self, log: SpiffeId, public: bytes, tiles: int) -> None:
         """Looks at up to `tiles` full tiles. Raises LogError that names the first fault."""
         covering = await self._store.read(lambda connection: _end(connection, log))
         if covering is None:
@@ -53,7 +53,7 @@ class Patrol:
             self._tile = start - 1
             remaining -= stop - start
         largest = self._size if self._size >= 0 else covering.size
-        self._size = await self._store.read(lambda c: _checkpoints(c, log, largest))
+        self._size = await self._store.read(lambda c: _checkpoints(c, log, public, largest))
 
 
 def _end(connection: Connection, log: SpiffeId) -> Covering | None:
@@ -100,7 +100,7 @@ def _above(connection: Connection, number: int, covering: Covering) -> Fault | N
     return None
 
 
-def _checkpoints(connection: Connection, log: SpiffeId, largest: int) -> int:
+def _checkpoints(connection: Connection, log: SpiffeId, public: bytes, largest: int) -> int:
     """Re-derives checkpoints up to that size; returns where to go on, -1 at the end."""
     table = log_checkpoints.c
     rows = connection.execute(
@@ -114,7 +114,8 @@ def _checkpoints(connection: Connection, log: SpiffeId, largest: int) -> int:
         where = f"checkpoint of size {row.size}"
         if root_of(row.size, tree) != row.root:
             raise Fault(where, "the stored tree has another root").error()
-        text = Checkpoint(origin_of(log), row.size, row.root).text()
-        if read_note(row.size, row.note).text != text:
+        note = read_note(row.size, row.note)
+        if note.text != Checkpoint(origin_of(log), row.size, row.root).text():
             raise Fault(where, "its note is of another tree").error()
+        signed_with(row.size, note, origin_of(log), public)
     return rows[-1].size - 1 if len(rows) == CHECKPOINTS else -1

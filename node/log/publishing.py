@@ -116,7 +116,7 @@ class Publisher:
         """
         while not self._fault:
             try:
-                await self._tree.patrol(self._own)
+                await self._tree.patrol(self._own, self._key.public)
             except StorageUnavailable as error:
                 _log.warning("log not looked at", error=str(error))
             except LogError as error:

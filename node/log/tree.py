@@ -122,13 +122,14 @@ class LogTree:
 
     # --- the node's own look at it --------------------------------------------------------------
 
-    async def patrol(self, log: SpiffeId, tiles: int = PATROL_TILES) -> None:
+    async def patrol(self, log: SpiffeId, public: bytes, tiles: int = PATROL_TILES) -> None:
         """Looks whether what is stored is what was checkpointed: see `node.log.patrol`.
 
+        `public` is the key of the log's owner now; notes under its earlier keys are for `fsck`.
         Up to `tiles` tiles of 256 entries a call; the end of the log at every call. Raises LogError
         that names the first fault.
         """
-        await self._patrol.step(log, tiles)
+        await self._patrol.step(log, public, tiles)
 
 
 def extend(

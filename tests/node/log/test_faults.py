@@ -90,10 +90,10 @@ async def test_a_log_that_nobody_edited_has_no_fault(store: Store) -> None:
     assert [step for step in seen if step[1] > step[2]] == []
     tree = LogTree(store)
     for _ in range(3):
-        await tree.patrol(LOG)
+        await tree.patrol(LOG, KEY.public)
     # Entries that no checkpoint covers yet are looked at, too.
     await fill(store, SIZE, SIZE + 400)
-    await tree.patrol(LOG)
+    await tree.patrol(LOG, KEY.public)
     assert (await checked(store)).entries == SIZE + 400
 
 
@@ -159,6 +159,18 @@ EDITS = [
         "checkpoint of size 900: ",
         Check.CHECKPOINTS,
     ),
+    *(
+        (
+            (
+                "UPDATE log_checkpoints SET note = CAST(substr(note, 1, length(note) - 10) || "
+                "CASE substr(note, -10, 1) WHEN x'41' THEN 'B' ELSE 'A' END || "
+                f"substr(note, -9) AS BLOB) WHERE size = {size}",
+            ),
+            f"checkpoint of size {size}: its signature is changed",
+            Check.CHECKPOINTS,
+        )
+        for size in (0, 900)
+    ),
     (both(40), "entry 0 to 255: one of them is not what was checkpointed as node 1/0", Check.TREE),
     (both(880), "checkpoint of size 900: ", Check.TREE),
     (
@@ -195,7 +207,7 @@ async def test_attack_an_edit_is_named(
     report = await checked(store)
     assert report.check is check, report
     with pytest.raises(LogError, match=f"^{named}"):
-        await LogTree(store).patrol(LOG)
+        await LogTree(store).patrol(LOG, KEY.public)
 
 
 @pytest.mark.parametrize(
@@ -296,19 +308,19 @@ async def test_the_patrol_goes_round_a_long_log(tmp_path: Path) -> None:
         await fill(store, 0, 256 * 11 + 7)
         await tree.checkpoint(KEY, LOG, NOW)
         for _ in range(13):
-            await tree.patrol(LOG, tiles=2)
+            await tree.patrol(LOG, KEY.public, tiles=2)
         edit(store.engine, flip("log_entries", "entry", '"index" = 300'))
         met = []
         for _ in range(6):
             try:
-                await tree.patrol(LOG, tiles=2)
+                await tree.patrol(LOG, KEY.public, tiles=2)
             except LogError as error:
                 met.append(str(error))
         # And once it is met, it is not forgotten for the next tile.
         assert met
         assert {named.partition(":")[0] for named in met} == {"entry 300"}
         with pytest.raises(LogError, match=r"^entry 300: "):
-            await tree.patrol(LOG, tiles=2)
+            await tree.patrol(LOG, KEY.public, tiles=2)
     finally:
         store.close()
 
@@ -321,12 +333,12 @@ async def test_nodes_of_the_second_level_are_looked_at(tmp_path: Path) -> None:
         signed = await tree.checkpoint(KEY, LOG, NOW)
         await fill(store, 65_536, 65_540)
         await tree.checkpoint(KEY, LOG, NOW)
-        await tree.patrol(LOG)
+        await tree.patrol(LOG, KEY.public)
         assert (await checked(store)).nodes == 257
         assert await tree.tile(2, 0, 1) == signed.root
         edit(store.engine, flip("log_nodes", "hash", 'level = 1 AND "index" = 77'))
         with pytest.raises(LogError, match=r"^node 1/77: is not the hash of what is below it"):
-            await tree.patrol(LOG)
+            await tree.patrol(LOG, KEY.public)
         assert str((await checked(store)).fault).startswith("node 1/77: ")
     finally:
         store.close()
@@ -337,7 +349,7 @@ async def test_postgresql_and_sqlite_name_the_same(database_url: str) -> None:
     try:
         await make(store)
         assert (await checked(store)).fault is None
-        await LogTree(store).patrol(LOG)
+        await LogTree(store).patrol(LOG, KEY.public)
         if store.engine.dialect.name == "sqlite":
             changed = FLIP.format(c="entry")
         else:
@@ -346,7 +358,7 @@ async def test_postgresql_and_sqlite_name_the_same(database_url: str) -> None:
         named = "entry 300: its bytes are not those that were logged"
         assert str((await checked(store)).fault) == named
         with pytest.raises(LogError, match=named):
-            await LogTree(store).patrol(LOG)
+            await LogTree(store).patrol(LOG, KEY.public)
         with pytest.raises(LogError, match="entry 300 is missing or changed"):
             [entry async for entry in QueryLog(store).iterate()]
     finally:

@@ -83,6 +83,6 @@ async def test_attack_no_kill_gives_two_trees(database_url: str, processes: int)
         report = await fsck(store, LOG, {LOG: {key.public}}, lambda *_: None)
         assert report.fault is None
         assert report.checkpoints >= len(heard.notes)
-        await LogTree(store).patrol(LOG)
+        await LogTree(store).patrol(LOG, key.public)
     finally:
         store.close()

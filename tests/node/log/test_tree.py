@@ -180,7 +180,7 @@ async def test_attachments_come_in_the_order_in_which_entries_name_them(store: S
     await store.run(lambda c: c.execute(text("DELETE FROM log_attachments")).close())
     assert await tree.attachments(0) == b""
     await tree.checkpoint(KEY, LOG, NOW)
-    await tree.patrol(LOG)
+    await tree.patrol(LOG, KEY.public)
 
 
 async def test_processes_that_checkpoint_at_once_sign_one_tree(database_url: str) -> None:
