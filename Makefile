@@ -10,7 +10,7 @@ WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format proto proto-check bench docs lock clean openssl postgresql softhsm golang
+.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm golang
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -68,6 +68,9 @@ proto: install  ## protos/gen from protos/yinxin
 
 proto-check: install  ## whether protos/gen is what the protos give
 	$(BIN)/python protos/generate.py --check
+
+torture: install  ## nodes killed 200 times under load; about an hour
+	$(BIN)/pytest -n 0 tests/integration/test_log_survives.py --kills 200 $(ARGS)
 
 bench: install  ## measure this machine
 	@$(BIN)/yinxin bench $(ARGS)

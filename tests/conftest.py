@@ -16,6 +16,17 @@ settings.register_profile("yinxin", deadline=None, derandomize=True, max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "yinxin"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=10, help="nodes killed under load")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often nodes are killed at random; `make torture` says more."""
+    count: int = request.config.getoption("--kills")
+    return count
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
     """A running PostgreSQL server; `make test` installs it, and without it CI fails."""
