@@ -79,7 +79,7 @@ class Demo:
             count = self._options.enterprises + 1
             await asyncio.to_thread(generate, count, self._options.seed, layout.sample)
         licence, codes = await self._found()
-        token = await asyncio.to_thread(setup.api_token, layout)
+        token = await setup.api_token(layout)
         with screen.step("start") as tell:
             await starting.start(processes, layout.servers, tell)
         with screen.step("load") as tell:

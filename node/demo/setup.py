@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
-from node.bank.tokens import Tokens
+from node.bank.administration import add_token
 from node.config import BankConfig, HubConfig, PeerConfig, RegulatorConfig, load
 from node.demo.layout import CHAIN, LICENCE_DOMAIN, TRUST_DOMAIN, Layout, Party
 from node.enrolment import (
@@ -130,11 +130,10 @@ async def open_epoch(layout: Layout, number: int) -> list[SpiffeId]:
     return [manifest.holder for manifest in opening.manifests]
 
 
-def api_token(layout: Layout) -> str:
-    """A token with which the demo calls the bank's agent."""
-    config = load(BankConfig, layout.bank.config)
-    config.create_data_dir()
-    return Tokens.of(config).add("demo")
+async def api_token(layout: Layout) -> str:
+    """A token with which the demo calls the bank's agent; the agent's log has who made it."""
+    async with running(load(BankConfig, layout.bank.config)) as bank:
+        return await add_token(bank, "demo", "demo")
 
 
 def _settings(party: Party, **more: Any) -> HomeSettings:

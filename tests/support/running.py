@@ -128,7 +128,7 @@ class RunningChain:
             party.config.write_text(text.replace("[tlog]", f"[tlog]\n{lines}\n#"), encoding="utf-8")
         self.codes = setup.enterprises(layout)
         await setup.announce(layout, self.codes, self.catalogue, days=2)
-        self.token = setup.api_token(layout)
+        self.token = await setup.api_token(layout)
         with self._exported():
             await starting.start(self.processes, layout.servers, _quiet)
             await starting.load(self.processes, layout, EPOCH, _quiet)
