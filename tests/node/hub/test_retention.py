@@ -33,6 +33,11 @@ def written(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("node.sqlite*"))
 
 
+def traced(value: bytes, content: bytes) -> bool:
+    """Whether any part is there: long values are cut to fit pages."""
+    return any(value[at : at + 32] in content for at in range(0, len(value) - 32, 256))
+
+
 async def test_content_goes_after_the_term_and_counts_stay(
     tmp_path: Path, hub_chain: Chain, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,12 +69,13 @@ async def test_content_goes_after_the_term_and_counts_stay(
         assert after[: len(before)] == before
         actions = [one.body["action"] for one in await node.entries(Kind.ADMIN)]
         assert actions[-2:] == ["retention-erase"] * 2
-    (erased,) = set(sealed) - set(left)
-    (stays,) = set(left) - {None}
-    content = written(tmp_path)
-    assert erased is not None and stays is not None
-    assert not any(one in content for one in (erased, *uses))
-    assert stays in content or database_url.startswith("postgresql")
+        # While the node runs: closing an SQLite database empties its log of changes by itself.
+        (erased,) = set(sealed) - set(left)
+        (stays,) = set(left) - {None}
+        content = written(tmp_path)
+        assert erased is not None and stays is not None
+        assert not any(traced(one, content) for one in (erased, *uses))
+        assert traced(stays, content) or database_url.startswith("postgresql")
 
 
 async def test_without_an_audit_key_the_hub_permits_nothing(world: World) -> None:
