@@ -241,7 +241,9 @@ async def test_metrics_are_served_for_the_operator(world: World) -> None:
         size = await hub.hub.log.size()
     assert 'yinxin_node{role="hub"} 1.0' in text
     assert 'reason="uncertified_model"' in text
-    assert any(line.endswith(f" {float(size)}") for line in text.splitlines() if "log" in line)
+    for name in ("checkpoint_size", "cosigned_size", "checkpoint_age_seconds"):
+        assert f"\nyinxin_log_{name} " in text
+    assert any(line == f"yinxin_log_entries {float(size)}" for line in text.splitlines())
     assert str(HARBOUR) not in text
     with pytest.raises(OSError, match="refused"):
         await asyncio.to_thread(fetch)
