@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,21 @@ def test_a_log_as_it_was_written_passes(size: int) -> None:
     assert followed.times == ((START, START + size - 1) if size else None)
     assert followed.earlier == tuple(sizes)
     assert followed.cosigned == dict.fromkeys(KEYS.witnesses, START)
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    def peak(size: int) -> int:
+        files = OWNER.files(entries(size))
+        tracemalloc.start()
+        try:
+            verify(files, KEYS)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(600)  # what is made once stays out of the comparison
+    # A tile of each level: 256 hashes of 65 bytes and their list. Entries alone would be 500 kB.
+    assert peak(9000) < peak(1000) + 40_000
 
 
 def test_an_altered_entry_is_named_whichever_it_is() -> None:
