@@ -1,0 +1,154 @@
+"""A regulator of real processes mirrors its chain, audits it, and names whoever edits a log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from node.demo.layout import Party
+from node.log.query_log import QueryLog
+from node.regulator.audit.progress import VERIFIED, progress
+from node.regulator.findings import KeptFinding, kept_findings
+from node.regulator.mirror.books import all_logs
+from node.regulator.tables import audit_queries
+from support.running import RunningChain
+
+pytestmark = pytest.mark.timeout(300)
+QUERIES = 3
+MINUTE = 60.0
+EDITS = {
+    "hub": 'UPDATE log_entries SET entry = {flip} WHERE "index" = 4',
+    "tax": 'UPDATE log_entries SET leaf_hash = {flip} WHERE "index" = 2',
+    "bank": 'UPDATE log_entries SET entry = {flip} WHERE "index" = 0',
+    "courts": "UPDATE log_checkpoints SET note = {flip} "
+    "WHERE size = (SELECT min(size) FROM log_checkpoints)",
+    "regulator": 'UPDATE log_entries SET entry = {flip} WHERE "index" = 1',
+}
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChain]:
+    """A chain with a few answered queries, all of them mirrored."""
+    made = RunningChain(tmp_path_factory.mktemp("audited"))
+    with made.processes:
+        asyncio.run(_asked(made))
+        yield made
+
+
+async def _asked(chain: RunningChain) -> None:
+    await chain.up()
+    for _ in range(QUERIES):
+        asked = chain.asking()
+        asked.check(await chain.ask(asked))
+    await chain.until(lambda: mirrored(chain), MINUTE)
+
+
+def mirrored(chain: RunningChain) -> bool:
+    """Whether the regulator has everything that the nodes logged, and all is in order."""
+    with chain.database(chain.layout.regulator) as connection:
+        logs = {log.log: log for log in all_logs(connection)}
+    for party in chain.layout.servers:
+        with chain.database(party) as connection:
+            size = QueryLog.size_in(connection)
+        log = logs.get(str(party.id))
+        if size and (log is None or (log.size, log.cosigned_size, log.state) != (size, size, "ok")):
+            return False
+    return True
+
+
+def audit(chain: RunningChain, *options: str) -> dict[str, Any]:
+    """Runs the audit's command."""
+    command = [sys.executable, "-m", "node.cli", "regulator", "audit", "--json", "--settle", "0"]
+    command += ["--config", str(chain.layout.regulator.config), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def findings(chain: RunningChain) -> list[KeptFinding]:
+    """What the regulator's books have."""
+    with chain.database(chain.layout.regulator) as connection:
+        return list(kept_findings(connection))
+
+
+def test_every_query_of_an_honest_chain_is_verified(chain: RunningChain) -> None:
+    summary = audit(chain, "--finish")
+    assert findings(chain) == []
+    assert (summary["queries"], summary["verified"]) == (QUERIES, QUERIES)
+    assert summary["logs"][str(chain.layout.hub.id)]["consistent"]
+
+
+def test_the_firm_is_in_the_books_sealed(chain: RunningChain) -> None:
+    with chain.database(chain.layout.regulator) as connection:
+        rows = [row._asdict() for row in connection.execute(audit_queries.select())]
+    codes = [firm.encode() for firm in chain.codes]
+    stored = b"\n".join(str(row).encode() for row in rows)
+    assert len(rows) == QUERIES
+    assert not any(code in stored for code in codes)
+
+
+def test_an_audit_that_is_killed_goes_on_and_finds_nothing_twice(chain: RunningChain) -> None:
+    before = audit(chain)
+    with chain.database(chain.layout.regulator) as connection:
+        verified = progress(connection, VERIFIED)
+    assert verified > 0
+    command = [sys.executable, "-m", "node.cli", "regulator", "audit", "--follow", "--settle", "0"]
+    command += ["--config", str(chain.layout.regulator.config)]
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    time.sleep(1.0)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    after = audit(chain)
+    assert (after["queries"], after["findings"]) == (before["queries"], before["findings"])
+
+
+@pytest.mark.asyncio
+async def test_one_edited_byte_of_any_node_is_named_within_a_minute(chain: RunningChain) -> None:
+    parties = {name: chain.party(name) for name in EDITS}
+    for name, party in parties.items():
+        edit(chain, party, EDITS[name])
+    await chain.until(lambda: {one.subject for one in findings(chain)} >= ids(parties), MINUTE)
+    found = {one.subject: one for one in findings(chain)}
+    assert {one.kind.value for one in found.values()} == {"log-broken"}
+    where = {name: str(found[str(party.id)].evidence["where"]) for name, party in parties.items()}
+    assert where["hub"] == "entry 4"
+    assert where["tax"] == "leaf 2"
+    assert where["bank"] == "entry 0"
+    assert where["courts"].startswith("checkpoint of size")
+    assert where["regulator"] == "entry 1"
+
+
+def ids(parties: dict[str, Party]) -> set[str]:
+    return {str(party.id) for party in parties.values()}
+
+
+def flipped(raw: bytes) -> bytes:
+    """The bytes with one of the last ones changed: within the content, and still of its length."""
+    return raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:]
+
+
+def edit(chain: RunningChain, party: Party, statement: str) -> None:
+    """Changes one byte of a row as the owner of the database can, triggers or not."""
+    column = "entry" if "SET entry" in statement else "leaf_hash"
+    column = "note" if "SET note" in statement else column
+    path = chain.config(party).database_url().removeprefix("sqlite:///")
+    with sqlite3.connect(path, timeout=30) as connection:
+        connection.create_function(
+            "flip", 1, lambda raw: raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:]
+        )
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute(statement.format(flip=f"flip({column})"))
+    connection.close()
