@@ -8,9 +8,8 @@ finding is about the permit with which the limit was passed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from federation.audit.cancellations import Cancelled
 from federation.audit.findings import Finding, FindingKind
@@ -23,16 +22,32 @@ _SWEEP_SECONDS = 86_400
 
 @dataclass(slots=True)
 class _Use:
-    """The uses of one consent so far."""
+    """The uses of one consent so far. Short tuples: there is one for each consent that holds, and
+    most consents are used once.
+    """
 
     expires: int
     uses: int = 0
-    queries: Counter[bytes] = field(default_factory=Counter)
-    """Queries by model."""
-    permits: Counter[tuple[bytes, tuple[str, ...]]] = field(default_factory=Counter)
-    """Permits by model and audience."""
-    epochs: dict[int, list[int]] = field(default_factory=dict)
-    """Epochs by calendar month, in order of first use."""
+    permits: tuple[tuple[bytes, tuple[str, ...], int], ...] = ()
+    """Model, audience, and how many permits."""
+    epochs: tuple[tuple[int, int], ...] = ()
+    """Calendar month and epoch, in order of first use."""
+
+    def begins(self, model: bytes, audience: tuple[str, ...]) -> bool:
+        """Counts a permit; whether it is the first of its query."""
+        counts = [count for m, a, count in self.permits if (m, a) == (model, audience)]
+        queries = max((count for m, _, count in self.permits if m == model), default=0)
+        others = tuple(p for p in self.permits if p[:2] != (model, audience))
+        count = sum(counts) + 1
+        self.permits = (*others, (model, audience, count))
+        self.uses += count > queries
+        return count > queries
+
+    def in_month(self, month: int, epoch: int) -> int:
+        """Counts an epoch; which one of the month it is, from 1."""
+        if (month, epoch) not in self.epochs:
+            self.epochs = (*self.epochs, (month, epoch))
+        return [e for m, e in self.epochs if m == month].index(epoch) + 1
 
 
 class ConsentUses:
@@ -47,6 +62,9 @@ class ConsentUses:
         self._cancelled: dict[bytes, Cancelled] = {}
         self._elements: Recent[bytes, bytes] = Recent()
         self._ids: Recent[bytes, bytes] = Recent()
+        # Models and audiences are few: each is kept once, and not with every consent.
+        self._models: dict[bytes, bytes] = {}
+        self._audiences: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._swept = 0
 
     def cancelled(self, cancelled: Cancelled) -> None:
@@ -91,20 +109,16 @@ class ConsentUses:
         if ended is not None and query.index > ended.index:
             at = {"cancelled": ended.time, "entry": ended.index}
             yield self._found(FindingKind.CONSENT_CANCELLED, query, at)
-        group = (query.model, query.audience)
-        use.permits[group] += 1
-        if use.permits[group] <= use.queries[query.model]:
-            return  # another permit of a query that was counted
-        use.queries[query.model] += 1
-        use.uses += 1
+        model = self._models.setdefault(query.model, query.model)
+        audience = self._audiences.setdefault(query.audience, query.audience)
+        if not use.begins(model, audience):
+            return
         if use.uses > consent.uses:
             yield self._found(
                 FindingKind.USES_EXCEEDED, query, {"uses": use.uses, "granted": consent.uses}
             )
-        epochs = use.epochs.setdefault(query.month, [])
-        if query.epoch not in epochs:
-            epochs.append(query.epoch)
-        if query.epochs_a_month and epochs.index(query.epoch) >= query.epochs_a_month:
+        epochs = use.in_month(query.month, query.epoch)
+        if query.epochs_a_month and epochs > query.epochs_a_month:
             yield self._found(
                 FindingKind.EPOCHS_EXCEEDED,
                 query,

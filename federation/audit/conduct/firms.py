@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from sys import intern
+from typing import TypeVar
 
 from federation.audit.conduct.check import QueryCheck, of_query
 from federation.audit.findings import Finding, FindingKind
@@ -15,33 +16,7 @@ from federation.audit.thresholds import DAY, AuditThresholds
 from federation.canonical import b64
 
 _PAIRS = 65_536
-
-
-@dataclass(slots=True)
-class _Firm:
-    """The queries about a firm within the window, and how many of them are whose."""
-
-    asked: deque[tuple[int, str, str]] = field(default_factory=deque)
-    """Time, bank and officer."""
-    users: Counter[tuple[str, str]] = field(default_factory=Counter)
-    banks: Counter[str] = field(default_factory=Counter)
-
-    def add(self, time: int, bank: str, officer: str) -> None:
-        """Takes a query."""
-        self.asked.append((time, bank, officer))
-        self.users[bank, officer] += 1
-        self.banks[bank] += 1
-
-    def forget(self, until: int) -> None:
-        """Forgets queries up to that time."""
-        while self.asked and self.asked[0][0] <= until:
-            _, bank, officer = self.asked.popleft()
-            self.users[bank, officer] -= 1
-            self.banks[bank] -= 1
-            if not self.users[bank, officer]:
-                del self.users[bank, officer]
-            if not self.banks[bank]:
-                del self.banks[bank]
+K = TypeVar("K")
 
 
 class SameFirm(QueryCheck):
@@ -54,28 +29,46 @@ class SameFirm(QueryCheck):
     def __init__(self, thresholds: AuditThresholds) -> None:
         self._limits = thresholds
         self._window = thresholds.same_firm_days * DAY
-        self._firms: dict[str, _Firm] = {}
+        self._asked: deque[tuple[int, str, str, str]] = deque()
+        """Time, firm, bank and officer of each query of the window."""
+        self._users: Counter[tuple[str, str, str]] = Counter()
+        self._banks: Counter[tuple[str, str]] = Counter()
+        self._institutions: Counter[str] = Counter()
 
     def query(self, query: AuditedQuery, *, batched: bool) -> Iterator[Finding]:
         """Findings about this query."""
+        self._forget(query.time - self._window)
         if not query.uscc:
             return
-        firm = self._firms.setdefault(query.uscc, _Firm())
-        firm.forget(query.time - self._window)
-        is_first_of_bank = query.bank not in firm.banks
-        firm.add(query.time, query.bank, query.officer)
-        mine = firm.users[query.bank, query.officer]
+        firm, bank = query.uscc, intern(query.bank)
+        self._asked.append((query.time, firm, bank, query.officer))
+        self._users[firm, bank, query.officer] += 1
+        self._banks[firm, bank] += 1
+        mine = self._users[firm, bank, query.officer]
         if mine >= self._limits.same_firm_user:
             yield of_query(FindingKind.SAME_FIRM_USER, query, {"queries": mine})
-        if is_first_of_bank and len(firm.banks) >= self._limits.same_firm_banks:
-            yield of_query(FindingKind.SAME_FIRM_BANKS, query, {"institutions": len(firm.banks)})
+        if self._banks[firm, bank] > 1:
+            return
+        self._institutions[firm] += 1
+        institutions = self._institutions[firm]
+        if institutions >= self._limits.same_firm_banks:
+            yield of_query(FindingKind.SAME_FIRM_BANKS, query, {"institutions": institutions})
 
-    def advance(self, now: int) -> Iterator[Finding]:
-        """Forgets firms about which nobody asked within the window."""
-        oldest = now - self._window
-        for uscc in [u for u, firm in self._firms.items() if firm.asked[-1][0] <= oldest]:
-            del self._firms[uscc]
-        yield from ()
+    def _forget(self, until: int) -> None:
+        while self._asked and self._asked[0][0] <= until:
+            _, firm, bank, officer = self._asked.popleft()
+            _less(self._users, (firm, bank, officer))
+            if _less(self._banks, (firm, bank)):
+                _less(self._institutions, firm)
+
+
+def _less(counts: Counter[K], key: K) -> bool:
+    """Takes one away; whether none is left."""
+    counts[key] -= 1
+    if counts[key]:
+        return False
+    del counts[key]
+    return True
 
 
 class Probing(QueryCheck):
@@ -90,18 +83,22 @@ class Probing(QueryCheck):
         self._limits = thresholds
         self._window = thresholds.probing_days * DAY
         self._books = books
-        self._asked: dict[tuple[str, str], dict[bytes, int]] = {}
+        self._asked: dict[tuple[str, str], tuple[tuple[bytes, int], ...]] = {}
+        """Models and times, by bank and firm."""
         self._distance = lru_cache(maxsize=_PAIRS)(self._measured)
 
     def query(self, query: AuditedQuery, *, batched: bool) -> Iterator[Finding]:
         """A finding about this query if a near-identical model was asked before it."""
         if not query.uscc or not query.model:
             return
-        models = self._asked.setdefault((query.bank, query.uscc), {})
-        models[query.model] = query.time
-        for other, time in models.items():
-            if other == query.model or time <= query.time - self._window:
-                continue
+        name = (intern(query.bank), query.uscc)
+        others = [
+            (model, time)
+            for model, time in self._asked.get(name, ())
+            if model != query.model and time > query.time - self._window
+        ]
+        self._asked[name] = (*others, (query.model, query.time))
+        for other, time in others:
             different, columns = self._distance(*sorted((query.model, other)))
             if 0 < different <= self._limits.probing_share * columns:
                 more: dict[str, str | int] = {
@@ -117,7 +114,7 @@ class Probing(QueryCheck):
     def advance(self, now: int) -> Iterator[Finding]:
         """Forgets firms about which the bank asked nothing within the window."""
         oldest = now - self._window
-        over = [n for n, models in self._asked.items() if max(models.values()) <= oldest]
+        over = [n for n, models in self._asked.items() if models[-1][1] <= oldest]
         for name in over:
             del self._asked[name]
         yield from ()
