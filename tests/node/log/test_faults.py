@@ -288,6 +288,12 @@ async def test_attack_a_log_edited_between_checkpoints_gets_no_further_one(store
         (flip("log_entries", "leaf_hash", '"index" = 899'), "the stored tree has not the root"),
         (flip("log_nodes", "hash", '"index" = 2'), "the stored tree has not the root"),
         (flip("log_checkpoints", "root", "size = 900"), "its note is of another log or tree"),
+        (
+            "UPDATE log_checkpoints SET note = CAST(substr(note, 1, length(note) - 10) || "
+            "CASE substr(note, -10, 1) WHEN x'41' THEN 'B' ELSE 'A' END || "
+            "substr(note, -9) AS BLOB)",
+            "checkpoint of size 900: its signature is changed",
+        ),
     ],
 )
 async def test_attack_a_changed_tree_is_not_extended(
