@@ -57,7 +57,7 @@ def evidence_command(
         {
             "folder": str(done.path),
             "query": query.lower(),
-            "in_order": done.in_order,
+            "verdict": done.verdict.value,
             "files": done.files,
             "trust_sha256": done.trust.hex(),
             "checks": len(done.checks),
@@ -124,11 +124,11 @@ def _verdict(done: Exported) -> Text:
     """For people, in both languages."""
     from rich.text import Text
 
-    verdict = "The query was in order. / 查询合规。"
-    if not done.in_order:
-        verdict = "The query was NOT in order. / 查询不合规。"
+    from node.regulator.evidence.texts import word
+
+    verdict = done.verdict.value
     lines = [
-        verdict,
+        f"{word(verdict, 'en')} / {word(verdict, 'zh')}",
         *(f"  {check.en} / {check.zh}" for check in done.checks if check.faults),
         f"{done.path}: {done.files} files / 个文件",
         f"verify / 核验: python3 {done.path / 'verify.py'} --trust {done.trust.hex()}",

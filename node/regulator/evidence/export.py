@@ -27,7 +27,7 @@ from federation.errors import DocumentError
 from node.regulator.errors import RegulatorError
 from node.regulator.evidence.manifest import list_files
 from node.regulator.evidence.material import Material, Opener, collect
-from node.regulator.evidence.report import LANGUAGES, Check, compose
+from node.regulator.evidence.report import LANGUAGES, Check, Verdict, compose, verdict_of
 from node.regulator.membership import Regulator
 
 NOT_WHOLE = 1
@@ -48,7 +48,7 @@ class Exported:
     """Where the folder is, what its verifier found, and the SHA-256 of its trust root."""
 
     path: Path
-    in_order: bool
+    verdict: Verdict
     checks: tuple[Check, ...]
     trust: bytes
     files: int
@@ -85,7 +85,7 @@ def _check_place(out: Path) -> None:
 
 def _write(
     regulator: Regulator, material: Material, folder: Path, now: int
-) -> tuple[bool, tuple[Check, ...], bytes, int]:
+) -> tuple[Verdict, tuple[Check, ...], bytes, int]:
     identity = regulator.identity
     root = identity.root
 
@@ -110,8 +110,7 @@ def _write(
         files |= _rendered(report, language)
     write(files)
     checks = _verified(folder)
-    in_order = not any(check.faults for check in checks)
-    return in_order, checks, root.hash, len(files) + 1
+    return verdict_of(checks), checks, root.hash, len(files) + 1
 
 
 def _rendered(report: Any, language: str) -> dict[str, bytes]:

@@ -33,7 +33,7 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from node.regulator.evidence.report import Report
+from node.regulator.evidence.report import Report, Verdict
 
 FONT: Final = "YinxinReport"
 INK, SOFT, LINE = HexColor("#16202a"), HexColor("#5b6875"), HexColor("#d9dfe5")
@@ -155,12 +155,12 @@ class _Story:
 
     def _verdict(self) -> Table:
         report = self._report
-        name = "in_order" if report.in_order else "not_in_order"
+        bad = report.verdict is Verdict.NOT_IN_ORDER
         parts = [
-            self._p(report.word(name), "good" if report.in_order else "bad"),
-            self._p(report.word(f"{name}_why")),
+            self._p(report.word(report.verdict), "bad" if bad else "good"),
+            self._p(report.word(f"{report.verdict}_why")),
         ]
-        wash, edge = (GOOD_WASH, GOOD) if report.in_order else (BAD_WASH, BAD)
+        wash, edge = (BAD_WASH, BAD) if bad else (GOOD_WASH, GOOD)
         return self._box(parts, wash, edge)
 
     def _box(self, parts: list[Paragraph], wash: Any, edge: Any) -> Table:
@@ -208,12 +208,11 @@ class _Story:
 
     def _checks(self) -> Table:
         rows = []
-        for number, title, faults in self._report.checks:
-            outcome = self._report.word("failed" if faults else "passed")
-            what = [self._p(title), *(self._p(fault, "fault") for fault in faults)]
-            rows.append(
-                [self._p(str(number), "soft"), what, self._p(outcome, "no" if faults else "ok")]
-            )
+        for check in self._report.checks:
+            outcome = self._report.word(check.outcome)
+            what = [self._p(check.title), *(self._p(fault, "fault") for fault in check.faults)]
+            style = {"passed": "ok", "failed": "no", "gone": "right"}[check.outcome]
+            rows.append([self._p(str(check.number), "soft"), what, self._p(outcome, style)])
         return self._table(rows, [0.06, 0.8, 0.14])
 
     def _logs(self) -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -31,6 +32,15 @@ LANGUAGES: Final = ("zh", "en")
 _UNKNOWN: Final = "–"
 
 
+class Verdict(StrEnum):
+    """What the checks amount to."""
+
+    IN_ORDER = "in_order"
+    NOT_IN_ORDER = "not_in_order"
+    ERASED = "erased"
+    """Nothing is wrong, but the consent cannot be checked: it was erased after the legal term."""
+
+
 class Check(BaseModel):
     """One step of the verifier, as it prints it."""
 
@@ -41,6 +51,7 @@ class Check(BaseModel):
     en: str
     whole: bool
     faults: tuple[str, ...]
+    gone: str
 
     def title(self, language: str) -> str:
         """What the step checks."""
@@ -59,11 +70,21 @@ class LogRow:
 
 
 @dataclass(frozen=True)
+class CheckRow:
+    """A check: `outcome` is `passed`, `failed` or `gone`, a word of the report."""
+
+    number: int
+    title: str
+    outcome: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """The report in one language. `rows` of a timeline: time, party, what, entry."""
 
     language: str
-    in_order: bool
+    verdict: Verdict
     query: str
     chain: str
     made: str
@@ -71,7 +92,7 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     timeline: tuple[tuple[str, str, str, str], ...]
     logs: tuple[LogRow, ...]
-    checks: tuple[tuple[int, str, tuple[str, ...]], ...]
+    checks: tuple[CheckRow, ...]
     findings: tuple[tuple[str, str, str, str, str], ...]
     """Title, subject, severity, state, note."""
 
@@ -87,7 +108,7 @@ def compose(
     names = _Names(material, language)
     return Report(
         language=language,
-        in_order=not any(check.faults for check in checks),
+        verdict=verdict_of(checks),
         query=material.query.hex(),
         chain=root.chain,
         made=when(now),
@@ -96,7 +117,7 @@ def compose(
         timeline=tuple(_timeline(material, names)),
         logs=tuple(_log_row(log, material.entries, names) for log in material.logs),
         checks=tuple(
-            (number, check.title(language), check.faults)
+            CheckRow(number, check.title(language), _outcome(check), check.faults)
             for number, check in enumerate(checks, start=1)
         ),
         findings=tuple(
@@ -110,6 +131,19 @@ def compose(
             for one in material.findings
         ),
     )
+
+
+def verdict_of(checks: Sequence[Check]) -> Verdict:
+    """The verdict over all checks of evidence that is whole."""
+    if any(check.faults for check in checks):
+        return Verdict.NOT_IN_ORDER
+    return Verdict.ERASED if any(check.gone for check in checks) else Verdict.IN_ORDER
+
+
+def _outcome(check: Check) -> str:
+    if check.faults:
+        return "failed"
+    return "gone" if check.gone else "passed"
 
 
 def when(seconds: int) -> str:

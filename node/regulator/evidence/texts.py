@@ -24,6 +24,13 @@ WORDS: Final[dict[str, Text]] = {
         "en": "A check below failed, or the audit has a finding that nobody explained. "
         "The evidence itself is whole.",
     },
+    "erased": {"zh": "授权内容已销毁", "en": "The consent was erased"},
+    "erased_why": {
+        "zh": "法定期限届满，证据密钥已销毁，授权无法再核验；其余核验均通过。",
+        "en": "The legal term is over and the key of the evidence erased: the consent can no "
+        "longer be checked. Everything else was, and nothing was found.",
+    },
+    "gone": {"zh": "已销毁", "en": "erased"},
     "facts": {"zh": "查询事实", "en": "The facts"},
     "enterprise": {"zh": "被查询企业", "en": "Enterprise"},
     "bank": {"zh": "查询机构", "en": "Institution"},

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from federation.audit.findings import Finding, FindingKind
+from federation.auditkeys import KeyErased
 from federation.canonical import b64
 from federation.entries import Kind, read_entry
+from federation.permit import Evidence
 from node.regulator.errors import RegulatorError
 from node.regulator.evidence.export import Exported, export
+from node.regulator.evidence.report import Verdict
 from support.chain import HARBOUR, HUB, Chain, standard_chain
 from support.mirrored import Mirrored, asked, supervising
 from support.network import Network
@@ -46,7 +49,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chain = standard_chain()
     network = asked(chain, chain.alpha, chain.firms[0], officer=OFFICER, reference=REFERENCE)
     done = asyncio.run(exported(tmp_path_factory.mktemp("clean"), chain, network))
-    assert done.in_order, [check for check in done.checks if check.faults]
+    assert done.verdict is Verdict.IN_ORDER, [check for check in done.checks if check.faults]
     return done.path
 
 
@@ -127,7 +130,7 @@ async def test_a_query_with_a_finding_is_whole_and_not_in_order(tmp_path: Path) 
     query = network.hub_log[0][2].payload_hash
     finding = Finding(kind=FindingKind.QUIET_HOURS, subject=str(HARBOUR), query=query)
     done = await exported(tmp_path, chain, network, (finding,))
-    assert not done.in_order
+    assert done.verdict is Verdict.NOT_IN_ORDER
     shown = run(done.path)
     assert shown.returncode == 3
     assert f"quiet-hours: {HARBOUR} (open)" in shown.stdout
@@ -143,6 +146,28 @@ async def test_a_holder_that_logged_no_unlock_is_named(tmp_path: Path) -> None:
     failed = [check for check in done.checks if check.faults]
     assert [check.step for check in failed] == ["counterparts"]
     assert failed[0].faults == (f"{silent}: logged no unlock, and the bank has a result",)
+
+
+async def test_erased_evidence_keeps_the_proof(tmp_path: Path) -> None:
+    chain = standard_chain()
+    network = asked(chain, chain.alpha, chain.firms[7])
+
+    def erased(envelope: bytes, permit_hash: bytes, issued: int) -> Evidence:
+        raise KeyErased("the audit key of 202701 was erased")
+
+    async with supervising(tmp_path, chain) as regulator:
+        mirrored = Mirrored.after(chain, network)
+        await mirrored.keep(regulator)
+        query = network.hub_log[0][2].payload_hash
+        done = await export(regulator, query, erased, tmp_path / "evidence")
+    assert done.verdict is Verdict.ERASED
+    gone = [check.step for check in done.checks if check.gone]
+    assert gone == ["consent", "coverage", "tag", "knowledge"]
+    shown = run(done.path)
+    assert shown.returncode == 4
+    assert "202701 was erased" in shown.stdout
+    written = b"".join(path.read_bytes() for path in done.path.rglob("*.json"))
+    assert chain.firms[7].uscc.encode() not in written
 
 
 async def test_without_a_quorum_there_is_no_folder(tmp_path: Path) -> None:
@@ -169,7 +194,9 @@ async def test_an_export_is_logged_and_never_overwrites(tmp_path: Path) -> None:
         for number, (_, _, permit) in enumerate(network.hub_log):
             out = tmp_path / f"evidence-{number}"
             done = await export(regulator, permit.payload_hash, mirrored.opener, out)
-            assert done.in_order, [check for check in done.checks if check.faults]
+            assert done.verdict is Verdict.IN_ORDER, [
+                check for check in done.checks if check.faults
+            ]
         with pytest.raises(RegulatorError, match="exists already"):
             await export(regulator, permit.payload_hash, mirrored.opener, out)
         logged = [read_entry(one.entry) async for one in regulator.log.iterate()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from consent import open_consent
-from formats import Bad, Document, Members, b64, parse, role
+from formats import Bad, Document, Gone, Members, b64, parse, role
 
 
 @dataclass
@@ -73,7 +73,9 @@ class Folder:
 
     @cached_property
     def evidence(self) -> dict[str, Any]:
-        """The opened evidence: why the permit was issued."""
+        """The opened evidence: why the permit was issued. Raises Gone where it was erased."""
+        if self.case["problem"] and not (self.path / "evidence.json").exists():
+            raise Gone(self.case["problem"])
         with naming("evidence.json"):
             evidence: dict[str, Any] = parse(self.read("evidence.json"))
             return evidence

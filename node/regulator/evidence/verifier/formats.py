@@ -24,6 +24,10 @@ class Bad(Exception):
     """Something is not what it has to be."""
 
 
+class Gone(Exception):
+    """What a step needs is no more, as the case says: its key was erased after the legal term."""
+
+
 def b64(raw: bytes) -> str:
     """base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

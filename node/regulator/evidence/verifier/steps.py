@@ -13,7 +13,7 @@ from typing import Any
 import query
 import whole
 from folder import Folder
-from formats import Bad
+from formats import Bad, Gone
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step found wrong; nothing when it passed."""
+    """What a step found wrong; nothing when it passed. `gone` is why it could not be checked."""
 
     step: Step
     faults: tuple[str, ...]
+    gone: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         names = {"step": self.step.key, "zh": self.step.zh, "en": self.step.en}
-        return {**names, "whole": self.step.whole, "faults": list(self.faults)}
+        return {**names, "whole": self.step.whole, "faults": list(self.faults), "gone": self.gone}
 
 
 STEPS = (
@@ -63,11 +64,14 @@ def run(folder: Folder) -> list[Outcome]:
     outcomes = []
     for step in STEPS:
         faults: list[str] = []
+        gone = ""
         try:
             step.check(folder, faults)
+        except Gone as error:
+            gone = str(error)
         except Bad as error:
             faults.append(str(error))
         except Exception as error:  # a hostile file may break anything: it is a fault, no crash
             faults.append(f"{step.key}: cannot be checked ({error!r})")
-        outcomes.append(Outcome(step, tuple(faults)))
+        outcomes.append(Outcome(step, tuple(faults), gone))
     return outcomes

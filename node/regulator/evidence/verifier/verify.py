@@ -5,7 +5,8 @@
 
 --trust is the SHA-256 of the chain's trust root (trust-root.json), as you have it from elsewhere:
 everything else follows from it, so compare it. Exit code 0: the evidence is whole and the query was
-in order. 3: the evidence is whole and shows that the query was not. 1: the evidence is not whole.
+in order. 3: the evidence is whole and shows that the query was not. 4: whole, nothing is wrong, but
+the consent can no longer be checked (erased after the legal term). 1: the evidence is not whole.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ sys.path.insert(0, str(HERE / "verifier"))
 from folder import Folder  # noqa: E402
 from steps import STEPS, Outcome, run  # noqa: E402
 
-IN_ORDER, NOT_WHOLE, NOT_IN_ORDER = 0, 1, 3
+IN_ORDER, NOT_WHOLE, NOT_IN_ORDER, ERASED = 0, 1, 3, 4
 
 
 def exit_code(outcomes: list[Outcome]) -> int:
@@ -32,7 +33,9 @@ def exit_code(outcomes: list[Outcome]) -> int:
     failed = [outcome.step for outcome in outcomes if outcome.faults]
     if any(step.whole for step in failed):
         return NOT_WHOLE
-    return NOT_IN_ORDER if failed else IN_ORDER
+    if failed:
+        return NOT_IN_ORDER
+    return ERASED if any(outcome.gone for outcome in outcomes) else IN_ORDER
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +51,11 @@ def main(arguments: list[str]) -> int:
         print(json.dumps([outcome.as_json() for outcome in outcomes], ensure_ascii=False))  # noqa: T201
         return code
     for number, outcome in enumerate(outcomes, start=1):
-        mark = "FAILED / 不通过" if outcome.faults else "ok / 通过"
+        mark = "ok / 通过"
+        if outcome.gone:
+            mark = f"not checkable / 无法核验 ({outcome.gone})"
+        if outcome.faults:
+            mark = "FAILED / 不通过"
         line = f"{number:>2}/{len(STEPS)} {outcome.step.en} / {outcome.step.zh}: {mark}"
         print(line)  # noqa: T201
         for fault in outcome.faults:
@@ -61,6 +68,7 @@ def main(arguments: list[str]) -> int:
 CONCLUSIONS = {
     IN_ORDER: "The evidence is whole and the query was in order. / 证据完整，查询合规。",
     NOT_WHOLE: "THE EVIDENCE IS NOT WHOLE. / 证据不完整或被改动。",
+    ERASED: "The evidence is whole; the consent was erased. / 证据完整，授权内容已到期销毁。",
     NOT_IN_ORDER: "The evidence is whole; the query was NOT in order. / 证据完整，查询不合规。",
 }
 
