@@ -118,7 +118,7 @@ def _unusable(error: Refusal, compact: str, root: TrustRoot) -> BankError:
         case Reason.EXPIRED:
             return BankError(Code.CONSENT_EXPIRED, "consent.exp", at=_limit(compact, root, "exp"))
         case Reason.NOT_YET_VALID:
-            at = _limit(compact, root, "nbf")
+            at = max(_limit(compact, root, claim) for claim in ("iat", "nbf"))
             return BankError(Code.CONSENT_NOT_YET_VALID, "consent.nbf", at=at)
         case Reason.MALFORMED:
             return BankError(Code.CONSENT_MALFORMED, "consent")
