@@ -163,8 +163,11 @@ class Runtime(Generic[C]):
         self.metrics.failed(method, failure.code.name, failure.reason)
         if not isinstance(error, FederationError):
             return
+        caller: SpiffeId | None = None
+        with contextlib.suppress(NodeError):  # refused before it was known who calls
+            caller = peer()
         name = method.rpartition("/")[2]
-        await self.refused(_caller(), name, failure.reason, failure.reference, {})
+        await self.refused(caller, name, failure.reason, failure.reference, {})
 
     async def refused(
         self,
@@ -189,13 +192,6 @@ class Runtime(Generic[C]):
             **more,
         )
         await self.store.run(lambda connection: self.append(connection, Kind.REFUSAL, raw))
-
-
-def _caller() -> SpiffeId | None:
-    try:
-        return peer()
-    except NodeError:
-        return None  # refused before it was known who calls
 
 
 Builder = Callable[[Runtime[C]], Awaitable[None]]
@@ -250,7 +246,6 @@ async def _serve(config: C, build: Builder[C]) -> None:
         await runtime.pool.start()
         await build(runtime)
         _serve_metrics(runtime)
-        # Before anybody is answered it is known how far the witnesses are.
         runtime.tasks += await runtime.transparency.listen()
         for server in runtime.servers:
             await server.start()
@@ -285,9 +280,7 @@ def _serve_metrics(runtime: Runtime[C]) -> None:
 
 
 async def _report_health(runtime: Runtime[C]) -> None:
-    """A node that cannot write its log, or whose witnesses are away too long, answers nothing; its
-    health service says so.
-    """
+    """A node whose log cannot be written, or is not witnessed, answers nothing and says so here."""
     serving = True
     while True:
         await asyncio.sleep(HEALTH_SECONDS)
