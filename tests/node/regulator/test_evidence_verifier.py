@@ -121,13 +121,14 @@ def fewer_cosignatures(files: Files) -> Files:
     return files | {name: "".join(x for x in lines if x not in signatures[2:]).encode()}
 
 
-def false_cosignature(files: Files) -> Files:
-    """One witness's line with its signature under another time."""
+def false_cosignatures(files: Files, count: int) -> Files:
+    """The last witnesses' lines with another signature each."""
     name = f"{named(files, HUB, 'permit')}.proof"
     lines = files[name].decode().split("\n")
-    place = max(i for i, line in enumerate(lines) if line.startswith("—"))
-    letter = "A" if lines[place][-10] != "A" else "B"
-    lines[place] = lines[place][:-10] + letter + lines[place][-9:]
+    places = [i for i, line in enumerate(lines) if line.startswith("—")]
+    for place in places[-count:]:
+        letter = "A" if lines[place][-10] != "A" else "B"
+        lines[place] = lines[place][:-10] + letter + lines[place][-9:]
     return files | {name: "\n".join(lines).encode()}
 
 
@@ -209,7 +210,12 @@ CASES: dict[str, tuple[Callable[[Files], Files], int, set[str]]] = {
     "another query": (another_query, WHOLE, {"permit"}),
     "entry edited": (edited_entry, BROKEN, {"inclusion", "permit"}),
     "too few cosignatures": (fewer_cosignatures, BROKEN, {"cosignatures"}),
-    "cosignature false": (false_cosignature, BROKEN, {"cosignatures"}),
+    "cosignatures false": (
+        lambda files: false_cosignatures(files, 3),
+        BROKEN,
+        {"cosignatures"},
+    ),
+    "one false cosignature among many": (lambda files: false_cosignatures(files, 1), 0, set()),
     "checkpoint made up": (another_checkpoint, BROKEN, {"checkpoints", "cosignatures"}),
     "credential forged": (forged_credential, BROKEN, {"trust"}),
 }

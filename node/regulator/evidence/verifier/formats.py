@@ -213,19 +213,26 @@ class Proof:
         raise Bad("the log's owner did not sign the checkpoint")
 
     def cosigners(self, members: dict[str, dict[str, Any]]) -> dict[str, int]:
-        """Which witnesses of the log cosigned, and when (unix seconds)."""
+        """Which witnesses of the log cosigned, and when (unix seconds).
+
+        A line that does not verify is no cosignature and nothing else: the log's owner could add
+        one to spoil the evidence.
+        """
         found = {}
-        for member in members:
-            name, key = member.removeprefix(SCHEME), unb64(members[member]["signing"])
+        for member, credential in members.items():
+            name, key = member.removeprefix(SCHEME), unb64(credential["signing"])
             if role(member) not in WITNESSES or name == self.origin:
                 continue
             for signer, value in self.signatures:
-                if signer == name and value[:4] == _key_id(name, 0x04, key):
-                    time = int.from_bytes(value[4:12], "big")
-                    check_signature(
-                        key, value[12:], f"cosignature/v1\ntime {time}\n{self.text}".encode()
-                    )
-                    found[member] = time
+                if signer != name or value[:4] != _key_id(name, 0x04, key):
+                    continue
+                time = int.from_bytes(value[4:12], "big")
+                try:
+                    message = f"cosignature/v1\ntime {time}\n{self.text}".encode()
+                    check_signature(key, value[12:], message)
+                except Bad:
+                    continue
+                found[member] = time
         return found
 
     def check_inclusion(self, entry: bytes) -> None:
