@@ -80,9 +80,9 @@ docs: install  ## every link and every command named in the documents
 
 lock:  ## the lock files from pyproject.toml, by uv
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--extra dev --extra postgres --extra models pyproject.toml -o requirements.lock
+		--extra dev --extra postgres --extra pkcs11 --extra models pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--extra postgres pyproject.toml -o requirements-node.lock
+		--extra postgres --extra pkcs11 pyproject.toml -o requirements-node.lock
 
 clean:  ## everything that make made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
