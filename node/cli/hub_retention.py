@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -44,6 +45,6 @@ def erase(
 
     async def work() -> Erased:
         async with running(load(HubConfig, config), workers=1) as hub:
-            return await erase_before(hub, moment.year * 100 + moment.month)
+            return await erase_before(hub, moment.year * 100 + moment.month, getpass.getuser())
 
     emit(asdict(asyncio.run(work())), as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,7 +103,7 @@ def split(
 
     async def work(regulator: Regulator) -> list[str]:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = await split_master(regulator, needed, shares)
+        made = await split_master(regulator, needed, shares, getpass.getuser())
         paths = [out / f"share-{number}-of-{shares}.txt" for number in range(1, shares + 1)]
         for path, share in zip(paths, made, strict=True):
             write_secret(path, f"{share}\n".encode())
@@ -121,7 +122,7 @@ def recover(
     shares = [_share(path) for path in files]
 
     async def work(regulator: Regulator) -> None:
-        await recover_master(regulator, shares)
+        await recover_master(regulator, shares, getpass.getuser())
 
     run(config, work)
     emit({"recovered": True}, as_json)

@@ -35,8 +35,9 @@ class Erased:
     uses: int
 
 
-async def erase_before(hub: Hub, before: int) -> Erased:
-    """Erases what is of months before `before` (YYYYMM). Repeating it does no harm.
+async def erase_before(hub: Hub, before: int, by: str) -> Erased:
+    """Erases what is of months before `before` (YYYYMM). `by` is the account that asks; repeating it does
+    no harm.
 
     Raises PublicationError within the legal term.
     """
@@ -58,6 +59,7 @@ async def erase_before(hub: Hub, before: int) -> Erased:
             Kind.ADMIN,
             hub.clock.now(),
             action="retention-erase",
+            by=by,
             before=before,
             consents=done.consents,
             permits=done.permits,

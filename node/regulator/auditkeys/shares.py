@@ -61,20 +61,23 @@ def combine(shares: Sequence[str]) -> bytes:
     return master
 
 
-async def split_master(regulator: Regulator, needed: int, shares: int) -> list[str]:
-    """Shares of the master key in force. The log records how many, and nothing of them."""
+async def split_master(regulator: Regulator, needed: int, shares: int, by: str) -> list[str]:
+    """Shares of the master key in force, made by the account `by`.
+
+    The log records how many, and nothing of them.
+    """
     config, now = regulator.config, regulator.clock.now()
 
     def unit(connection: Connection) -> list[str]:
         made = split(load_master(config, connection), needed, shares)
-        raw = entry(Kind.ADMIN, now, action="audit-key-split", needed=needed, shares=shares)
+        raw = entry(Kind.ADMIN, now, action="audit-key-split", by=by, needed=needed, shares=shares)
         regulator.append(connection, Kind.ADMIN, raw)
         return made
 
     return await regulator.store.run(unit)
 
 
-async def recover_master(regulator: Regulator, shares: Sequence[str]) -> None:
+async def recover_master(regulator: Regulator, shares: Sequence[str], by: str) -> None:
     """Puts the master key back where it is configured to be: a new file, or sealed by the token.
 
     Raises ShareError for shares that do not give the key that the database is wrapped by, and
@@ -87,7 +90,7 @@ async def recover_master(regulator: Regulator, shares: Sequence[str]) -> None:
     def unit(connection: Connection) -> None:
         _require(master, connection)
         connection.execute(update(regulator_audit_master).values(wrapped=sealed))
-        raw = entry(Kind.ADMIN, now, action="audit-key-recovered", shares=len(shares))
+        raw = entry(Kind.ADMIN, now, action="audit-key-recovered", by=by, shares=len(shares))
         regulator.append(connection, Kind.ADMIN, raw)
 
     await regulator.store.run(unit)

@@ -57,11 +57,11 @@ async def test_content_goes_after_the_term_and_counts_stay(
 
         world.clock.advance(month_start(last + 500) - NOW - 1)
         with pytest.raises(PublicationError, match="5 years"):
-            await erase_before(node.hub, last)
+            await erase_before(node.hub, last, "root")
         assert await node.hub.store.read(kept) == (sealed, permits, uses)
         world.clock.advance(1)
-        assert await erase_before(node.hub, last) == Erased(consents=1, permits=2, uses=2)
-        assert await erase_before(node.hub, last) == Erased(consents=0, permits=0, uses=0)
+        assert await erase_before(node.hub, last, "root") == Erased(consents=1, permits=2, uses=2)
+        assert await erase_before(node.hub, last, "root") == Erased(consents=0, permits=0, uses=0)
 
         left, gone, emptied = await node.hub.store.read(kept)
         assert (len(left), left.count(None), gone, emptied) == (2, 1, [], [b"", b""])
@@ -69,6 +69,7 @@ async def test_content_goes_after_the_term_and_counts_stay(
         assert after[: len(before)] == before
         actions = [one.body["action"] for one in await node.entries(Kind.ADMIN)]
         assert actions[-2:] == ["retention-erase"] * 2
+        assert (await node.entries(Kind.ADMIN))[-1].body["by"] == "root"
         # While the node runs: closing an SQLite database empties its log of changes by itself.
         (erased,) = set(sealed) - set(left)
         (stays,) = set(left) - {None}

@@ -401,21 +401,21 @@ async def test_a_lost_master_key_comes_back_from_its_shares(homes: Homes) -> Non
     async with regulating(homes) as regulator:
         await issue_ahead(regulator)
         sealed = await envelope(regulator)
-        shares = await split_master(regulator, 2, 3)
+        shares = await split_master(regulator, 2, 3, "root")
         with pytest.raises(SecretFileError, match="not overwritten"):
-            await recover_master(regulator, shares[:2])
+            await recover_master(regulator, shares[:2], "root")
         master = read_secret(path)
         path.unlink()
         with pytest.raises(ShareError, match="another key"):
-            await recover_master(regulator, split(secrets.token_bytes(32), 2, 2))
+            await recover_master(regulator, split(secrets.token_bytes(32), 2, 2), "root")
         assert not path.exists()
-        await recover_master(regulator, shares[1:])
+        await recover_master(regulator, shares[1:], "root")
         assert read_secret(path) == master
         assert await opens(regulator, sealed, homes.now)
         await rotate(regulator)
         path.rename(path.with_suffix(".away"))
         with pytest.raises(ShareError, match="another key"):
-            await recover_master(regulator, shares[1:])
+            await recover_master(regulator, shares[1:], "root")
         actions = [one["action"] for one in await logged(regulator, Kind.ADMIN)]
         assert actions == ["audit-key-split", "audit-key-recovered"]
 
@@ -423,4 +423,4 @@ async def test_a_lost_master_key_comes_back_from_its_shares(homes: Homes) -> Non
 async def test_shares_alone_are_not_enough(homes: Homes) -> None:
     async with regulating(homes) as regulator:
         with pytest.raises(ShareError, match="no audit keys"):
-            await recover_master(regulator, split(bytes(32), 2, 2))
+            await recover_master(regulator, split(bytes(32), 2, 2), "root")
