@@ -36,10 +36,9 @@ class Erased:
 
 
 async def erase_before(hub: Hub, before: int, by: str) -> Erased:
-    """Erases what is of months before `before` (YYYYMM). `by` is the account that asks; repeating it does
-    no harm.
+    """Erases what is of months before `before` (YYYYMM), at the command of the account `by`.
 
-    Raises PublicationError within the legal term.
+    Repeating it does no harm. Raises PublicationError within the legal term.
     """
     years = hub.config.retention_years
     if month_start(before + years * 100) > hub.clock.now():
