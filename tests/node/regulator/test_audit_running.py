@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from node.demo.layout import Party
 from node.log.query_log import QueryLog
@@ -75,6 +77,16 @@ def audit(chain: RunningChain, *options: str) -> dict[str, Any]:
     return result
 
 
+def regulator(chain: RunningChain, *arguments: str) -> dict[str, Any]:
+    """Runs one of the regulator's commands."""
+    command = [sys.executable, "-m", "node.cli", "regulator", *arguments, "--json"]
+    command += ["--config", str(chain.layout.regulator.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
 def findings(chain: RunningChain) -> list[KeptFinding]:
     """What the regulator's books have."""
     with chain.database(chain.layout.regulator) as connection:
@@ -95,6 +107,28 @@ def test_the_firm_is_in_the_books_sealed(chain: RunningChain) -> None:
     stored = b"\n".join(str(row).encode() for row in rows)
     assert len(rows) == QUERIES
     assert not any(code in stored for code in codes)
+
+
+def test_a_query_is_proved_and_billed_to_others(chain: RunningChain, tmp_path: Path) -> None:
+    audit(chain, "--finish")
+    with chain.database(chain.layout.regulator) as connection:
+        query = bytes(next(iter(connection.execute(select(audit_queries.c.id)).scalars())))
+    folder, month = tmp_path / "evidence", time.strftime("%Y-%m", time.gmtime(time.time() + 28_800))
+    done = regulator(chain, "evidence", query.hex(), "--out", str(folder))
+    assert done["verdict"] == "in_order"
+    command = [sys.executable, "-I", str(folder / "verify.py"), "--trust", done["trust_sha256"]]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert shown.returncode == 0, shown.stdout
+    usage = regulator(chain, "usage", "--month", month, "--out", str(tmp_path / "usage.csv"))
+    holders = len(chain.model.scorecard.participants)
+    assert (usage["permits"], usage["answered"]) == (QUERIES * holders, QUERIES * holders)
+    trust = chain.layout.regulator.config.with_name("trust.json")
+    command = [sys.executable, "-m", "node.cli", "regulator", "usage-verify"]
+    command += [usage["file"], "--trust", str(trust)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    billed = Path(usage["file"])
+    billed.write_text(billed.read_text().replace(f",{QUERIES},", ",1,"))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 def test_an_audit_that_is_killed_goes_on_and_finds_nothing_twice(chain: RunningChain) -> None:
