@@ -22,7 +22,7 @@ from federation.identity import SpiffeId
 from federation.membership import TrustRoot
 from federation.permit import Permit
 from federation.purpose import PURPOSE_TITLES, Purpose
-from federation.tlog.checkpoint import Checkpoint, member_of
+from federation.tlog.checkpoint import WITNESS_ROLES, Checkpoint, cosigners
 from federation.tlog.note import Note
 from node.regulator.evidence.material import Material, ProvedEntry
 from node.regulator.evidence.texts import EVENTS, ROLES, SEVERITIES, STATES, word
@@ -169,6 +169,11 @@ class _Names:
             return title
         return f"{title or kind} ({name})" if name else text
 
+    def witnesses(self, log: str) -> dict[SpiffeId, bytes]:
+        """The witnesses of a log with their newest keys."""
+        members = self._members.values()
+        return {m.id: m.signing for m in members if m.id.role in WITNESS_ROLES and str(m.id) != log}
+
     def parties(self, members: Sequence[SpiffeId]) -> str:
         """Several of them."""
         return ("、" if self.language == "zh" else ", ").join(map(self.party, members))
@@ -239,13 +244,13 @@ def _log_row(log: MirroredLog, entries: Sequence[ProvedEntry], names: _Names) ->
         return LogRow(names.party(log.log), _UNKNOWN, _UNKNOWN, positions, ())
     note = Note.parse(log.cosigned_note)
     checkpoint = Checkpoint.parse(note.text)
-    cosigners = [member_of(s.name) for s in note.signatures if s.name != checkpoint.origin]
+    found = cosigners(note, names.witnesses(log.log))  # whatever else is under it is nobody's
     return LogRow(
         name=names.party(log.log),
         size=str(checkpoint.size),
         root=checkpoint.root.hex(),
         positions=positions,
-        cosigners=tuple(cosigner.name for cosigner in cosigners),
+        cosigners=tuple(witness.name for witness in found),
     )
 
 
