@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import structlog
+
 from federation.audit.cancellations import Cancelled, examine_cancellation
 from federation.audit.engine import REPLAY_SECONDS, Audit
-from federation.audit.findings import Finding
+from federation.audit.findings import Finding, FindingKind
 from federation.audit.sources import CancellationRecord
 from federation.auditkeys import AuditKeys, KeyErased
 from federation.entries import Kind
@@ -28,6 +30,8 @@ STEP: Final = 30
 """Seconds of the logs' time after which what was fed is judged."""
 KEPT_AT_ONCE: Final = 500
 TOLD_EVERY: Final = 2_000
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -68,6 +72,21 @@ class RecordChecks:
         self._keep(now)
 
     def _take(self, fed: Fed) -> None:
+        try:
+            self._judge(fed)
+        except Exception as error:  # whatever a log says, the audit goes on, and says so
+            _log.warning("entry not examined", log=fed.log, index=fed.index, exc_info=error)
+            problem = str(error) or type(error).__name__
+            self._found.append(
+                Finding(
+                    kind=FindingKind.ENTRY_MALFORMED,
+                    subject=fed.log,
+                    evidence={"index": fed.index, "problem": problem},
+                    key=str(fed.index),
+                )
+            )
+
+    def _judge(self, fed: Fed) -> None:
         if fed.query is not None:
             self._found += self.audit.query(fed.query)
         elif fed.kind is Kind.CANCELLED:

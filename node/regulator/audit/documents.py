@@ -15,7 +15,8 @@ from federation.canonical import unb64
 from federation.entries import Kind, read_entry
 from federation.epoch import Descriptor, OpenEpoch, read_epoch
 from federation.errors import FederationError
-from federation.membership import Members, TrustRoot
+from federation.identity import Role
+from federation.membership import Member, Members, TrustRoot
 from federation.signed import Signed
 from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, MEMBER, OPENING
 from node.chain.tables import chain_documents
@@ -44,6 +45,12 @@ class DocumentSet:
             documents = [Signed.from_json(raw) for raw in key]
             self._members[key] = Members(self._root, documents, time)
         return self._members[key].at(time)
+
+    @cached_property
+    def hub(self) -> str:
+        """SPIFFE id of the chain's hub, whenever it was a member; nothing before it is one."""
+        members = (Member.parse(Signed.from_json(raw).payload) for _, _, raw in self.credentials)
+        return next((str(one.id) for one in members if one.id.role is Role.HUB), "")
 
     def certificate(self, digest: bytes) -> Signed | None:
         """The certificate of that payload hash, not verified."""

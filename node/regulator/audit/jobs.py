@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from federation.audit.findings import Finding
+import structlog
+
+from federation.audit.findings import Finding, FindingKind
+from federation.audit.records import subject_of
 from federation.audit.sources import PermitRecord
 from federation.audit.verify import QueryVerifier
 from federation.auditkeys import KeyErased
@@ -24,6 +27,8 @@ from node.regulator.audit.documents import DocumentSet
 from node.regulator.audit.records import query_row
 
 _KEPT: Final = 2
+
+_log = structlog.get_logger(__name__)
 
 
 class _Judge(NamedTuple):
@@ -63,11 +68,31 @@ def verify_permits(
     for permit in permits:
         try:
             examined = judge.verifier.examine(_record(permit, judge.documents))
-        except (DocumentError, KeyErased):
-            continue  # no permit, which the mirror says; or the legal term of its evidence is over
+        except KeyErased:
+            continue  # the legal term of its evidence is over
+        except Exception as error:  # whatever the hub logged, the audit goes on, and says so
+            findings.append(_unexamined(permit, judge.documents, error))
+            continue
         rows.append(query_row(examined.query, sealing))
         findings += examined.findings
     return Verified(rows, findings)
+
+
+def _unexamined(permit: RawPermit, documents: DocumentSet, error: Exception) -> Finding:
+    """A permit that cannot be judged at all, such as one of a time when the chain had no hub."""
+    _log.warning("permit not examined", index=permit.index, exc_info=error)
+    try:
+        entry = read_entry(permit.entry)
+        named = subject_of(entry.kind, entry.body) or None
+    except DocumentError:
+        named = None
+    return Finding(
+        kind=FindingKind.ENTRY_MISMATCH if named else FindingKind.ENTRY_MALFORMED,
+        subject=documents.hub,
+        query=named,
+        evidence={"index": permit.index, "problem": str(error) or type(error).__name__},
+        key="" if named else str(permit.index),
+    )
 
 
 def _record(permit: RawPermit, documents: DocumentSet) -> PermitRecord:
