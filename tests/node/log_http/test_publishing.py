@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from federation.merkle import leaf_hash, root_of, verify_inclusion
 from federation.tlog.checkpoint import (
@@ -19,6 +23,7 @@ from federation.tlog.checkpoint import (
 from federation.tlog.proof import verify_proof
 from federation.tlog.tiles import TileReader, bundles_of, tiles_for_root
 from node.errors import Unwitnessed
+from node.log.http.server import LogServer
 from support.enrolled import HARBOUR, HOLDERS, HUB, REGULATOR
 from tests.node.log_http.world import GRACE, QUICK, LogWorld, enrolled, until
 
@@ -97,6 +102,43 @@ async def test_a_witness_that_is_away_and_one_that_hangs_hold_nothing_up(world: 
             assert proof
         world.addresses[away] = "127.0.0.1:9"
         await hub.cosigned(await hub.append() + 1)
+
+
+WRONG = (
+    (200, b"yes\n"),
+    (200, b""),
+    (200, "\u2014 csj.yinxin.example/holder/tax-1 AAAAAAAA\n".encode()),
+    (409, b"1000000\n"),
+    (409, b"many\n"),
+    (422, b""),
+    (403, b""),
+)
+
+
+async def test_a_witness_that_answers_wrongly_holds_nothing_up(world: LogWorld) -> None:
+    """It is told of, and the others are a quorum, whatever it answers."""
+    asked = 0
+    wrong, *present = HOLDERS
+
+    async def answer(request: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        status, body = WRONG[asked % len(WRONG)]
+        return Response(body, status)
+
+    app = Starlette(routes=[Route("/add-checkpoint", answer, methods=["POST"])])
+    server = LogServer(app, "127.0.0.1:0", world.homes.tls(wrong), wrong, 1.0)
+    serving = asyncio.create_task(server.serve())
+    async with world.running(HUB, REGULATOR, *present):
+        world.addresses[wrong] = f"127.0.0.1:{server.port}"
+        hub = world.members[HUB]
+        await hub.cosigned(await hub.append() + 1)
+        await until(lambda: asked >= len(WRONG))
+        assert hub.publisher.disagreeing == 1
+        assert await hub.publisher.prove(await hub.append(), 10.0)
+        assert hub.publisher.answers
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_gate_closes_after_the_grace_and_opens_again(world: LogWorld) -> None:
