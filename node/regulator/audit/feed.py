@@ -26,6 +26,9 @@ from node.regulator.tables import audit_queries, mirror_entries
 from node.storage.store import Store
 
 PAGE: Final = 2_000
+AHEAD_SECONDS: Final = 3_600
+"""How far an entry's own time is believed to be ahead of its log's clock: at least the skew that
+`AuditThresholds` allows, as that of the mirror's node counts in it."""
 _QUERY: Final = "query_"
 _BULK: Final = [kind.value for kind in BULK_KINDS]
 _RARE: Final = [kind.value for kind in USED_KINDS - BULK_KINDS]
@@ -130,12 +133,14 @@ def _fed(log: str, row: Row[Any]) -> Fed:
     entry = b"" if row.entry is None else bytes(row.entry)
     # That it is canonical was looked at when it was mirrored: its kind is known.
     body = json.loads(entry)["body"] if entry else {}
+    # What waits until an entry's time has passed must not wait for one that nobody lives to see.
+    time = row.time if row.time <= row.clock + AHEAD_SECONDS else row.clock
     event = Event(
-        log, row.position, kind, row.time, bytes(row.document or b""), bytes(row.ctx or b""), body
+        log, row.position, kind, time, bytes(row.document or b""), bytes(row.ctx or b""), body
     )
     query = None
     if row.query_id is not None:
         named = row._mapping.items()
         about = {name.removeprefix(_QUERY): v for name, v in named if name.startswith(_QUERY)}
-        query = query_of(about, row.position)
+        query = query_of({**about, "time": time}, row.position)
     return Fed(log, row.position, row.clock, kind, event, query, entry)

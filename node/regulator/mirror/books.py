@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -14,10 +15,13 @@ from federation.audit.records import event
 from federation.entries import read_entry
 from federation.errors import DocumentError
 from federation.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
+from federation.tlog.follow import BACKWARDS
 from node.regulator.tables import mirror_attachments, mirror_entries, mirror_logs
 from node.storage.rows import insert_new
 
 OK, AWAY, FAULTY = "ok", "away", "faulty"
+AHEAD_SECONDS: Final = 300
+"""How far an entry's time may be ahead of this node's clock."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ def read_batch(log: str, start: int, entries: Sequence[bytes], clock: int, now: 
             kind, time, document, ctx = "", clock, b"", b""
         else:
             kind, time, document, ctx = str(read.kind), read.time, about.subject, about.ctx
+            if not clock - BACKWARDS <= time <= now + AHEAD_SECONDS:
+                findings.append(_misdated(log, index, time, clock, now))
         clock = max(clock, min(time, now))
         rows.append(
             {
@@ -140,5 +146,14 @@ def _malformed(log: str, index: int, problem: str) -> Finding:
         kind=FindingKind.ENTRY_MALFORMED,
         subject=log,
         evidence={"index": index, "problem": problem},
+        key=str(index),
+    )
+
+
+def _misdated(log: str, index: int, time: int, clock: int, now: int) -> Finding:
+    return Finding(
+        kind=FindingKind.TIME_DISAGREES,
+        subject=log,
+        evidence={"index": index, "time": time, "clock": clock, "mirrored": now},
         key=str(index),
     )

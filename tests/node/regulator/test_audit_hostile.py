@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import pickle
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from federation.audit.engine import Audit
 from federation.audit.findings import FindingKind
 from federation.audit.records import event
 from federation.audit.thresholds import AuditThresholds
 from federation.entries import Kind, entry, read_entry
+from federation.identity import SpiffeId
 from federation.membership import Member
 from node.regulator.audit.checks import RecordChecks
 from node.regulator.audit.documents import DocumentSet
-from node.regulator.audit.feed import Fed
+from node.regulator.audit.feed import Fed, feed
 from node.regulator.audit.jobs import RawPermit, verify_permits
+from node.regulator.mirror.books import keep_batch, read_batch
 from node.storage import Store
 from support.audited import MemoryBooks
-from support.chain import HUB, NOW, REGULATOR, Chain, standard_chain
+from support.chain import DAY, HUB, NOW, POWER, REGULATOR, TAX, Chain, standard_chain
 
 LONG_AGO = 1_000_000_000
 """Before the chain had any member."""
@@ -80,3 +84,42 @@ def test_a_cancellation_of_a_time_without_a_hub_is_found_and_does_not_end_the_au
     store.close()
     (found,) = checks._found
     assert (found.kind, found.subject, found.key) == (FindingKind.ENTRY_MALFORMED, str(HUB), "3")
+
+
+FAR = 9_999_999_999
+"""The last second that an entry may bear."""
+
+
+def test_an_unlock_of_the_far_future_is_judged_all_the_same(tmp_path: Path) -> None:
+    """A holder hides a permit that the hub kept out of its log: nothing is due before 2286."""
+    permit, books = secrets.token_bytes(32), MemoryBooks()
+    books.signed.add(permit)
+    audit = Audit(HUB, REGULATOR, AuditThresholds(), books)
+    logs = {
+        TAX: [entry(Kind.UNLOCK, FAR, document=permit)],
+        POWER: [entry(Kind.UNLOCK, NOW, document=permit)],
+    }
+    store = mirror(tmp_path, logs)
+    for fed in feed(store, {str(log): (0, 1) for log in logs}, 0, NOW):
+        audit.event(fed.event)
+    store.close()
+    found = audit.advance(NOW + DAY)
+    assert [(one.kind, one.query) for one in found] == [(FindingKind.PERMIT_UNLOGGED, permit)]
+
+
+def test_entries_with_times_that_nobody_had_are_named() -> None:
+    raws = [entry(Kind.UNLOCK, time, document=bytes(32)) for time in (NOW, FAR, LONG_AGO, NOW + 1)]
+    batch = read_batch(str(TAX), 0, raws, NOW, NOW)
+    found = [(one.kind, one.subject, one.evidence["index"]) for one in batch.findings]
+    assert found == [(FindingKind.TIME_DISAGREES, str(TAX), index) for index in (1, 2)]
+
+
+def mirror(folder: Path, logs: Mapping[SpiffeId, Sequence[bytes]]) -> Store:
+    store = Store.open(f"sqlite:///{folder}/regulator.sqlite")
+
+    def unit(connection: Connection) -> None:
+        for log, raws in logs.items():
+            keep_batch(connection, read_batch(str(log), 0, raws, NOW - 60, NOW), {})
+
+    store.run_blocking(unit)
+    return store
