@@ -96,8 +96,8 @@ def test_an_unlock_of_the_far_future_is_judged_all_the_same(tmp_path: Path) -> N
     books.signed.add(permit)
     audit = Audit(HUB, REGULATOR, AuditThresholds(), books)
     logs = {
-        TAX: [entry(Kind.UNLOCK, FAR, document=permit)],
-        POWER: [entry(Kind.UNLOCK, NOW, document=permit)],
+        POWER: [entry(Kind.UNLOCK, FAR, document=permit)],  # fed first
+        TAX: [entry(Kind.UNLOCK, NOW, document=permit)],
     }
     store = mirror(tmp_path, logs)
     for fed in feed(store, {str(log): (0, 1) for log in logs}, 0, NOW):
