@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from sqlalchemy import select
 
 from node.demo.layout import Party
 from node.log.query_log import QueryLog
-from node.regulator.audit.progress import VERIFIED, progress
 from node.regulator.findings import KeptFinding, kept_findings
 from node.regulator.mirror.books import all_logs
 from node.regulator.tables import audit_queries
@@ -131,19 +129,25 @@ def test_a_query_is_proved_and_billed_to_others(chain: RunningChain, tmp_path: P
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
-def test_an_audit_that_is_killed_goes_on_and_finds_nothing_twice(chain: RunningChain) -> None:
-    before = audit(chain)
-    with chain.database(chain.layout.regulator) as connection:
-        verified = progress(connection, VERIFIED)
-    assert verified > 0
-    command = [sys.executable, "-m", "node.cli", "regulator", "audit", "--follow", "--settle", "0"]
-    command += ["--config", str(chain.layout.regulator.config)]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    time.sleep(1.0)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    after = audit(chain)
-    assert (after["queries"], after["findings"]) == (before["queries"], before["findings"])
+@pytest.mark.asyncio
+async def test_the_serving_regulator_needs_no_audit_key(chain: RunningChain) -> None:
+    regulator = chain.layout.regulator
+    key = chain.config(regulator).audit_key  # type: ignore[attr-defined]
+    hidden = key.with_suffix(".hidden")
+    chain.kill(regulator)
+    key.rename(hidden)
+    await chain.start(regulator)
+    await chain.until_health(regulator, serving=True)
+    command = [sys.executable, "-m", "node.cli", "regulator", "audit"]
+    command += ["--config", str(regulator.config)]
+    refused = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert key.name in refused.stderr
+    hidden.rename(key)
+    summary = await asyncio.to_thread(audit, chain)
+    assert summary["verified"] == QUERIES
 
 
 @pytest.mark.asyncio
