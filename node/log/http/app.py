@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from federation.errors import DocumentError, Reason, Refusal
-from federation.identity import SpiffeId
+from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from federation.tlog.tiles import TILE_WIDTH, parse_tile_path
 from federation.tlog.witness import MAX_REQUEST_BYTES, SIZE_TYPE
@@ -93,7 +93,11 @@ class LogApp:
             try:
                 if caller is None:
                     raise Refusal(Reason.FOREIGN_CERTIFICATE, "no identity in the certificate")
-                require_reader(caller, self._own, await self._members(), resource)
+                members = await self._members()
+                if not any(members.of(Role.HUB)):
+                    # The node has just begun and no copy of its chain yet: it can judge nobody.
+                    return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+                require_reader(caller, self._own, members, resource)
                 return await handler(request)
             except Refusal as error:
                 return await self._refuse(caller, resource, error)

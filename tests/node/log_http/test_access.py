@@ -8,13 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import delete
 
 from federation.errors import Refusal
 from federation.identity import SpiffeId, dns_name
+from node.chain.tables import chain_documents
 from node.log.http.access import Resource, require_reader
 from node.log.http.app import REFERENCE_HEADER
 from node.log.http.tls import client_context
-from node.rpc.errors import RemoteFailure, RemoteRefusal
+from node.rpc.errors import PartyUnavailable, RemoteFailure, RemoteRefusal
 from support.chain import COURT, standard_chain
 from support.chain import DELTA as OTHER_BANK
 from support.chain import HARBOUR as BANK
@@ -107,6 +109,17 @@ async def test_answer_to_a_refused_reader_says_nothing_but_a_reference(world: Lo
         references = [answer.headers[REFERENCE_HEADER] for answer in answers]
         assert {(answer.status_code, answer.text) for answer in answers} == {(403, "refused\n")}
         assert [one.body["reference"] for one in await hub.entries("refusal")] == references
+
+
+async def test_a_node_without_its_chain_yet_judges_nobody(world: LogWorld) -> None:
+    """A witness that is started with the others is asked before it knows them: no refusal."""
+    async with world.running(HUB):
+        hub = world.members[HUB]
+        await hub.runtime.store.run(lambda connection: connection.execute(delete(chain_documents)))
+        async with world.client(HOLDERS[0], HUB) as client:
+            with pytest.raises(PartyUnavailable):
+                await client.checkpoint()
+        assert await hub.entries("refusal") == []
 
 
 async def test_what_is_not_there_and_what_is_no_path(world: LogWorld) -> None:
