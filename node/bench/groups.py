@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from node.bench import blind, log_tree, network, oblivious, permits, query_log, sizes, words
+from node.bench import audit, blind, log_tree, network, oblivious, permits, query_log, sizes, words
 from node.bench.errors import BenchError
 from node.bench.measure import Meter, Result, Row
 from node.bench.setting import Group, Setting
@@ -18,6 +18,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     permits.GROUP,
     query_log.GROUP,
     log_tree.GROUP,
+    audit.GROUP,
     network.GROUP,
     sizes.GROUP,
 )
