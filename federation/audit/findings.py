@@ -390,8 +390,8 @@ TITLES: dict[FindingKind, dict[str, str]] = {
         "en": "a log cannot be reached",
     },
     FindingKind.PROMISE_BROKEN: {
-        "zh": "承诺的条目未进入日志",
-        "en": "an entry that was promised is not in the log",
+        "zh": "承诺的条目未按时进入日志",
+        "en": "a promised entry came into the log too late",
     },
     FindingKind.NOT_COSIGNED: {
         "zh": "检查点未获足够见证签名",

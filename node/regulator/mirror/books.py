@@ -14,7 +14,7 @@ from federation.audit.findings import Finding, FindingKind
 from federation.audit.records import event
 from federation.entries import read_entry
 from federation.errors import DocumentError
-from federation.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
+from federation.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, leaf_hash
 from federation.tlog.follow import BACKWARDS
 from node.regulator.tables import mirror_attachments, mirror_entries, mirror_logs
 from node.storage.rows import insert_new
@@ -115,6 +115,12 @@ def read_batch(log: str, start: int, entries: Sequence[bytes], clock: int, now: 
             }
         )
     return Batch(rows, clock, tuple(findings))
+
+
+def read_on(state: MirroredLog, entries: Sequence[bytes], now: int) -> tuple[Batch, MirroredLog]:
+    """The entries that follow what is mirrored, and the log with them."""
+    batch = read_batch(state.log, state.size, entries, state.clock, now)
+    return batch, state.extended(state.tree.extended(map(leaf_hash, entries)), batch.clock)
 
 
 def keep_batch(connection: Connection, batch: Batch, attached: Mapping[bytes, bytes]) -> None:

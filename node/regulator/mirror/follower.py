@@ -1,10 +1,12 @@
 """One log, followed: each round establishes what is new and looks again at what was mirrored.
 
 1. The checkpoint is signed by its owner, and continues the last one that was seen.
-2. New entries are fetched bundle by bundle; each batch is kept once it leads to the checkpoint.
+2. New entries are fetched bundle by bundle; each batch is kept once it leads to the checkpoint,
+   with what came later than its owner promised.
 3. The newest bundle, and others in rotation, are fetched again with their leaf hashes and compared
    with what is mirrored, so that an edit of what was established before shows; what else it keeps
    its owner's node looks at itself, and says.
+   What this regulator cosigned as a witness has to be a beginning of it.
 4. The checkpoint has the cosignatures of a quorum of the log's witnesses.
 """
 
@@ -32,6 +34,7 @@ from federation.tlog.checkpoint import (
 )
 from federation.tlog.note import Note
 from federation.tlog.tiles import TILE_WIDTH, bundles_of, width_of
+from node.errors import NodeError
 from node.regulator.findings import keep_findings
 from node.regulator.mirror.books import (
     FAULTY,
@@ -41,12 +44,14 @@ from node.regulator.mirror.books import (
     keep_batch,
     load_log,
     mirrored,
-    read_batch,
+    read_on,
     save_log,
 )
 from node.regulator.mirror.history import ServedTree, inconsistent, misfit
+from node.regulator.mirror.promises import late_entries
 from node.regulator.mirror.source import LogSource
-from node.regulator.mirror.suspicion import Suspicion, broken
+from node.regulator.mirror.suspicion import Suspicion, broken, second_root
+from node.regulator.mirror.witnessed import check_witnessed, cosigned_here
 from node.storage.store import Store
 
 BATCH_BUNDLES: Final = 8
@@ -88,13 +93,7 @@ class LogFollower:
         raw = await self.source.checkpoint()
         state = dataclasses.replace(state, seen_at=now)
         try:
-            checkpoint, note = self._open(raw, watch)
-            state, tree = await self._continue(state, checkpoint, raw, now)
-            if tree is not None:
-                state = await self._extend(state, tree, checkpoint, raw, now)
-                await self._look_again(state, tree, checkpoint, watch.again)
-                await self._ask_owner()
-                state = self._count_cosigners(state, note, checkpoint, raw, watch, now)
+            state = await self._establish(state, raw, watch, now)
             state = dataclasses.replace(state, checked_at=now, state=OK, fault=None)
         except Suspicion as found:
             self._findings.append(found.finding(log))
@@ -108,6 +107,25 @@ class LogFollower:
 
         await self.store.run(unit)
         return state
+
+    async def _establish(
+        self, state: MirroredLog, raw: bytes, watch: Watch, now: int
+    ) -> MirroredLog:
+        checkpoint, note = self._open(raw, watch)
+        try:
+            state, tree = await self._continue(state, checkpoint, raw, now)
+            if tree is None:
+                return state
+            state = await self._extend(state, tree, checkpoint, raw, watch, now)
+            seen = await self.store.read(partial(cosigned_here, member=self.member))
+            await check_witnessed(seen, tree, checkpoint, raw)
+            await self._look_again(state, tree, checkpoint, watch.again)
+        except NodeError:
+            # Why it does not serve what its checkpoint covers, its owner may know.
+            await self._ask_owner()
+            raise
+        await self._ask_owner()
+        return self._count_cosigners(state, note, checkpoint, raw, watch, now)
 
     def _open(self, raw: bytes, watch: Watch) -> tuple[Checkpoint, Note]:
         try:
@@ -130,7 +148,7 @@ class LogFollower:
         self._behind_since = None
         if new.size == old.size:
             if new.root != old.root:
-                raise _second_root(state, new, raw)
+                raise second_root(new.size, state.note, raw)
             return dataclasses.replace(state, note=raw), tree
         if not await tree.extends(old.size, old.root):
             raise await inconsistent(tree, old, new, state.note, raw)
@@ -142,7 +160,7 @@ class LogFollower:
         """A checkpoint of fewer entries: a second view, or the past of this one."""
         old_note = state.note or b""
         if new.size <= state.size and await self._root_at(new.size) != new.root:
-            raise _second_root(state, new, raw)
+            raise second_root(new.size, old_note, raw)
         self._behind_since = self._behind_since or now
         if now - self._behind_since >= BEHIND_SECONDS:
             where, problem = f"checkpoint of size {new.size}", "the log had more entries before"
@@ -158,7 +176,13 @@ class LogFollower:
         return tree.root
 
     async def _extend(
-        self, state: MirroredLog, tree: ServedTree, new: Checkpoint, raw: bytes, now: int
+        self,
+        state: MirroredLog,
+        tree: ServedTree,
+        new: Checkpoint,
+        raw: bytes,
+        watch: Watch,
+        now: int,
     ) -> MirroredLog:
         """Mirrors the entries up to the checkpoint, batch by batch."""
         while state.size < new.size:
@@ -171,13 +195,16 @@ class LogFollower:
                 attached |= await self.source.attachments(number)
             entries = [raw for bundle in bundles.values() for raw in bundle]
             entries = entries[state.size - first * TILE_WIDTH :]
-            batch, grown = await asyncio.to_thread(_read, state, entries, now)
+            batch, grown = await asyncio.to_thread(read_on, state, entries, now)
             # Of the whole tree that says the same as its root.
             if not await tree.extends(upto, grown.root):
                 raise await self._blame(tree, bundles, new, raw)
-            self._findings += batch.findings
+            late = late_entries(batch, state, watch.witnesses)
+            batch = dataclasses.replace(batch, findings=(*batch.findings, *late))
             state = grown
-            await self.store.run(partial(_keep, batch=batch, attached=attached, state=grown))
+            await self.store.run(
+                partial(_keep, batch=batch, attached=attached, state=grown, now=now)
+            )
         return state
 
     async def _blame(
@@ -188,7 +215,7 @@ class LogFollower:
         raw: bytes,
     ) -> Suspicion:
         """Which of the fetched bundles does not fit."""
-        found: Suspicion | None = None
+        found = None
         for number, entries in bundles.items():
             found = await misfit(tree, number, entries, new.size, raw)
             if not found.where.startswith("checkpoint"):
@@ -261,19 +288,13 @@ class LogFollower:
         return dataclasses.replace(state, uncosigned_since=since)
 
 
-def _read(state: MirroredLog, entries: list[bytes], now: int) -> tuple[Batch, MirroredLog]:
-    batch = read_batch(state.log, state.size, entries, state.clock, now)
-    tree = state.tree.extended(map(leaf_hash, entries))
-    return batch, state.extended(tree, batch.clock)
-
-
 def _keep(
-    connection: Connection, batch: Batch, attached: Mapping[bytes, bytes], state: MirroredLog
+    connection: Connection,
+    batch: Batch,
+    attached: Mapping[bytes, bytes],
+    state: MirroredLog,
+    now: int,
 ) -> None:
     keep_batch(connection, batch, attached)
+    keep_findings(connection, batch.findings, now)
     save_log(connection, state)
-
-
-def _second_root(state: MirroredLog, new: Checkpoint, raw: bytes) -> Suspicion:
-    where, problem = f"checkpoint of size {new.size}", "another root was established for that size"
-    return Suspicion(FindingKind.LOG_FORK, where, problem, state.note or b"", raw)

@@ -31,3 +31,9 @@ class Suspicion(FederationError):
 def broken(where: str, problem: str, *notes: bytes) -> Suspicion:
     """A log that does not give its own root."""
     return Suspicion(FindingKind.LOG_BROKEN, where, problem, *notes)
+
+
+def second_root(size: int, *notes: bytes) -> Suspicion:
+    """Two views of one log."""
+    problem = "another root was established for that size"
+    return Suspicion(FindingKind.LOG_FORK, f"checkpoint of size {size}", problem, *notes)
