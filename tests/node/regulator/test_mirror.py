@@ -10,8 +10,10 @@ from sqlalchemy import select
 
 from federation.audit.findings import FindingKind
 from federation.canonical import unb64
+from federation.merkle import root
 from federation.signed import SigningKey
 from federation.tlog.checkpoint import open_checkpoint, origin_of
+from node.log.tables import witness_logs
 from node.regulator.findings import KeptFinding, kept_findings
 from node.regulator.mirror.books import FAULTY, OK, load_log, mirrored
 from node.regulator.mirror.follower import BEHIND_SECONDS, LogFollower
@@ -231,6 +233,19 @@ async def test_an_edit_of_the_mirror_itself_is_not_blamed_on_the_log(
     await follower.round(log.watch(), NOW)
     (one,) = await found(store)
     assert (one.kind, one.evidence["where"]) == (FindingKind.LOG_BROKEN, "mirrored entry 3")
+
+
+async def test_a_log_is_not_another_one_than_the_regulator_cosigned(
+    log: ServedLog, follower: LogFollower, store: Store
+) -> None:
+    other = ServedLog(log.key, log.witnesses)
+    other.grow(entries(300, 7))
+    seen = {"origin": origin_of(HUB), "size": 300, "root": root(other.leaves), "note": other.note}
+    await store.run(lambda c: c.execute(witness_logs.insert().values(**seen, seen_at=NOW)))
+    await follower.round(log.watch(), NOW)
+    (one,) = await found(store)
+    assert one.kind is FindingKind.LOG_FORK
+    assert unb64(str(one.evidence["note_1"]), "note") == other.note
 
 
 async def test_what_the_owner_says_of_its_log_is_a_finding(
