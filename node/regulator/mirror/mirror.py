@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -25,7 +26,7 @@ from node.config.sections import MirrorConfig
 from node.errors import NodeError
 from node.regulator.findings import keep_findings
 from node.regulator.membership import Regulator
-from node.regulator.mirror.books import AWAY, all_logs, load_log, save_log
+from node.regulator.mirror.books import AWAY, load_log, save_log
 from node.regulator.mirror.follower import LogFollower, Watch
 from node.regulator.mirror.source import LogSource
 
@@ -50,31 +51,52 @@ class Mirror:
     addresses: Addresses
     connect: Connect
     _followers: dict[SpiffeId, tuple[str, LogFollower]] = field(default_factory=dict)
+    _rounds: dict[SpiffeId, asyncio.Task[None]] = field(default_factory=dict)
+    _since: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._since = self.regulator.clock.now()
 
     async def keep(self) -> None:
         """Rounds until cancelled. A round that fails is told in the application log."""
-        while True:
-            try:
-                await self.round()
-            except (NodeError, FederationError) as error:
-                _log.warning("mirror not up to date", error=str(error))
-            await asyncio.sleep(self.config.period)
+        try:
+            while True:
+                try:
+                    await self.begin()
+                except (NodeError, FederationError) as error:
+                    _log.warning("mirror not up to date", error=str(error))
+                await asyncio.sleep(self.config.period)
+        finally:
+            rounds = list(self._rounds.values())
+            for task in rounds:
+                task.cancel()
+            await asyncio.gather(*rounds, return_exceptions=True)
 
-    async def round(self) -> None:
-        """One round of all logs, side by side."""
+    async def begin(self) -> None:
+        """Begins a round of each log whose last one is over: a log that is slow to answer, or
+        means to be, holds up no other, and is away in the end.
+        """
         members = await self.regulator.members()
         known = dict(await self.addresses())
         known |= {SpiffeId.parse(member): a for member, a in self.config.addresses.items()}
-        everyone = [member.id for role in LOGGING for member in members.of(role)]
-        await asyncio.gather(*(self._round_of(m, known.get(m), members) for m in everyone))
+        for member in [one.id for role in LOGGING for one in members.of(role)]:
+            if member in self._rounds:
+                await self._away(member, "it does not answer in time")
+                continue
+            task = asyncio.create_task(self._round_of(member, known.get(member), members))
+            self._rounds[member] = task
+            task.add_done_callback(partial(self._ended, member))
+
+    def _ended(self, member: SpiffeId, task: asyncio.Task[None]) -> None:
+        del self._rounds[member]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("mirroring a log failed", log=str(member), exc_info=error)
 
     async def _round_of(self, member: SpiffeId, address: str | None, members: Members) -> None:
         if address is None:
-            # One that never served a log has nothing to be away from: what it takes part in all
-            # the same stands in the logs of others.
-            logs = await self.regulator.store.read(all_logs)
-            if any(log.log == str(member) for log in logs):
-                await self._away(member, "its address is not known")
+            # Whose log the hub does not tell of is missed as if it were silent: it may be the hub
+            # that has something to hide.
+            await self._away(member, "its address is not known")
             return
         try:
             follower = await self._follower(member, address)
@@ -82,9 +104,11 @@ class Mirror:
                 lambda c: load_log(c, str(member), self.regulator.clock.now()).size
             )
             await follower.round(self._watch(member, members, size), self.regulator.clock.now())
-        except (NodeError, FederationError) as error:
+        except Exception as error:  # one log's fault must not end the watch on the others
+            if not isinstance(error, NodeError | FederationError):
+                _log.error("mirroring a log failed", log=str(member), exc_info=error)
             # A log that cannot be read is away; what was read and is wrong is a finding already.
-            await self._away(member, str(error))
+            await self._away(member, str(error) or type(error).__name__)
 
     def _watch(self, member: SpiffeId, members: Members, size: int) -> Watch:
         bundles = -(-size // TILE_WIDTH)
@@ -110,10 +134,9 @@ class Mirror:
         now, log = self.regulator.clock.now(), str(member)
 
         def unit(connection: Connection) -> None:
-            state = load_log(connection, log, now)
-            if now - state.seen_at < self.config.grace:
-                if state.seen_at == now:
-                    save_log(connection, state)  # the beginning of its grace
+            state = load_log(connection, log, 0)
+            # While this node was down itself, it did not look.
+            if now - max(state.seen_at, self._since) < self.config.grace:
                 return
             save_log(connection, replace(state, state=AWAY, fault=FindingKind.LOG_AWAY.value))
             evidence: dict[str, str | int] = {"seen_at": state.seen_at, "problem": problem}

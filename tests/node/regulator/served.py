@@ -43,6 +43,7 @@ class ServedLog:
     note: bytes = b""
     cosigned: bool = True
     own_fault: str = ""
+    owner: SpiffeId = HUB
 
     def grow(self, more: list[bytes]) -> None:
         """Honest growth: entries, their leaf hashes, and a checkpoint."""
@@ -52,7 +53,7 @@ class ServedLog:
 
     def sign(self) -> None:
         """Signs a checkpoint over the leaves as they are."""
-        checkpoint = Checkpoint(origin_of(HUB), len(self.leaves), root(self.leaves))
+        checkpoint = Checkpoint(origin_of(self.owner), len(self.leaves), root(self.leaves))
         note = sign_checkpoint(checkpoint, self.key)
         if self.cosigned:
             lines = [cosign(note, w, key, NOW) for w, key in self.witnesses.items()]
