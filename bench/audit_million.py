@@ -5,7 +5,7 @@
 Makes the mirrored logs of a chain (`node.bench.audited`: real consents, permits, evidence and
 entries of hub, four holders and three banks, all in order), then runs the real audit over them, and
 prints figures as JSON. Exit code 1 unless every query is verified and nothing is found. A million
-takes about 15 GB in FOLDER, which is a temporary one unless given.
+takes about 20 GB in FOLDER, which is a temporary one unless given.
 """
 
 from __future__ import annotations
