@@ -38,17 +38,17 @@ from node.regulator.mirror.follower import LogFollower, Watch
 from node.storage import Store
 from node.storage.engine import writing
 from node.storage.schema import log_entries
-from support.chain import HUB, NOW, Chain
+from support.chain import HUB, NOW, REGULATOR, Chain
 from support.tlog import levels_of
 from tests.node.log.logs import edit
 
 GRACE = 60
 
 
-def entries(count: int, start: int = 0, time: int = NOW) -> list[bytes]:
-    """Entries as a hub writes them, one a second."""
+def entries(count: int, start: int = 0) -> list[bytes]:
+    """Entries as a hub writes them, all within a second."""
     return [
-        entry(Kind.REFUSAL, time + n, reason="no_consent", reference=f"{n:08x}")
+        entry(Kind.REFUSAL, NOW, reason="no_consent", reference=f"{n:08x}")
         for n in range(start, start + count)
     ]
 
@@ -139,15 +139,16 @@ class Owner:
         found = log_entries.select().order_by(log_entries.c.index)
         return [bytes(row.entry) for row in await self.store.read(lambda c: c.execute(found).all())]
 
-    async def publish(self, *asked: SpiffeId) -> list[SpiffeId]:
-        """A checkpoint over all entries, shown with the cosignatures that it gets; who gave one.
+    async def publish(self) -> list[SpiffeId]:
+        """Asks all witnesses; see `publish_to`."""
+        return await self.publish_to(self.witnesses)
 
-        Asks these witnesses, or all.
-        """
+    async def publish_to(self, asked: Iterable[SpiffeId]) -> list[SpiffeId]:
+        """A checkpoint over all entries, shown with the cosignatures that it gets; who gave one."""
         signed: SignedCheckpoint = await self.tree.checkpoint(self.key, self.log, NOW)
         note = Note.parse(signed.note)
         keys, found = witnesses_of(self.chain.members, self.log), dict[SpiffeId, NoteSignature]()
-        for party in asked or self.witnesses:
+        for party in asked:
             link = self._links.setdefault(party, self._link(party))
             try:
                 found[party], _ = await link.cosign(note, signed.size, keys[party])
@@ -271,7 +272,8 @@ async def watching(folder: Path, chain: Chain, log: SpiffeId = HUB) -> AsyncIter
             store = watched.open(f"witness-{number}")
             witness = Witness(store, party, key_of(chain, party), clock, members)
             watched.witnesses[party] = LocalWitness(party, store, witness)
-        watched.mirror = watched.open("regulator")
+        # A witness and the mirror in one, as a regulator's node is.
+        watched.mirror = watched.witnesses[REGULATOR].store
         watched.owner = Owner(chain, log, watched.open("owner"), watched.witnesses)
         yield watched
     finally:
