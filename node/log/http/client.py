@@ -35,7 +35,7 @@ FAULT: Final = "fault"
 MAX_FAULT_BYTES: Final = 4096
 ADD_CHECKPOINT: Final = "add-checkpoint"
 ATTACHMENTS: Final = "attachments"
-MAX_ATTACHMENTS_BYTES: Final = 256 << 20
+MAX_ATTACHMENTS_BYTES: Final = 64 << 20
 KEEP_ALIVE: Final = 60.0
 _RELOAD_SECONDS: Final = 1.0
 

@@ -15,7 +15,10 @@ from federation.audit.records import event
 from federation.entries import read_entry
 from federation.errors import DocumentError
 from federation.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, leaf_hash
+from federation.signed import Signed
 from federation.tlog.follow import BACKWARDS
+from node.log.attachments import named_in
+from node.regulator.findings import keep_findings
 from node.regulator.tables import mirror_attachments, mirror_entries, mirror_logs
 from node.storage.rows import insert_new
 
@@ -123,6 +126,25 @@ def read_on(state: MirroredLog, entries: Sequence[bytes], now: int) -> tuple[Bat
     return batch, state.extended(state.tree.extended(map(leaf_hash, entries)), batch.clock)
 
 
+def fitting(entries: Sequence[bytes], attached: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Of what a log serves as attachments, what its entries name and what has the hash.
+
+    The hash of an envelope is of its bytes, that of a document of its payload. What all logs attach
+    is kept together: nobody may put anything in the place of what another log has.
+    """
+    named = {digest for raw in entries for digest in named_in(raw)}
+    return {d: body for d, body in attached.items() if d in named and _has_hash(body, d)}
+
+
+def _has_hash(body: bytes, digest: bytes) -> bool:
+    if hashlib.sha256(body).digest() == digest:
+        return True
+    try:
+        return Signed.from_json(body).payload_hash == digest
+    except DocumentError:
+        return False
+
+
 def keep_batch(connection: Connection, batch: Batch, attached: Mapping[bytes, bytes]) -> None:
     """Keeps entries that are established and what they name. Within a unit of work."""
     connection.execute(insert(mirror_entries), batch.rows)
@@ -134,6 +156,19 @@ def keep_batch(connection: Connection, batch: Batch, attached: Mapping[bytes, by
             for name, body in attached.items()
         ],
     )
+
+
+def keep_grown(
+    connection: Connection,
+    batch: Batch,
+    attached: Mapping[bytes, bytes],
+    state: MirroredLog,
+    now: int,
+) -> None:
+    """Keeps a batch with what was found in it, and how far the log is then."""
+    keep_batch(connection, batch, attached)
+    keep_findings(connection, batch.findings, now)
+    save_log(connection, state)
 
 
 def mirrored(connection: Connection, log: str, start: int, stop: int) -> tuple[bytes, ...]:

@@ -39,9 +39,9 @@ from node.regulator.findings import keep_findings
 from node.regulator.mirror.books import (
     FAULTY,
     OK,
-    Batch,
     MirroredLog,
-    keep_batch,
+    fitting,
+    keep_grown,
     load_log,
     mirrored,
     read_on,
@@ -56,6 +56,10 @@ from node.storage.store import Store
 
 BATCH_BUNDLES: Final = 8
 """Bundles that one unit of work keeps: 2048 entries."""
+BATCH_BYTES: Final = 64 << 20
+"""What is attached to a batch: after so much it ends early."""
+ROUND_BATCHES: Final = 64
+"""Batches of one round. A log that is far behind has its answers counted between them."""
 BEHIND_SECONDS: Final = 15
 """How long a log may show an older checkpoint of its own before that is a rollback: the newest
 with a quorum may be older than the newest there is."""
@@ -91,10 +95,10 @@ class LogFollower:
         state = await self.store.read(lambda c: load_log(c, log, now))
         self._findings = []
         raw = await self.source.checkpoint()
-        state = dataclasses.replace(state, seen_at=now)
         try:
             state = await self._establish(state, raw, watch, now)
-            state = dataclasses.replace(state, checked_at=now, state=OK, fault=None)
+            # Only now: who shows checkpoints and withholds what they cover is away.
+            state = dataclasses.replace(state, seen_at=now, state=OK, fault=None)
         except Suspicion as found:
             self._findings.append(found.finding(log))
             # What was established up to here stays so.
@@ -115,8 +119,10 @@ class LogFollower:
         try:
             state, tree = await self._continue(state, checkpoint, raw, now)
             if tree is None:
-                return state
+                return dataclasses.replace(state, checked_at=now)
             state = await self._extend(state, tree, checkpoint, raw, watch, now)
+            if state.size < checkpoint.size:
+                return state
             seen = await self.store.read(partial(cosigned_here, member=self.member))
             await check_witnessed(seen, tree, checkpoint, raw)
             await self._look_again(state, tree, checkpoint, watch.again)
@@ -125,6 +131,7 @@ class LogFollower:
             await self._ask_owner()
             raise
         await self._ask_owner()
+        state = dataclasses.replace(state, checked_at=now)
         return self._count_cosigners(state, note, checkpoint, raw, watch, now)
 
     def _open(self, raw: bytes, watch: Watch) -> tuple[Checkpoint, Note]:
@@ -184,15 +191,20 @@ class LogFollower:
         watch: Watch,
         now: int,
     ) -> MirroredLog:
-        """Mirrors the entries up to the checkpoint, batch by batch."""
-        while state.size < new.size:
+        """Mirrors the entries up to the checkpoint, batch by batch, or as many as a round takes."""
+        for _ in range(ROUND_BATCHES):
+            if state.size == new.size:
+                break
             first = state.size // TILE_WIDTH
             upto = min(new.size, (first + BATCH_BUNDLES) * TILE_WIDTH)
             bundles: dict[int, tuple[bytes, ...]] = {}
             attached: dict[bytes, bytes] = {}
             for number, width in bundles_of(upto, state.size):
                 bundles[number] = await self.source.bundle(number, width)
-                attached |= await self.source.attachments(number)
+                attached |= fitting(bundles[number], await self.source.attachments(number))
+                if sum(map(len, attached.values())) > BATCH_BYTES:
+                    upto = min(new.size, (number + 1) * TILE_WIDTH)
+                    break
             entries = [raw for bundle in bundles.values() for raw in bundle]
             entries = entries[state.size - first * TILE_WIDTH :]
             batch, grown = await asyncio.to_thread(read_on, state, entries, now)
@@ -202,9 +214,8 @@ class LogFollower:
             late = late_entries(batch, state, watch.witnesses)
             batch = dataclasses.replace(batch, findings=(*batch.findings, *late))
             state = grown
-            await self.store.run(
-                partial(_keep, batch=batch, attached=attached, state=grown, now=now)
-            )
+            keep = partial(keep_grown, batch=batch, attached=attached, state=grown, now=now)
+            await self.store.run(keep)
         return state
 
     async def _blame(
@@ -286,15 +297,3 @@ class LogFollower:
                 )
             )
         return dataclasses.replace(state, uncosigned_since=since)
-
-
-def _keep(
-    connection: Connection,
-    batch: Batch,
-    attached: Mapping[bytes, bytes],
-    state: MirroredLog,
-    now: int,
-) -> None:
-    keep_batch(connection, batch, attached)
-    keep_findings(connection, batch.findings, now)
-    save_log(connection, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from sqlalchemy import select
 
 from federation.audit.findings import FindingKind
 from federation.canonical import unb64
+from federation.entries import Kind, entry
 from federation.merkle import root
-from federation.signed import SigningKey
+from federation.signed import SigningKey, sign
 from federation.tlog.checkpoint import open_checkpoint, origin_of
 from node.log.tables import witness_logs
 from node.regulator.findings import KeptFinding, kept_findings
 from node.regulator.mirror.books import FAULTY, OK, load_log, mirrored
 from node.regulator.mirror.follower import BEHIND_SECONDS, LogFollower
-from node.regulator.tables import mirror_entries
+from node.regulator.tables import mirror_attachments, mirror_entries
+from node.rpc.errors import PartyUnavailable
 from node.storage import Store
 from tests.node.regulator.served import GRACE, HUB, NOW, ServedLog, entries
 
@@ -277,3 +280,64 @@ async def test_clocks_of_entries_never_go_back_nor_ahead_of_the_mirror(
     )
     assert [row.clock for row in rows[-2:]] == [NOW, NOW]
     assert (await store.read(lambda c: load_log(c, str(HUB), NOW))).clock == NOW
+
+
+async def test_a_log_that_shows_checkpoints_and_withholds_their_entries_was_not_seen(
+    log: ServedLog, follower: LogFollower, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await follower.round(log.watch(), NOW)
+
+    async def withheld(*_: int) -> tuple[bytes, ...]:
+        raise PartyUnavailable(HUB)
+
+    monkeypatch.setattr(log, "bundle", withheld)
+    log.grow(entries(10, SIZE))
+    with pytest.raises(PartyUnavailable):
+        await follower.round(log.watch(), NOW + 5)
+    state = await store.read(lambda c: load_log(c, str(HUB), NOW))
+    assert (state.seen_at, state.checked_at) == (NOW, NOW)
+
+
+async def test_only_what_entries_name_is_kept_and_only_under_its_own_hash(
+    log: ServedLog, follower: LogFollower, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = SigningKey.generate()
+    document = sign("application/test", b"{}", key)
+    envelope = b"sealed"
+    digest = hashlib.sha256(envelope).digest()
+    served = {
+        digest: b"garbage in the place of what another log has",
+        document.payload_hash: document.to_json(),
+        hashlib.sha256(b"unnamed").digest(): b"unnamed",
+    }
+
+    async def attachments(_: int) -> dict[bytes, bytes]:
+        return served
+
+    monkeypatch.setattr(log, "attachments", attachments)
+    log.grow([entry(Kind.PERMIT, NOW, document=document.payload_hash, envelope=digest)])
+    await follower.round(log.watch(), NOW)
+    assert await attached_hashes(store) == {document.payload_hash}
+    served[digest] = envelope
+    log.grow(entries(1, SIZE))
+    await follower.round(log.watch(), NOW)
+    assert await attached_hashes(store) == {document.payload_hash, digest}
+
+
+async def attached_hashes(store: Store) -> set[bytes]:
+    query = select(mirror_attachments.c.hash)
+    return set(map(bytes, await store.read(lambda c: c.execute(query).scalars().all())))
+
+
+async def test_a_log_that_is_far_behind_is_not_in_order_before_it_is_whole(
+    log: ServedLog, follower: LogFollower, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await follower.round(log.watch(), NOW)
+    monkeypatch.setattr("node.regulator.mirror.follower.BATCH_BUNDLES", 1)
+    monkeypatch.setattr("node.regulator.mirror.follower.ROUND_BATCHES", 2)
+    log.grow(entries(500, SIZE))
+    sizes = []
+    for later in (10, 20):
+        state = await follower.round(log.watch(), NOW + later)
+        sizes.append((state.size, state.seen_at, state.checked_at))
+    assert sizes == [(1_024, NOW + 10, NOW), (1_100, NOW + 20, NOW + 20)]
