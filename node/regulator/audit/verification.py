@@ -74,6 +74,7 @@ class Verification:
                 position = chunk.stop
                 yield documents, ring, self.storage, chunk.permits
 
+        tell(start, size)
         done = 0
         async for verified in self.pool.stream(verify_permits, arguments()):
             await store.run(partial(_keep, verified=verified, stop=ends[done], now=self._now()))

@@ -166,6 +166,15 @@ async def test_one_edited_byte_of_any_node_is_named_within_a_minute(chain: Runni
     assert where["regulator"] == "entry 1"
 
 
+def test_an_inspector_lists_and_explains_findings(chain: RunningChain) -> None:
+    (first, *_) = findings(chain)
+    explained = regulator(chain, "finding", "explain", first.id.hex(), "--note", "备份 restored")
+    assert (explained["state"], explained["note"]) == ("explained", "备份 restored")
+    listed = regulator(chain, "findings", "--state", "explained")["findings"]
+    assert [one["id"] for one in listed] == [first.id.hex()]
+    assert set(listed[0]["title"]) == {"zh", "en"}
+
+
 def ids(parties: dict[str, Party]) -> set[str]:
     return {str(party.id) for party in parties.values()}
 
