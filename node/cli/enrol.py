@@ -28,12 +28,22 @@ Listen = Annotated[str, typer.Option(help="HOST:PORT to take calls on. / 监听�
 Advertise = Annotated[
     str | None, typer.Option(help="HOST:PORT at which others reach it, if not --listen.")
 ]
+LogAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        help="HOST:PORT at which other members reach this node's log. / 日志服务地址",
+    ),
+]
 Addresses = Annotated[
     list[str] | None,
     typer.Option("--address", help="Host name or IP address for the certificate; may be repeated."),
 ]
 HubPeer = Annotated[str, typer.Option("--hub", metavar="NAME=HOST:PORT", help="The chain's hub.")]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Worker processes. / 工作进程数")]
+
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 
 
 def add_enrolment(app: typer.Typer, role: Role) -> None:
@@ -64,6 +74,20 @@ def peer_at(name: str, address: str, option: str) -> PeerConfig:
         raise NodeError(f"{option}: {address!r} {problem}") from error
 
 
+def log_address(log: str | None, listen: str) -> str | None:
+    """Where others reach the node's log; only on one machine may it be left to chance.
+
+    A node whose witnesses cannot reach it answers for a while and then no more, so this is asked
+    for at once. Raises NodeError naming the option.
+    """
+    if log is None and listen.rpartition(":")[0] not in LOOPBACK:
+        raise NodeError(
+            "--log: say at which HOST:PORT the other members reach this node's log, such as "
+            "node.example:7445; they verify and witness it"
+        )
+    return log
+
+
 def title(name: str, zh: str, en: str) -> dict[str, str]:
     """The title in both languages; the name where one is not given."""
     return {"zh": zh or name, "en": en or name}
@@ -82,13 +106,18 @@ def _init_holder(
     title_en: TitleEn = "",
     listen: Listen = "127.0.0.1:7443",
     advertise: Advertise = None,
+    log: LogAddress = None,
     address: Addresses = None,
     workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
     """Make a holder's folder: keys, configuration, request. / 建立数据持有方节点目录"""
     settings = HomeSettings(
-        listen=listen, advertise=advertise, hub=peer(hub, "--hub"), workers=workers
+        listen=listen,
+        advertise=advertise,
+        log=log_address(log, listen),
+        hub=peer(hub, "--hub"),
+        workers=workers,
     )
     request = init_home(
         Role.HOLDER,
@@ -113,12 +142,19 @@ def _init_hub(
     title_en: TitleEn = "",
     listen: Listen = "127.0.0.1:7443",
     advertise: Advertise = None,
+    log: LogAddress = None,
     address: Addresses = None,
     workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
     """Make a hub's folder: keys, configuration, request. / 建立平台节点目录"""
-    settings = HomeSettings(listen=listen, advertise=advertise, consents=consents, workers=workers)
+    settings = HomeSettings(
+        listen=listen,
+        advertise=advertise,
+        log=log_address(log, listen),
+        consents=consents,
+        workers=workers,
+    )
     request = init_home(
         Role.HUB,
         folder,
@@ -144,6 +180,7 @@ def _init_bank(
     title_en: TitleEn = "",
     listen: Listen = "127.0.0.1:7443",
     advertise: Advertise = None,
+    log: LogAddress = None,
     address: Addresses = None,
     workers: Workers = 1,
     as_json: AsJson = False,
@@ -153,6 +190,7 @@ def _init_bank(
     settings = HomeSettings(
         listen=listen,
         advertise=advertise,
+        log=log_address(log, listen),
         hub=peer(hub, "--hub"),
         # The trust root names the regulator; only its address is to be said.
         regulator=peer_at(root.regulator.name, regulator, "--regulator"),

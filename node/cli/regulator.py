@@ -16,11 +16,13 @@ from node.cli.enrol import (
     Advertise,
     Folder,
     Listen,
+    LogAddress,
     Name,
     TitleEn,
     TitleZh,
     Workers,
     add_join,
+    log_address,
     peer,
     title,
 )
@@ -67,6 +69,7 @@ def init(
     title_en: TitleEn = "",
     listen: Listen = "127.0.0.1:7443",
     advertise: Advertise = None,
+    log: LogAddress = None,
     address: Addresses = None,
     days: Days = 1825,
     workers: Workers = 1,
@@ -76,6 +79,7 @@ def init(
     settings = HomeSettings(
         listen=listen,
         advertise=advertise,
+        log=log_address(log, listen),
         hub=peer(hub, "--hub") if hub else None,
         workers=workers,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -94,6 +94,10 @@ class LimitsConfig(Section):
         return self
 
 
+ANY_HOST: Final = frozenset({"0.0.0.0", "[::]"})  # noqa: S104
+"""Hosts that a server listens on and nobody can call."""
+
+
 class TransparencyConfig(Section):
     """The node's transparency log on the network, and how far its witnesses may fall behind."""
 
@@ -106,6 +110,13 @@ class TransparencyConfig(Section):
     grace: Annotated[int, Field(ge=2, le=86_400)] = 600
     """A node answers nothing while an entry older than this, in seconds, is in no checkpoint that
     a majority of its witnesses cosigned."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        host = self.listen.rpartition(":")[0]
+        if host in ANY_HOST and self.advertise is None:
+            raise ValueError(f"nobody reaches {host}; say in advertise where others reach the log")
+        return self
 
 
 class PermitTransparencyConfig(TransparencyConfig):

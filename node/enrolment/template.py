@@ -31,8 +31,7 @@ level = "info"          # debug, info, warning, error
 format = "json"         # json, or console for people
 
 [tlog]                  # the log, over HTTPS, for members who verify and witness it / 透明日志
-# listen = "127.0.0.1:0"          # name a port that the firewall lets through
-# advertise = "node.example:7445"
+{tlog}
 
 [metrics]
 {metrics}
@@ -49,12 +48,14 @@ shutdown = 15.0
 class HomeSettings:
     """What a role's first configuration says besides its files.
 
+    `log` is where others reach the node's log; it listens at that port, on the host of `listen`.
     `hub` and `regulator` are the peers that the role calls; `consents` is a hub's address for
     enterprises, `api` a bank's for its own systems; None leaves the default, commented.
     """
 
     listen: str = "127.0.0.1:7443"
     advertise: str | None = None
+    log: str | None = None
     hub: PeerConfig | None = None
     regulator: PeerConfig | None = None
     consents: str | None = None
@@ -106,7 +107,9 @@ def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: Home
         lines += [_key("listen", settings.api or "127.0.0.1:8080")]
     if party.role is Role.REGULATOR:
         lines += ["", *_POLICY]
-    lines.append(_TAIL.format(database=_database(settings), metrics=_metrics(settings)))
+    lines.append(
+        _TAIL.format(database=_database(settings), tlog=_tlog(settings), metrics=_metrics(settings))
+    )
     return "\n".join(lines)
 
 
@@ -159,6 +162,19 @@ def _database(settings: HomeSettings) -> str:
     if settings.database is not None:
         return "[database]\n" + _key("url", settings.database)
     return "[database]\n" + '# url = "postgresql+pg8000://yinxin@localhost/yinxin"'
+
+
+def _tlog(settings: HomeSettings) -> str:
+    listen = None
+    if settings.log is not None:
+        host, port = settings.listen.rpartition(":")[0], settings.log.rpartition(":")[2]
+        listen = f"{host}:{port}"
+    return "\n".join(
+        [
+            _optional("listen", listen, "127.0.0.1:0", "a port that the firewall lets through"),
+            _optional("advertise", settings.log, "node.example:7445", "where others reach it"),
+        ]
+    )
 
 
 def _metrics(settings: HomeSettings) -> str:

@@ -103,6 +103,14 @@ def test_an_interface_that_leaves_the_machine_needs_tls(folder: Path) -> None:
         load(BankConfig, write(folder, text), {})
 
 
+def test_a_log_on_every_address_says_where_others_reach_it(folder: Path) -> None:
+    text = KEYS + TLS + '[tlog]\nlisten = "0.0.0.0:7445"\n'
+    with pytest.raises(ConfigError, match="where others reach the log"):
+        load(Plain, write(folder, text), {})
+    config = load(Plain, write(folder, text + 'advertise = "node.example:7445"\n'), {})
+    assert config.tlog.advertise == "node.example:7445"
+
+
 def test_the_environment_overrides_the_file(folder: Path) -> None:
     environment = {
         "YINXIN__NAME": "other",

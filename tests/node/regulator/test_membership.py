@@ -17,6 +17,7 @@ from federation.identity import Role, SpiffeId
 from federation.membership import Member
 from node.cli import regulator as commands
 from node.clock import FixedClock
+from node.config import RegulatorConfig, load
 from node.enrolment import EnrolmentError, join_home, read_grant_file, read_request_file
 from node.errors import NodeError
 from node.identity import load_identity, read_trust_root
@@ -144,14 +145,28 @@ def run(*arguments: object) -> Any:
     return json.loads(result.stdout) if "--json" in arguments else result.stdout
 
 
+def test_a_node_that_others_reach_says_where_its_log_is(tmp_path: Path) -> None:
+    LicenceAuthority.create(
+        tmp_path / "licence", "licence.example", commands.SystemClock().now(), 3650
+    )
+    with pytest.raises(NodeError, match="--log: say at which HOST:PORT"):
+        run(
+            "init", tmp_path / "pboc", "--chain", "csj", "--trust-domain", DOMAIN, "--name", "pboc",
+            "--licence-authority", tmp_path / "licence/authority.pem", "--listen", "0.0.0.0:7443",
+        )  # fmt: skip
+    assert not (tmp_path / "pboc").exists()
+
+
 def test_the_commands_make_a_chain(tmp_path: Path) -> None:
     now = commands.SystemClock().now()
     LicenceAuthority.create(tmp_path / "licence", "licence.example", now, 3650)
     made = run(
         "init", tmp_path / "pboc", "--chain", "csj", "--trust-domain", DOMAIN, "--name", "pboc",
         "--licence-authority", tmp_path / "licence/authority.pem", "--listen", "127.0.0.1:0",
-        "--json",
+        "--log", "pboc.example:7445", "--json",
     )  # fmt: skip
+    tlog = load(RegulatorConfig, Path(made["config"])).tlog
+    assert (tlog.listen, tlog.advertise) == ("127.0.0.1:7445", "pboc.example:7445")
     assert made["id"] == str(REGULATOR)
     homes = Homes.__new__(Homes)
     homes.base, homes.now, homes.root = tmp_path, now, read_trust_root(Path(made["trust"]))
