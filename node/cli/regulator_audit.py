@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -93,7 +93,8 @@ def audit(
             await pool.stop()
         return await regulator.store.read(audit_summary)
 
-    emit(_run(config, work), as_json)
+    summary = _run(config, work)
+    emit(summary, as_json, _summary(summary))
 
 
 def findings(
@@ -189,19 +190,51 @@ def _run(config: Path, work: Callable[[Regulator], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def _summary(summary: Mapping[str, Any]) -> Any:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    logs = Table(box=None, pad_edge=False)
+    logs.add_column("log / 日志", overflow="fold")
+    logs.add_column("entries / 条目", justify="right")
+    logs.add_column("cosigned / 已见证", justify="right")
+    logs.add_column("state / 状态")
+    for log, of in summary["logs"].items():
+        state = Text(of["fault"] or "in order / 正常", style="red" if of["fault"] else "")
+        logs.add_row(_short(log), str(of["size"]), str(of["cosigned"]), state)
+    kinds = summary["findings"].items()
+    found = ", ".join(f"{kind} {count}" for kind, count in kinds) or "none / 无"
+    return Group(
+        Text(f"queries / 查询: {summary['queries']}"),
+        Text(f"in order / 合规: {summary['verified']}"),
+        Text(f"findings / 发现: {found}"),
+        Text(f"checked until / 核对至: {_time(summary['checked_until'])}"),
+        Text(),
+        logs,
+    )
+
+
+def _short(member: str) -> str:
+    return "/".join(member.split("/")[-2:])
+
+
 def _table(found: list[KeptFinding]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
+    if not found:
+        return Text("no findings / 没有发现")
     table = Table(title="Findings / 审计发现")
     for heading in ("id / 编号", "what / 内容", "of / 对象", "query / 查询", "state / 状态"):
         table.add_column(heading, overflow="fold")
     for one in found:
         titles = one.kind.titles
         what = Text(f"{titles['zh']}\n{titles['en']}\n{one.kind} · {one.severity}")
-        subject = "/".join(one.subject.split("/")[-2:])
         asked = "–" if one.query is None else one.query.hex()[:16]
-        table.add_row(one.id.hex(), what, Text(subject), asked, Text(f"{one.state}\n{one.note}"))
+        table.add_row(
+            one.id.hex(), what, Text(_short(one.subject)), asked, Text(f"{one.state}\n{one.note}")
+        )
     return table
 
 
