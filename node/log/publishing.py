@@ -249,8 +249,9 @@ class Publisher:
             )
             await self._store.run(keep)
         except WitnessDisagrees as error:
+            if witness not in self._disagreeing:
+                _log.error("witness disagrees", error=str(error))
             self._disagreeing.add(witness)
-            _log.error("witness disagrees", error=str(error))
         except (NodeError, FederationError) as error:
             if witness not in self._away:
                 _log.warning("witness is away", witness=str(witness), error=str(error))
