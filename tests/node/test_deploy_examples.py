@@ -84,7 +84,7 @@ def test_an_example_names_every_key_that_there_is(role: str) -> None:
 def leaves(document: dict[str, object], above: str = "") -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             found |= leaves(value, f"{above}{name}.")
         else:
             found[f"{above}{name}"] = value
