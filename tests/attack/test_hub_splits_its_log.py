@@ -191,6 +191,19 @@ async def test_regulator_and_holders_are_shown_views_that_grow(watched: Watched)
     assert await watched.found() == [FindingKind.LOG_FORK]
 
 
+@pytest.mark.parametrize("witnesses", range(1, 12))
+def test_how_many_dishonest_witnesses_a_second_view_needs(witnesses: int) -> None:
+    """As the protocol says: one of an odd number, two of an even one; never none."""
+    quorum = checkpoint.quorum_of(witnesses)
+
+    def both_settle(liars: int) -> bool:
+        honest = witnesses - liars
+        return any(min(first, honest - first) + liars >= quorum for first in range(honest + 1))
+
+    fewest = min(liars for liars in range(witnesses + 1) if both_settle(liars))
+    assert fewest == 2 * quorum - witnesses == (1 if witnesses % 2 else 2)
+
+
 # --- turning back ---------------------------------------------------------------------------------
 
 
