@@ -12,6 +12,7 @@ A caller that may not have something hears 403 and a reference, whether it exist
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,7 @@ from node.log.publishing import Publisher
 from node.log.tree import LogTree
 from node.log.witnessing import Witness
 
+BODY_SECONDS: Final = 10.0
 REFERENCE_HEADER: Final = "yinxin-reference"
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
@@ -150,10 +152,14 @@ class LogApp:
 
     async def _add_checkpoint(self, request: Request) -> Response:
         raw = b""
-        async for part in request.stream():
-            raw += part
-            if len(raw) > MAX_REQUEST_BYTES:
-                return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in request.stream():
+                    raw += part
+                    if len(raw) > MAX_REQUEST_BYTES:
+                        return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except TimeoutError:
+            return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
         given = await self._witness.add_checkpoint(raw)
         if given.fault and given.origin:
             # Somebody signed, in the name of that log, what does not fit what was seen of it.

@@ -36,6 +36,8 @@ MAX_FAULT_BYTES: Final = 4096
 ADD_CHECKPOINT: Final = "add-checkpoint"
 ATTACHMENTS: Final = "attachments"
 MAX_ATTACHMENTS_BYTES: Final = 64 << 20
+MIN_BYTES_A_SECOND: Final = 1 << 20
+"""What the largest answer has to come with at least."""
 KEEP_ALIVE: Final = 60.0
 _RELOAD_SECONDS: Final = 1.0
 
@@ -43,7 +45,8 @@ _log = structlog.get_logger(__name__)
 
 
 class LogClient:
-    """Calls to the log server of `party` at `address` (`host:port`); `seconds` is for one call.
+    """Calls to the log server of `party` at `address` (`host:port`); `seconds` is for one call,
+    and for an answer that may be large a second more for each MiB.
 
     Whatever goes wrong is a `node.rpc.errors.RemoteError` that names the party: PartyUnavailable,
     RemoteRefusal, or RemoteFailure for an answer that no node of this version gives. Has to be
@@ -100,11 +103,7 @@ class LogClient:
 
     async def add_checkpoint(self, raw: bytes) -> tuple[int, bytes]:
         """Status and body of a witness's answer. Raises PartyUnavailable."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await self._call("POST", ADD_CHECKPOINT, MAX_NOTE_BYTES, raw)
-        except TimeoutError as error:
-            raise PartyUnavailable(self.party) from error
+        return await self._call("POST", ADD_CHECKPOINT, MAX_NOTE_BYTES, raw)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -139,13 +138,17 @@ class LogClient:
         named = {"sni_hostname": self._host}
         body = bytearray()
         try:
-            async with http.stream(method, url, content=content, extensions=named) as answer:
+            # As a whole: a byte now and then keeps the time for one read from running out.
+            async with (
+                asyncio.timeout(self._seconds + most / MIN_BYTES_A_SECOND),
+                http.stream(method, url, content=content, extensions=named) as answer,
+            ):
                 async for part in answer.aiter_raw():
                     body += part
                     if len(body) > most:
                         raise RemoteFailure(self.party)
                 return answer.status_code, bytes(body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PartyUnavailable(self.party) from error
 
     async def _current(self) -> httpx.AsyncClient:

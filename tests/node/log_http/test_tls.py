@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from federation.identity import SpiffeId, dns_name
@@ -190,3 +190,71 @@ async def test_what_no_node_answers_is_a_failure_of_the_party(authority: Chain) 
         assert caught.value.party == TAX
     with pytest.raises(PartyUnavailable):
         await ask(port, authority.files(HUB))  # nobody listens there now
+
+
+@asynccontextmanager
+async def idle(
+    port: int, tls: TlsFiles, count: int
+) -> AsyncIterator[list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]:
+    """Connections of one caller that ask for nothing."""
+    context = client_context(tls)
+    held = [
+        await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=dns_name(TAX))
+        for _ in range(count)
+    ]
+    try:
+        yield held
+    finally:
+        for _, writer in held:
+            writer.transport.abort()
+
+
+async def test_connections_of_one_caller_leave_room_for_the_others(
+    authority: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.log.http.server.MAX_REQUESTS_AT_ONCE", 12)
+    monkeypatch.setattr("node.log.http.protocol.MAX_CONNECTIONS_OF_ONE", 4)
+    bank = authority.files(BANK)
+    async with serving(authority.files(TAX)) as port, idle(port, bank, 16) as held:
+        for reader, _ in held[4:]:
+            with suppress(ConnectionError):
+                async with asyncio.timeout(10):
+                    assert await reader.read() == b""  # ended by the server
+        assert await ask(port, authority.files(HUB)) == str(HUB)
+
+
+async def test_a_connection_without_a_request_is_ended(
+    authority: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.log.http.protocol.REQUEST_SECONDS", 0.1)
+    bank = authority.files(BANK)
+    async with serving(authority.files(TAX)) as port, idle(port, bank, 1) as [(reader, _)]:
+        with suppress(ConnectionError):
+            async with asyncio.timeout(10):
+                assert await reader.read() == b""
+
+
+async def test_an_answer_that_drips_is_given_up(authority: Chain) -> None:
+    async def endless(request: Request) -> Response:
+        async def drip() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x"
+                await asyncio.sleep(0.05)
+
+        return StreamingResponse(drip())
+
+    server = LogServer(
+        Starlette(routes=[Route("/checkpoint", endless)]),
+        "127.0.0.1:0",
+        authority.files(TAX),
+        TAX,
+        1.0,
+    )
+    task = asyncio.create_task(server.serve())
+    async with LogClient(TAX, f"127.0.0.1:{server.port}", authority.files(HUB), 0.5) as client:
+        with pytest.raises(PartyUnavailable):
+            async with asyncio.timeout(20):
+                await client.checkpoint()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
