@@ -13,6 +13,7 @@ A caller that may not have something hears 403 and a reference, whether it exist
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -29,7 +30,7 @@ from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from federation.tlog.tiles import TILE_WIDTH, parse_tile_path
-from federation.tlog.witness import MAX_REQUEST_BYTES, SIZE_TYPE
+from federation.tlog.witness import MAX_REQUEST_BYTES, SIZE_TYPE, WitnessAnswer
 from node.errors import LogError, StorageUnavailable
 from node.log.http.access import Resource, require_reader
 from node.log.http.protocol import CALLER
@@ -38,6 +39,7 @@ from node.log.tree import LogTree
 from node.log.witnessing import Witness
 
 BODY_SECONDS: Final = 10.0
+MAX_TOLD: Final = 1024
 REFERENCE_HEADER: Final = "yinxin-reference"
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
@@ -69,6 +71,7 @@ class LogApp:
         self._witness = witness
         self._members = members
         self._refused = refused
+        self._told: dict[tuple[SpiffeId, bytes], None] = {}
 
     def application(self) -> Starlette:
         """The application to serve."""
@@ -162,14 +165,23 @@ class LogApp:
             return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
         given = await self._witness.add_checkpoint(raw)
         if given.fault and given.origin:
-            # Somebody signed, in the name of that log, what does not fit what was seen of it.
-            _log.error("log disagrees", log=given.origin, fault=given.fault)
-            caller: SpiffeId = request.scope["state"][CALLER]
-            more = {"log": given.origin, "checkpoint": _shown(raw)}
-            reference = secrets.token_hex(8)
-            await self._refused(caller, "add-checkpoint", "conflict", reference, more)
+            await self._disagreed(request.scope["state"][CALLER], given, _shown(raw))
         media = SIZE_TYPE if given.status == HTTPStatus.CONFLICT else _TEXT
         return Response(given.body, given.status, media_type=media)
+
+    async def _disagreed(self, caller: SpiffeId, given: WitnessAnswer, shown: str) -> None:
+        """Keeps what does not fit what was seen of a log: evidence against whoever signed it, or
+        sent it. Once: its owner asks again every second until somebody looks.
+        """
+        told = (caller, hashlib.sha256(shown.encode()).digest())
+        if told in self._told:
+            return
+        _log.error("log disagrees", log=given.origin, fault=given.fault)
+        more = {"log": given.origin, "checkpoint": shown}
+        await self._refused(caller, "add-checkpoint", "conflict", secrets.token_hex(8), more)
+        self._told[told] = None
+        while len(self._told) > MAX_TOLD:
+            del self._told[next(iter(self._told))]
 
 
 def _shown(raw: bytes) -> str:
