@@ -246,6 +246,18 @@ def test_a_bank_that_logs_is_enough(ledgers: Ledgers) -> None:
     only(ledgers, FindingKind.QUERY_UNEXPLAINED, permit, HARBOUR)
 
 
+def test_a_holder_that_logs_and_keeps_no_permit_has_to_explain_itself(ledgers: Ledgers) -> None:
+    """An insider there deletes what would convict the hub: then nothing says it was permitted."""
+    permit = unlogged(ledgers)
+    for seen in ledgers.network.seen.values():
+        seen[:] = [one for one in seen if one.permit.document.payload_hash != permit]
+    found = ledgers.audit()
+    holders = ledgers.chain.alpha.certificate.holders
+    kinds = {(one.kind, one.query) for one in found}
+    assert kinds == {(FindingKind.UNLOCK_UNEXPLAINED, permit)}
+    assert {one.subject for one in found} == set(map(str, holders))
+
+
 def test_without_counterpart_logs_nobody_would_know(ledgers: Ledgers) -> None:
     """The defence removed; and what remains outside the guarantee: all of them together."""
     unlogged(ledgers)

@@ -255,6 +255,35 @@ async def test_an_entry_with_a_time_before_its_own(
         assert (one.query, one.evidence["where"]) == (bytes(32), "entry 3")
 
 
+async def test_a_hub_that_logs_nothing_meanwhile(watched: Watched) -> None:
+    """No checkpoint is cosigned in between: the regulator's own look tells."""
+    await watched.owner.append(entries(3))
+    await watched.owner.publish()
+    await watched.look()
+    await watched.look(after=1_800)
+    await watched.owner.append([permit_entry(NOW + 10)])
+    await watched.owner.publish()
+    await watched.look()
+    (one,) = await watched.findings()
+    assert (one.kind, one.evidence["where"]) == (FindingKind.PROMISE_BROKEN, "entry 3")
+    assert (one.evidence["seen_at"], "note" in one.evidence) == (NOW + 1_800, False)
+
+
+async def test_a_hub_whose_witnesses_were_away_broke_no_promise(watched: Watched) -> None:
+    """It goes on showing the last checkpoint with a quorum; as a witness the regulator knows."""
+    await watched.owner.append(entries(3))
+    await watched.owner.publish()
+    await watched.look()
+    settled_note = watched.owner.shown.note
+    await watched.owner.append([permit_entry(NOW + 10)])
+    assert await watched.owner.publish_to([REGULATOR]) == [REGULATOR]
+    watched.owner.shown.note = settled_note
+    await watched.look(after=1_800)
+    await watched.owner.publish()
+    await watched.look()
+    assert await watched.found() == []
+
+
 async def test_without_the_times_of_cosignatures_it_passes(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

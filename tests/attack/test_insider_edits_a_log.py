@@ -16,13 +16,14 @@ import pytest
 from federation.audit.findings import FindingKind
 from federation.entries import Kind, entry
 from federation.errors import Reason
+from federation.identity import SpiffeId
 from federation.merkle import EMPTY_ROOT, leaf_hash
 from federation.tlog.checkpoint import open_checkpoint, origin_of, require_cosigned, witnesses_of
 from node.errors import LogError
 from node.log.fsck import fsck
 from node.log.tables import witness_logs
 from node.regulator.mirror.follower import BEHIND_SECONDS
-from support.chain import HUB, NOW, Chain
+from support.chain import HARBOUR, HUB, NOW, REGULATOR, TAX, Chain
 from support.checks import refused
 from tests.attack.watched import Owner, Watched, entries, key_of, watching
 from tests.node.log.logs import edit
@@ -102,6 +103,22 @@ async def test_who_has_the_signing_key_writes_the_log_anew(watched: Watched, wha
     # and once it is longer than it was, the regulator has two notes that exclude each other.
     await watched.look()
     assert FindingKind.LOG_FORK in await watched.found()
+
+
+@pytest.mark.parametrize("party", [TAX, HARBOUR, REGULATOR])
+async def test_the_same_of_any_other_members_log(
+    tmp_path: Path, chain: Chain, party: SpiffeId
+) -> None:
+    """A holder's, a bank's, and the regulator's own, which it may then mirror as it likes."""
+    async with watching(tmp_path, chain, party) as watched:
+        owner = watched.owner
+        await owner.append(entries(9))
+        assert set(await owner.publish()) == {HUB, *chain.holders, REGULATOR} - {party}
+        await watched.look()
+        await owner.rebuild([*entries(5), FORGED, *entries(3, 6)])
+        assert await owner.publish() == []
+        await watched.look()
+        assert await watched.found() == [FindingKind.LOG_FORK]
 
 
 @pytest.mark.parametrize("what", ["one changed", "the end cut off"])

@@ -272,8 +272,9 @@ async def watching(folder: Path, chain: Chain, log: SpiffeId = HUB) -> AsyncIter
             store = watched.open(f"witness-{number}")
             witness = Witness(store, party, key_of(chain, party), clock, members)
             watched.witnesses[party] = LocalWitness(party, store, witness)
+        own = watched.witnesses.get(REGULATOR)
         # A witness and the mirror in one, as a regulator's node is.
-        watched.mirror = watched.witnesses[REGULATOR].store
+        watched.mirror = own.store if own is not None else watched.open("mirror")
         watched.owner = Owner(chain, log, watched.open("owner"), watched.witnesses)
         yield watched
     finally:

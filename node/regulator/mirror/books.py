@@ -25,6 +25,7 @@ from node.storage.rows import insert_new
 OK, AWAY, FAULTY = "ok", "away", "faulty"
 AHEAD_SECONDS: Final = 300
 """How far an entry's time may be ahead of this node's clock."""
+_PORTION: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,15 @@ def mirrored(connection: Connection, log: str, start: int, stop: int) -> tuple[b
         .order_by(table.index)
     ).scalars()
     return tuple(map(bytes, rows))
+
+
+def root_at(connection: Connection, log: str, size: int) -> bytes:
+    """The root of the first `size` mirrored entries."""
+    tree = Frontier()
+    for start in range(0, size, _PORTION):
+        entries = mirrored(connection, log, start, min(size, start + _PORTION))
+        tree = tree.extended(list(map(leaf_hash, entries)))
+    return tree.root
 
 
 def _malformed(log: str, index: int, problem: str) -> Finding:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from federation.audit.findings import Finding, FindingKind
 from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import SpiffeId
-from federation.merkle import Frontier, leaf_hash
+from federation.merkle import leaf_hash
 from federation.tlog.checkpoint import (
     Checkpoint,
     cosigners,
@@ -45,10 +45,11 @@ from node.regulator.mirror.books import (
     load_log,
     mirrored,
     read_on,
+    root_at,
     save_log,
 )
 from node.regulator.mirror.history import ServedTree, inconsistent, misfit
-from node.regulator.mirror.promises import late_entries
+from node.regulator.mirror.promises import Known, late_entries
 from node.regulator.mirror.source import LogSource
 from node.regulator.mirror.suspicion import Suspicion, broken, second_root
 from node.regulator.mirror.witnessed import check_witnessed, cosigned_here
@@ -87,6 +88,7 @@ class LogFollower:
     store: Store
     _next: int = 0
     _behind_since: int | None = None
+    _looked: Known | None = None
     _findings: list[Finding] = field(default_factory=list)
 
     async def round(self, watch: Watch, now: int) -> MirroredLog:
@@ -125,6 +127,7 @@ class LogFollower:
                 return state
             seen = await self.store.read(partial(cosigned_here, member=self.member))
             await check_witnessed(seen, tree, checkpoint, raw)
+            self._looked = Known(now, max(checkpoint.size, seen.size if seen else 0))
             await self._look_again(state, tree, checkpoint, watch.again)
         except NodeError:
             # Why it does not serve what its checkpoint covers, its owner may know.
@@ -166,21 +169,13 @@ class LogFollower:
     async def _look_back(self, state: MirroredLog, new: Checkpoint, raw: bytes, now: int) -> None:
         """A checkpoint of fewer entries: a second view, or the past of this one."""
         old_note = state.note or b""
-        if new.size <= state.size and await self._root_at(new.size) != new.root:
+        mirrored_root = partial(root_at, log=state.log, size=new.size)
+        if new.size <= state.size and await self.store.read(mirrored_root) != new.root:
             raise second_root(new.size, old_note, raw)
         self._behind_since = self._behind_since or now
         if now - self._behind_since >= BEHIND_SECONDS:
             where, problem = f"checkpoint of size {new.size}", "the log had more entries before"
             raise Suspicion(FindingKind.LOG_ROLLBACK, where, problem, old_note, raw)
-
-    async def _root_at(self, size: int) -> bytes:
-        """Root of the first `size` mirrored entries."""
-        log, tree = str(self.member), Frontier()
-        for start in range(0, size, BATCH_BUNDLES * TILE_WIDTH):
-            stop = min(size, start + BATCH_BUNDLES * TILE_WIDTH)
-            entries = await self.store.read(partial(mirrored, log=log, start=start, stop=stop))
-            tree = await asyncio.to_thread(tree.extended, list(map(leaf_hash, entries)))
-        return tree.root
 
     async def _extend(
         self,
@@ -211,7 +206,7 @@ class LogFollower:
             # Of the whole tree that says the same as its root.
             if not await tree.extends(upto, grown.root):
                 raise await self._blame(tree, bundles, new, raw)
-            late = late_entries(batch, state, watch.witnesses)
+            late = late_entries(batch, state, watch.witnesses, self._looked)
             batch = dataclasses.replace(batch, findings=(*batch.findings, *late))
             state = grown
             keep = partial(keep_grown, batch=batch, attached=attached, state=grown, now=now)
