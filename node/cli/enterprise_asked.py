@@ -75,6 +75,7 @@ def _title(code: str, language: str) -> str:
 def _table(found: list[dict[str, Any]], language: str) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for zh, en in _HEADINGS.values():
@@ -84,7 +85,7 @@ def _table(found: list[dict[str, Any]], language: str) -> RenderableType:
             _minutes(use["time"]),
             use["bank"].rpartition("/")[2],
             use[f"purpose_{language}"],
-            ", ".join(use["fields"]),
+            Text(", ".join(use["fields"])),  # no markup in what a bank named them
             use["consent"][:_SHOWN_HEX],
             _minutes(use["cancelled"] or "–"),
         )

@@ -61,7 +61,10 @@ def _plain(value: object) -> str:
         if rows or sum(map(len, items)) > LIST_WIDTH:
             return "".join(f"\n  {item}" for item in items)
         return ", ".join(items) or "–"
-    return str(value)
+    # What other members wrote, such as the fault of their log, commands no terminal.
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in str(value)
+    )
 
 
 @contextmanager
