@@ -102,7 +102,11 @@ class ChainSync:
         batches = await self._read_batches(state.roster_batches, members.hub, now)
         if len(state.epochs) > MAX_EPOCHS:
             raise DocumentError("epochs", f"are more than {MAX_EPOCHS}")
-        verified = [_verify_epoch(epoch, members) for epoch in state.epochs]
+        kept = await self._store.read(self._epoch_documents)
+        # What is kept was verified with the keys of its time: a member that was given others since
+        # has not unsigned it. Anything else of the epoch and all of it is looked at anew.
+        new = [epoch for epoch in state.epochs if not kept.issuperset(_digests(epoch))]
+        verified = [_verify_epoch(epoch, members) for epoch in new]
 
         def unit(connection: Connection) -> None:
             for raw in state.catalogues:
@@ -116,6 +120,11 @@ class ChainSync:
 
         await self._store.run(unit)
         self._kept = published
+
+    def _epoch_documents(self, connection: Connection) -> frozenset[bytes]:
+        kinds = (DESCRIPTOR, MANIFEST, OPENING)
+        found = (self._chain.documents(connection, kind) for kind in kinds)
+        return frozenset(one.payload_hash for documents in found for one in documents)
 
     def _put_members(self, connection: Connection, members: Members) -> None:
         for credential in members.credentials():
@@ -179,6 +188,12 @@ def _check_catalogue(raw: bytes) -> None:
         raise DocumentError("catalogue", str(error)) from error
     if canonical != raw:
         raise DocumentError("catalogue", "is not in canonical form")
+
+
+def _digests(epoch: common_pb2.Epoch) -> list[bytes]:
+    """Payload hashes of what binds: manifests do with the opening."""
+    bound = [epoch.opening, *epoch.manifests] if epoch.HasField("opening") else []
+    return [signed_from_wire(document).payload_hash for document in (epoch.descriptor, *bound)]
 
 
 def _verify_epoch(

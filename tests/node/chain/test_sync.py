@@ -17,6 +17,7 @@ from federation.entries import read_entry
 from federation.epoch import make_opening
 from federation.errors import DocumentError, Refusal, SignatureInvalid
 from federation.identity import Role
+from federation.membership import Member
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed, SigningKey
 from node.chain import ChainStore, ChainSync
@@ -207,7 +208,7 @@ async def test_an_unchanged_state_is_not_verified_again(
         follower.memory.descriptor(3).sign(follower.memory.signing[HUB])
     )
     await follower.sync.sync()
-    assert len(seen) == 5
+    assert len(seen) == 3  # the new epoch alone
     assert (await follower.kinds()).count("epoch-descriptor") == 3
 
 
@@ -458,3 +459,30 @@ async def test_the_hubs_own_credential_is_renewed_after_the_old_one_ended(
     assert members.hub.id == HUB
     roster = await follower.read(lambda c: follower.chain.roster(c, now))
     assert roster.root == memory.roster.root
+
+
+async def test_a_holder_with_new_keys_holds_up_nobody_who_knows_its_epochs(
+    follower: Follower,
+) -> None:
+    """Its manifests stay what they were; the next epoch is followed."""
+    memory = follower.memory
+    later = follower.hub.epochs.pop(2)
+    await follower.sync.sync()
+    follower.clock.advance(1)
+    now = follower.clock.now()
+    old = memory.holder_member(memory.holders[TAX])
+    replaced = old.model_copy(update={"signing": SigningKey.generate().public, "not_before": now})
+    credential = replaced.sign(memory.signing[REGULATOR])
+    follower.hub.credentials = [
+        credential if Member.parse(kept.payload).id == TAX else kept
+        for kept in follower.hub.credentials
+    ]
+    await follower.again().sync()
+    members = await follower.read(lambda c: follower.chain.members(c, now))
+    assert members.require(TAX, Role.HOLDER) == replaced
+    descriptor = memory.epoch_documents[2][0]
+    follower.hub.epochs[2] = published(descriptor)
+    await follower.again().sync()
+    assert await follower.read(follower.chain.epoch_numbers) == (1, 2)
+    follower.hub.epochs[2] = later  # with a manifest of the old key, that nobody has seen
+    await follower.refuses(SignatureInvalid)
