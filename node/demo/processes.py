@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -20,15 +23,38 @@ from node.demo.guard import Guard
 SAMPLE_SECONDS = 0.25
 STOP_SECONDS = 30.0
 
+_LOOPBACK: Final = "127.0.0.1"
+_FIRST_PORT: Final = 12_000
+_LAST_PORT: Final = 32_000
+"""Linux gives out ports from 32,768 on."""
+_BLOCK: Final = 64
+_claims: list[socket.socket] = []
+
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on now, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports of the loopback interface that nobody listens on now, all different.
+
+    They are below those that the system gives to outgoing connections and to port 0, and no other
+    process that asks here gets them while this one lives: one port of each block is kept bound, as
+    the claim to the block.
+    """
+    found: list[int] = []
+    blocks = range(_FIRST_PORT, _LAST_PORT, _BLOCK)
+    for first in random.SystemRandom().sample(blocks, len(blocks)):
+        if len(found) >= count:
+            return found[:count]
+        with suppress(OSError):
+            _claims.append(socket.create_server((_LOOPBACK, first)))
+            found += [port for port in range(first + 1, first + _BLOCK) if _is_free(port)]
+    raise DemoError(f"{count} ports from {_FIRST_PORT} on are not free; end what listens there")
+
+
+def _is_free(port: int) -> bool:
     try:
-        return [found.getsockname()[1] for found in sockets]
-    finally:
-        for found in sockets:
-            found.close()
+        socket.create_server((_LOOPBACK, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 class Processes:

@@ -66,6 +66,7 @@ async def _ready(processes: Processes, party: Party) -> None:
         if time.monotonic() > deadline:
             raise DemoError(f"{party.name} does not take calls after {READY_SECONDS:.0f} s")
         await asyncio.sleep(0.1)
+    processes.check(party.name)  # what listens there may be another program
 
 
 async def _listens(address: str) -> bool:
