@@ -24,6 +24,8 @@ _HEADINGS: Final = {
     "consent": ("授权", "Consent"),
     "cancelled": ("撤销（UTC）", "Cancelled (UTC)"),
 }
+_WHOLE: Final = frozenset({"time", "bank", "consent"})
+"""Columns that are not broken on a narrow terminal."""
 _SHOWN_HEX: Final = 8
 
 
@@ -77,9 +79,10 @@ def _table(found: list[dict[str, Any]], language: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for zh, en in _HEADINGS.values():
-        table.add_column(zh if language == "zh" else en, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, (zh, en) in _HEADINGS.items():
+        heading = zh if language == "zh" else en
+        table.add_column(heading, overflow="fold", no_wrap=name in _WHOLE)
     for use in found:
         table.add_row(
             _minutes(use["time"]),
