@@ -41,7 +41,9 @@ from node.regulator.root import init_regulator
 from node.runtime import serve
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="The regulator: root of trust, certification."
+    add_completion=False,
+    no_args_is_help=True,
+    help="The regulator: root of trust, certification, audit. / 监管方：信任根、模型认证、审计",
 )
 
 add_join(app)
