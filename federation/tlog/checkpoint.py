@@ -138,13 +138,18 @@ def cosigners(note: Note, witnesses: Mapping[SpiffeId, bytes]) -> dict[SpiffeId,
 
 
 def witnesses_of(members: Members, log: SpiffeId) -> dict[SpiffeId, bytes]:
-    """The chain's witnesses of a log with their keys: hub, holders and regulator, but its owner."""
-    return {
+    """The chain's witnesses of a log with their keys: hub, holders and regulator, but its owner.
+
+    The regulator is one by the trust root: no hub that passes credentials on can leave it out.
+    """
+    found = {
         member.id: member.signing
         for role in WITNESS_ROLES
         for member in members.of(role)
         if member.id != log
     }
+    root = members.root
+    return found if log == root.regulator else {**found, root.regulator: root.regulator_signing}
 
 
 def quorum_of(witnesses: int) -> int:

@@ -12,10 +12,11 @@ import pytest
 from federation.audit.findings import FindingKind
 from federation.entries import Kind, entry
 from federation.errors import Reason, Refusal
+from federation.exchange import holder
 from federation.exchange.holder import UnlockDesk
 from federation.exchange.messages import UnlockRequest
 from federation.identity import Role, SpiffeId
-from federation.membership import Members
+from federation.membership import Member, Members
 from federation.permit import PermitPolicy
 from federation.signed import SigningKey
 from federation.tlog import checkpoint
@@ -202,6 +203,27 @@ def test_how_many_dishonest_witnesses_a_second_view_needs(witnesses: int) -> Non
 
     fewest = min(liars for liars in range(witnesses + 1) if both_settle(liars))
     assert fewest == 2 * quorum - witnesses == (1 if witnesses % 2 else 2)
+
+
+async def test_a_hub_that_keeps_the_regulators_credential_to_itself(
+    watched: Watched, request_: UnlockRequest, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials come by the hub: it lets a holder know itself and the hub alone, so that its own
+    cosignature would be a quorum. The regulator is in the trust root.
+    """
+    hidden = await two_views(watched, request_.permit.entry)
+    await split(watched, hidden, [party for party in watched.witnesses if party != TAX])
+    assert settled(watched.owner)
+    proof = await hidden.prove(3)
+    shown = [
+        credential
+        for credential in chain.members.credentials()
+        if Member.parse(credential.payload).id in (HUB, HARBOUR, TAX)
+    ]
+    members = Members(chain.root, shown, NOW)
+    refused(Reason.BAD_PROMISE, lambda: answered(chain, request_, proof, members))
+    monkeypatch.setattr(holder, "witnesses_of", lambda *_: {TAX: key_of(chain, TAX).public})
+    answered(chain, request_, proof, members)
 
 
 # --- turning back ---------------------------------------------------------------------------------
