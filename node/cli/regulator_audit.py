@@ -166,7 +166,8 @@ def query(
 
         return await regulator.store.read(look)
 
-    emit({"queries": _run(config, work)}, as_json)
+    asked = _run(config, work)
+    emit({"queries": asked}, as_json, _queries(asked))
 
 
 def _decide(id_: str, state: FindingState, note: str, config: Path, as_json: bool) -> None:
@@ -213,6 +214,26 @@ def _summary(summary: Mapping[str, Any]) -> Any:
         Text(),
         logs,
     )
+
+
+def _queries(asked: list[dict[str, Any]]) -> Any:
+    from rich.text import Text
+
+    blocks = []
+    for one in asked:
+        kinds = ", ".join(found["kind"] for found in one["findings"])
+        lines = [
+            one["id"],
+            f"time / 时间: {one['time']}",
+            f"bank / 银行: {_short(one['bank'])}",
+            f"firm / 企业: {one['uscc']}",
+            f"purpose / 用途: {one['purpose']}",
+            f"officer / 经办人: {one['officer'] or '–'}",
+            f"reference / 业务编号: {one['reference'] or '–'}",
+            f"findings / 发现: {kinds or 'none / 无'}",
+        ]
+        blocks.append("\n  ".join(lines))
+    return Text("\n".join(blocks) or "no queries / 没有查询")
 
 
 def _short(member: str) -> str:
