@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from federation.canonical import MAX_INTEGER
 from federation.entries import MAX_ENTRY_BYTES
 from federation.errors import DocumentError
 from federation.merkle import (
@@ -63,6 +64,8 @@ def parse_tile_path(path: str) -> tuple[int | None, int, int]:
     expected = entries_path(index, width) if level is None else tile_path(level, index, width)
     if expected != path:
         raise DocumentError("path", "is not the canonical one of its tile")
+    if index > MAX_INTEGER // TILE_WIDTH or width > TILE_WIDTH:
+        raise DocumentError("path", "is beyond what a log or a tile may have")
     return level, index, width
 
 
