@@ -147,9 +147,10 @@ def _text(result: dict[str, Any], lang: str) -> RenderableType:
         count, signed = result["size"], len(result["cosigned"])
         witnesses = result["witnesses"]
         closing = [
-            f"已校验 {count} 条（{span}），{witnesses} 个见证方中 {signed} 个共同签名"
+            f"已校验 {count} 条（{span}）" if zh else f"verified {count} entries ({span})",
+            f"{witnesses} 个见证方中 {signed} 个共同签名"
             if zh
-            else f"verified {count} entries ({span}), cosigned by {signed} of {witnesses}",
+            else f"cosigned by {signed} of {witnesses} witnesses",
             f"{'根哈希' if zh else 'root'} {result['root']}",
         ]
     titles = {int(step): title for step, title in _STEPS.items()}

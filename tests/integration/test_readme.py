@@ -108,7 +108,7 @@ def test_the_first_query_works_as_written(tmp_path: Path) -> None:
     assert "in order / 合规: 2\nfindings / 发现: none / 无" in ended.stdout
     assert "no findings / 没有发现" in ended.stdout
     assert "The evidence is whole and the query was in order." in ended.stdout
-    assert re.search(r"verified \d+ entries .*cosigned by \d of 9", ended.stdout, re.DOTALL)
+    assert re.search(r"verified \d+ entries .*\ncosigned by \d of 9", ended.stdout)
     assert re.search(r"hub/hub refused \(reference [0-9a-f]{16}\)", ended.stderr)
     assert "Traceback" not in ended.stderr
 
