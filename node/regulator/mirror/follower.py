@@ -34,6 +34,7 @@ from federation.tlog.checkpoint import (
 )
 from federation.tlog.note import Note
 from federation.tlog.tiles import TILE_WIDTH, bundles_of, width_of
+from federation.tlog.witness import Seen
 from node.errors import NodeError
 from node.regulator.findings import keep_findings
 from node.regulator.mirror.books import (
@@ -89,6 +90,8 @@ class LogFollower:
     _next: int = 0
     _behind_since: int | None = None
     _looked: Known | None = None
+    _awaited: tuple[int, int] | None = None
+    """A size that was cosigned here and not served, and since when."""
     _findings: list[Finding] = field(default_factory=list)
 
     async def round(self, watch: Watch, now: int) -> MirroredLog:
@@ -127,6 +130,7 @@ class LogFollower:
                 return state
             seen = await self.store.read(partial(cosigned_here, member=self.member))
             await check_witnessed(seen, tree, checkpoint, raw)
+            self._compare_cosigned(state.log, seen, checkpoint, watch, now)
             self._looked = Known(now, max(checkpoint.size, seen.size if seen else 0))
             await self._look_again(state, tree, checkpoint, watch.again)
         except NodeError:
@@ -266,6 +270,25 @@ class LogFollower:
         where, _, problem = (await self.source.fault()).partition(": ")
         if where:
             raise broken(where, f"its owner's node says so: {problem}")
+
+    def _compare_cosigned(
+        self, log: str, seen: Seen | None, served: Checkpoint, watch: Watch, now: int
+    ) -> None:
+        """Who has entries cosigned here and goes on serving the log without them hides them: a
+        log in order serves them once a quorum cosigned, or its owner stops answering.
+        """
+        if self._awaited is None or served.size >= self._awaited[0]:
+            ahead = seen is not None and seen.size > served.size
+            self._awaited = (seen.size, now) if seen is not None and ahead else None
+        elif now - self._awaited[1] >= watch.grace:
+            self._findings.append(
+                Finding(
+                    kind=FindingKind.NOT_COSIGNED,
+                    subject=log,
+                    evidence={"size": served.size, "cosigned_here": self._awaited[0]},
+                    key=f"served {served.size}",
+                )
+            )
 
     def _count_cosigners(
         self,

@@ -251,6 +251,34 @@ async def test_a_log_is_not_another_one_than_the_regulator_cosigned(
     assert unb64(str(one.evidence["note_1"]), "note") == other.note
 
 
+async def test_a_log_that_hides_what_the_regulator_cosigned_is_found_after_the_grace(
+    log: ServedLog, follower: LogFollower, store: Store
+) -> None:
+    """A view that stands still, signed by all, beside one that grows for others."""
+
+    async def cosigned(size: int) -> None:
+        await store.run(lambda c: c.execute(witness_logs.delete()))
+        whole = ServedLog(log.key, log.witnesses)
+        whole.grow([*log.entries[:SIZE], *entries(size - SIZE, SIZE)])
+        seen = {"origin": origin_of(HUB), "size": size, "root": root(whole.leaves)}
+        row = {**seen, "note": whole.note, "seen_at": NOW}
+        await store.run(lambda c: c.execute(witness_logs.insert().values(**row)))
+
+    # An honest log is always a little behind what is just being cosigned.
+    for step in range(4):
+        await cosigned(SIZE + step + 1)
+        await follower.round(log.watch(), NOW + step * GRACE)
+        log.grow(entries(1, SIZE + step))
+    assert await found(store) == []
+    await cosigned(SIZE + 10)
+    await follower.round(log.watch(), NOW + 4 * GRACE)
+    await cosigned(SIZE + 20)
+    await follower.round(log.watch(), NOW + 5 * GRACE)
+    (one,) = await found(store)
+    assert one.kind is FindingKind.NOT_COSIGNED
+    assert one.evidence == {"size": SIZE + 4, "cosigned_here": SIZE + 10}
+
+
 async def test_what_the_owner_says_of_its_log_is_a_finding(
     log: ServedLog, follower: LogFollower, store: Store
 ) -> None:
