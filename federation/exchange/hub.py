@@ -131,9 +131,7 @@ class PermitDesk:
         if epoch is None or roster.row(consent.uscc) >= epoch.descriptor.roster_rows:
             raise Refusal(Reason.UNKNOWN_ENTERPRISE, "the subject is enrolled for a later epoch")
         self._check_blindings(request, model, consent, bank)
-        drafts = tuple(
-            self.draft(b, request, bank, consent, epoch, now) for b in request.blindings
-        )
+        drafts = tuple(self.draft(b, request, bank, consent, epoch, now) for b in request.blindings)
         month = calendar_month(epoch.descriptor.opens)
         query = _query_hash(consent, request.blindings)
         return PermitRequest(consent, query, drafts, epoch.number, month, model.epochs_a_month)
