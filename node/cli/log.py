@@ -15,9 +15,7 @@ from federation.tlog.fault import LogFault, Step
 from federation.tlog.opening import Followed, LogKeys
 from node.cli.log_own import add_own
 from node.cli.log_shared import (
-    LANGUAGE,
     At,
-    Lang,
     MemberConfig,
     MemberFiles,
     OfLog,
@@ -27,7 +25,7 @@ from node.cli.log_shared import (
     step_states,
     steps_text,
 )
-from node.cli.output import AsJson, emit, progress
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, progress
 from node.enrolment.folder import read_file
 from node.log.verify import FolderSource, RemoteSource, VerifyError, verify_log
 

@@ -16,9 +16,7 @@ from federation.merkle import HASH_BYTES
 from federation.tlog.opening import LogKeys
 from federation.tlog.proof import TlogProof, verify_proof
 from node.cli.log_shared import (
-    LANGUAGE,
     At,
-    Lang,
     MemberConfig,
     MemberFiles,
     OfLog,
@@ -28,7 +26,7 @@ from node.cli.log_shared import (
     step_states,
     steps_text,
 )
-from node.cli.output import AsJson, emit, progress
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, progress
 from node.config import NodeConfig
 from node.enrolment.folder import read_file, write_public
 from node.log.export import ProvedEntry, export_log, find_document, prove_entry

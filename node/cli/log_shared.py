@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,11 +24,8 @@ from node.log.verify.trust import keys_of_members, keys_of_vkeys, parse_log, rea
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-LANGUAGE: Final = "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
-
 _MARKS: Final = {"passed": "✓", "fault": "✗", "open": "–"}
 
-Lang = Annotated[str, typer.Option("--lang", help="zh or en. / 语言")]
 TrustRootFile = Annotated[
     Path | None, typer.Option("--trust-root", help="The chain's trust.json. / 信任根")
 ]

@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from federation.audit.findings import Finding, FindingKind
-from federation.canonical import b64
-from federation.entries import Entry, Kind
+from federation.entries import Kind, entry
 from node.regulator.errors import RegulatorError
 from node.regulator.membership import Regulator
 from node.regulator.tables import audit_findings
@@ -104,8 +103,7 @@ async def decide(regulator: Regulator, id_: bytes, state: FindingState, note: st
         row = connection.execute(select(audit_findings).where(chosen)).first()
         if row is None:
             raise RegulatorError(f"there is no finding {id_.hex()}; list them with `findings`")
-        body = {"id": b64(id_), "kind": row.kind, "state": state.value}
-        raw = Entry(kind=Kind.FINDING, time=now, body=body).encode()
+        raw = entry(Kind.FINDING, now, id=id_, kind=row.kind, state=state.value)
         regulator.append(connection, Kind.FINDING, raw)
         return _kept(row)
 

@@ -43,7 +43,6 @@ SPREAD: dict[str, dict[Kind, set[str]]] = {
 }
 WRITTEN_OTHERWISE = {
     Kind.BATCH: {"batch", "officer", "purpose", "from", "until", "size"},  # node/bank/business.py
-    Kind.FINDING: {"id", "kind", "state"},  # node/regulator/findings.py
 }
 
 
