@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from federation.auditkeys import CHINA
+from node.demo.processes import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = {"README.md": "## A first query", "README.zh-CN.md": "## 第一次查询"}
@@ -32,17 +31,11 @@ def script(name: str) -> str:
 
 def on_free_ports(commands: str) -> str:
     """The same commands on ports that nobody uses: fixed ones would meet another test's."""
-    with ExitStack() as held:
-        free = []
-        for _ in range(4):
-            listener = held.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            free.append(listener.getsockname()[1])
-        # Another run on this machine at the same time begins to look elsewhere.
-        first = 20_000 + os.getpid() % 100 * 97
-        base = next(b for b in range(first, 32_000, 97) if _all_free(range(b, b + 8)))
+    found = free_ports(40)
+    base = next(first for first in found if {*range(first, first + 8)} <= {*found})
+    rest = [port for port in found if not base <= port < base + 8]
     for number, port in enumerate((7100, 7101, 7102, 7103)):
-        commands = commands.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free[number]}")
+        commands = commands.replace(f"127.0.0.1:{port}", f"127.0.0.1:{rest[number]}")
     commands = commands.replace("127.0.0.1:7104", "127.0.0.1:0")
     return commands.replace("port=7110", f"port={base}")
 
@@ -56,17 +49,6 @@ def by_day(commands: str) -> str:
     marker = "yinxin hub init hub "
     assert commands.count(marker) == 1
     return commands.replace(marker, f"printf '%s\\n' {told} >> regulator/node.toml\n{marker}")
-
-
-def _all_free(ports: range) -> bool:
-    with ExitStack() as held:
-        for port in ports:
-            listener = held.enter_context(socket.socket())
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True
 
 
 def test_both_readmes_have_the_same_commands() -> None:
