@@ -28,7 +28,7 @@ from federation.purpose import Purpose
 from node.bank.ledger import QueryLedger, QueryRow, State
 from node.bank.tables import bank_queries
 from node.config import NodeConfig, load
-from node.demo import setup, starting
+from node.demo import auditing, setup, starting
 from node.demo.agent import AgentClient
 from node.demo.independent import reference_records
 from node.demo.layout import CHAIN, Layout, Party, plan
@@ -122,6 +122,7 @@ class RunningChain:
         generate(ENTERPRISES, SEED, layout.sample)
         self.licence = setup.found(layout, int(time.time()))
         await setup.enrol_members(layout)
+        auditing.office_hours(layout)
         for party in layout.servers:
             text = party.config.read_text(encoding="utf-8")
             lines = self._tlog.get(party.id.role, "")
