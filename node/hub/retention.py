@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_, update
 
@@ -87,7 +88,7 @@ async def _consents(hub: Hub, until: int) -> int:
         return len(ended), bytes(rows[-1].tag) if rows else b""
 
     while True:
-        erased, last = await hub.store.run(lambda connection, start=after: page(connection, start))  # type: ignore[misc]
+        erased, last = await hub.store.run(partial(page, after=after))
         count += erased
         if not last:
             return count
@@ -115,7 +116,7 @@ async def _permits(hub: Hub, until: int) -> int:
 
     last: Sequence[object] | None = None
     while True:
-        erased, last = await hub.store.run(lambda connection, start=last: page(connection, start))  # type: ignore[misc]
+        erased, last = await hub.store.run(partial(page, last=last))
         count += erased
         if last is None:
             return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -30,7 +31,7 @@ async def hand_keys(regulator: Regulator, hub: Channel) -> None:
     while True:
         try:
             month = calendar_month(regulator.clock.now())
-            keys = await regulator.store.read(lambda c, since=month: issued(c, since))  # type: ignore[misc]
+            keys = await regulator.store.read(partial(issued, since=month))
             ids = {key.statement.id for key in keys}
             if ids and (not ids <= handed or loop.time() > repeated + REPEAT_SECONDS):
                 message = hub_pb2.AuditKeys(keys=[signed_to_wire(key.signed) for key in keys])
