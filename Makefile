@@ -10,7 +10,7 @@ WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm golang
+.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm golang java
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 demo: install  ## a whole credit chain on this machine
 	@$(BIN)/yinxin demo $(ARGS)
 
-test: install postgresql openssl softhsm golang  ## every test; PostgreSQL is started and thrown away by them
+test: install postgresql openssl softhsm golang java  ## every test; PostgreSQL is started and thrown away by them
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 softhsm:
@@ -47,6 +47,10 @@ golang:
 	@test -x /usr/lib/go-1.19/bin/go || deploy/need-package.sh golang-1.19-go
 	@test -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog || \
 		deploy/need-package.sh golang-golang-x-mod-dev
+
+# The PMML engine that tests/node/models compares with.
+java:
+	@command -v java >/dev/null || deploy/need-package.sh default-jre-headless
 
 postgresql:
 ifeq ($(POSTGRES),)

@@ -97,12 +97,16 @@ class Feature(Document):
     frequencies: tuple[float, ...] | None = None
     """Share of the roster's firms a bin; a firm unknown to the holder counts as `missing`."""
     loading: float | None = Field(default=None, ge=-1, le=1)
-    """Loading on the common factor, for certification (policy d)."""
+    """Loading on the common factor, for certification (policy d): the correlation of the factor
+    with the normal score of the feature's bin, in the order of the indices, `missing` left out."""
+    transitions: tuple[tuple[float, ...], ...] | None = None
+    """Row i, column j: the share of the firms in bin i that are in bin j a month later."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.type == "category") != bool(self.bins.categories):
             raise ValueError(f"{self.id}: bins: a {self.type} has the other sort of bins")
+        self._check_transitions()
         if self.frequencies is None:
             return self
         if len(self.frequencies) != self.bin_count:
@@ -115,6 +119,20 @@ class Feature(Document):
         if abs(math.fsum(self.frequencies) - 1) > SMALLEST_FREQUENCY:
             raise ValueError(f"{self.id}: frequencies: they add up to something other than 1")
         return self
+
+    def _check_transitions(self) -> None:
+        rows = self.transitions
+        if rows is None:
+            return
+        if len(rows) != self.bin_count or any(len(row) != self.bin_count for row in rows):
+            raise ValueError(
+                f"{self.id}: transitions: not {self.bin_count} rows of {self.bin_count}; give a "
+                "row and a column for every bin, missing first"
+            )
+        if any(share < 0 for row in rows for share in row):
+            raise ValueError(f"{self.id}: transitions: a share is negative; give shares 0–1")
+        if any(abs(math.fsum(row) - 1) > SMALLEST_FREQUENCY for row in rows):
+            raise ValueError(f"{self.id}: transitions: a row adds up to something other than 1")
 
     @property
     def id(self) -> str:
@@ -140,6 +158,13 @@ class HolderKind(Document):
     refresh: str
 
 
+class Recognition(Document):
+    """How many of the roster's firms one holder knows, for certification (policy d)."""
+
+    holder: str = Field(pattern=r"^spiffe://[a-z0-9._-]+/holder/[A-Za-z0-9._-]+$")
+    share: float = Field(gt=0, le=1)
+
+
 class Catalogue(Document):
     """The published list of features of a chain, one version."""
 
@@ -150,6 +175,20 @@ class Catalogue(Document):
     name: Text
     holders: tuple[HolderKind, ...]
     features: tuple[Feature, ...]
+    recognition: tuple[Recognition, ...] | None = None
+    """The holders' shares of firms known, in order of their ids. The frequencies of a kind that
+    several holders are of are the mean over these; what they say of the firms that a holder
+    knows holds for each of them."""
+
+    @field_validator("recognition")
+    @classmethod
+    def _holders_once(
+        cls, recognition: tuple[Recognition, ...] | None
+    ) -> tuple[Recognition, ...] | None:
+        holders = [known.holder for known in recognition or ()]
+        if holders != sorted(set(holders)):
+            raise ValueError("recognition: sort the holders by id and drop repeats")
+        return recognition
 
     @field_validator("features")
     @classmethod
@@ -198,6 +237,15 @@ class Catalogue(Document):
         names = ", ".join(feature.name for feature in self.features_of(kind))
         raise CatalogueError(f"feature: {kind} has no {name!r}; it has {names}")
 
+    def recognition_of(self, holder: str) -> float:
+        """The share of firms that a holder knows; raises CatalogueError where none is published."""
+        for known in self.recognition or ():
+            if known.holder == holder:
+                return known.share
+        raise CatalogueError(
+            f"recognition: none is published for {holder}; publish its statistics first"
+        )
+
     def bins_per_feature(self, kind: str) -> tuple[int, ...]:
         """The number of bins of each feature of a kind; their sum is its number of columns."""
         return tuple(feature.bin_count for feature in self.features_of(kind))
@@ -220,7 +268,11 @@ class Catalogue(Document):
             for feature in self.features
         )
         return Catalogue(
-            version=self.version, name=self.name, holders=self.holders, features=features
+            version=self.version,
+            name=self.name,
+            holders=self.holders,
+            features=features,
+            recognition=self.recognition,
         )
 
 

@@ -14,6 +14,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "holder": ("node.cli.holder", "a data holder's node: load data, open epochs, answer"),
     "hub": ("node.cli.hub", "the local credit platform: members, roster, epochs, permits"),
     "bank": ("node.cli.bank", "a bank's agent: certify, prepare, query"),
+    "model": ("node.cli.model", "scorecards: import, check, round, certify, explain, watch"),
     "regulator": ("node.cli.regulator", "the regulator: root of trust, certification, audit"),
     "enterprise": ("node.cli.enterprise", "an enterprise: its key, its consents"),
     "licence-authority": ("node.cli.licence", "the business-licence authority: certifies firms"),

@@ -1,0 +1,7 @@
+"""`yinxin model`: develop: a scorecard from encrypted labels, without data."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
