@@ -7,9 +7,11 @@ of those that every scorecard has to meet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from federation.policy import spacing, spread
+from federation.policy.history import Earlier
 from federation.policy.report import PolicyError, PolicyItem, PolicyReport
 from federation.policy.submission import Rule, Submission
 from federation.policy.thresholds import PolicyThresholds
@@ -19,6 +21,7 @@ from scoring.scorecard import Scorecard
 
 __all__ = [
     "RULES",
+    "Earlier",
     "PolicyError",
     "PolicyItem",
     "PolicyReport",
@@ -32,9 +35,14 @@ RULES: Final[tuple[Rule, ...]] = (spread.check, spacing.check)
 
 
 def certify_policy(
-    scorecard: Scorecard, catalogue: Catalogue, thresholds: PolicyThresholds
+    scorecard: Scorecard,
+    catalogue: Catalogue,
+    thresholds: PolicyThresholds,
+    earlier: Sequence[Earlier] = (),
 ) -> PolicyReport:
     """Apply every rule to a scorecard; the report says of each figure whether it passed.
+
+    `earlier` has everything certified for the bank and its affiliates within 24 months.
 
     Raises PolicyError when the scorecard cannot be judged: it is of another catalogue, or the
     catalogue publishes no frequencies for a feature that it uses.
@@ -43,5 +51,5 @@ def certify_policy(
         scorecard.check(catalogue)
     except ScoringError as failure:
         raise PolicyError(str(failure)) from failure
-    submission = Submission(scorecard, catalogue, thresholds)
+    submission = Submission(scorecard, catalogue, thresholds, tuple(earlier))
     return PolicyReport(items=tuple(item for rule in RULES for item in rule(submission)))

@@ -26,6 +26,12 @@ class PolicyItem(Document):
     limit: float
     passed: bool
     text: Text
+    bins: tuple[str, ...] | None = None
+    """Labels of the bins of the feature that the figure is about (d)."""
+    prior: float | None = None
+    """The share of firms in those bins (d)."""
+    about: tuple[str, ...] | None = None
+    """All features that the figure names together, `holder feature` each (c)."""
 
 
 class PolicyReport(Document):

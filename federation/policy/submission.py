@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from federation.policy.history import Earlier
 from federation.policy.report import PolicyItem
 from federation.policy.thresholds import PolicyThresholds
 from scoring.catalogue import Catalogue, Feature
@@ -13,7 +14,7 @@ from scoring.scorecard import FeaturePoints, Scorecard
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A scorecard to judge, the catalogue it is of, and the thresholds.
+    """A scorecard to judge, the catalogue it is of, the thresholds, and what came before.
 
     The scorecard has been checked against the catalogue.
     """
@@ -21,6 +22,7 @@ class Submission:
     scorecard: Scorecard
     catalogue: Catalogue
     thresholds: PolicyThresholds
+    earlier: tuple[Earlier, ...] = ()
 
     def field(self, name: str) -> tuple[tuple[FeaturePoints, Feature], ...]:
         """The features of a field: their points, and what the catalogue says of them."""
