@@ -52,4 +52,5 @@ def certify_policy(
     except ScoringError as failure:
         raise PolicyError(str(failure)) from failure
     submission = Submission(scorecard, catalogue, thresholds, tuple(earlier))
-    return PolicyReport(items=tuple(item for rule in RULES for item in rule(submission)))
+    items = tuple(item for rule in RULES for item in rule(submission))
+    return PolicyReport(items=items, thresholds=thresholds)

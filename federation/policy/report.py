@@ -7,6 +7,7 @@ carries only the salted hash (`federation.exchange.regulator.PolicyVerdict`).
 from __future__ import annotations
 
 from federation.errors import FederationError
+from federation.policy.thresholds import PolicyThresholds
 from scoring.documents import Document, Text
 
 
@@ -38,6 +39,8 @@ class PolicyReport(Document):
     """Every figure of every rule."""
 
     items: tuple[PolicyItem, ...]
+    thresholds: PolicyThresholds | None = None
+    """The thresholds that were in force; absent in reports of before they were kept."""
 
     @property
     def passed(self) -> bool:
