@@ -44,6 +44,7 @@ class ChainState(_message.Message):
     ROSTER_ROWS_FIELD_NUMBER: _builtins.int
     ROSTER_BATCHES_FIELD_NUMBER: _builtins.int
     LOGS_FIELD_NUMBER: _builtins.int
+    WITHDRAWALS_FIELD_NUMBER: _builtins.int
     roster_rows: _builtins.int
     roster_batches: _builtins.int
     @_builtins.property
@@ -58,6 +59,10 @@ class ChainState(_message.Message):
     def logs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogAddress]:
         """Where the members' logs are served; a bank is not told where other banks' are."""
 
+    @_builtins.property
+    def withdrawals(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
+        """The regulator's withdrawals of models that would be valid otherwise; a bank is told of its own."""
+
     def __init__(
         self,
         *,
@@ -67,10 +72,11 @@ class ChainState(_message.Message):
         roster_rows: _builtins.int = ...,
         roster_batches: _builtins.int = ...,
         logs: _abc.Iterable[Global___LogAddress] | None = ...,
+        withdrawals: _abc.Iterable[_common_pb2.Signed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "logs", b"logs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "logs", b"logs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows", "withdrawals", b"withdrawals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -56,6 +56,11 @@ class HubStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.AuditKeys.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.FromString,
                 _registered_method=True)
+        self.WithdrawModel = channel.unary_unary(
+                '/yinxin.v1.Hub/WithdrawModel',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
+                _registered_method=True)
         self.SubmitManifest = channel.unary_unary(
                 '/yinxin.v1.Hub/SubmitManifest',
                 request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
@@ -110,6 +115,13 @@ class HubServicer:
 
     def PutAuditKeys(self, request, context):
         """The audit keys to which the hub seals evidence, signed. The regulator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawModel(self, request, context):
+        """A model is withdrawn: nothing is relayed or permitted for it any more. The regulator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +184,11 @@ def add_HubServicer_to_server(servicer, server):
                     servicer.PutAuditKeys,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.AuditKeys.FromString,
                     response_serializer=yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.SerializeToString,
+            ),
+            'WithdrawModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawModel,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.Signed.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.Receipt.SerializeToString,
             ),
             'SubmitManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitManifest,
@@ -308,6 +325,33 @@ class Hub:
             '/yinxin.v1.Hub/PutAuditKeys',
             yinxin_dot_v1_dot_hub__pb2.AuditKeys.SerializeToString,
             yinxin_dot_v1_dot_hub__pb2.AuditKeysReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/WithdrawModel',
+            yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class HubStub:
     """Where the caller's transparency log is served. Any member."""
     PutAuditKeys: _grpc.UnaryUnaryMultiCallable[_hub_pb2.AuditKeys, _hub_pb2.AuditKeysReply]
     """The audit keys to which the hub seals evidence, signed. The regulator."""
+    WithdrawModel: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
+    """A model is withdrawn: nothing is relayed or permitted for it any more. The regulator."""
     SubmitManifest: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _grpc.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]
@@ -66,6 +68,8 @@ class HubAsyncStub(HubStub):
     """Where the caller's transparency log is served. Any member."""
     PutAuditKeys: _aio.UnaryUnaryMultiCallable[_hub_pb2.AuditKeys, _hub_pb2.AuditKeysReply]  # type: ignore[assignment]
     """The audit keys to which the hub seals evidence, signed. The regulator."""
+    WithdrawModel: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
+    """A model is withdrawn: nothing is relayed or permitted for it any more. The regulator."""
     SubmitManifest: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
     """A holder's manifest for an announced epoch. Holders."""
     InstallModel: _aio.StreamUnaryMultiCallable[_hub_pb2.InstallModelRequest, _hub_pb2.InstallModelReply]  # type: ignore[assignment]
@@ -111,6 +115,14 @@ class HubServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.AuditKeysReply, _abc.Awaitable[_hub_pb2.AuditKeysReply]]:
         """The audit keys to which the hub seals evidence, signed. The regulator."""
+
+    @_abc_1.abstractmethod
+    def WithdrawModel(
+        self,
+        request: _common_pb2.Signed,
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.Receipt, _abc.Awaitable[_common_pb2.Receipt]]:
+        """A model is withdrawn: nothing is relayed or permitted for it any more. The regulator."""
 
     @_abc_1.abstractmethod
     def SubmitManifest(

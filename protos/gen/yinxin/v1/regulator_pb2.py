@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from yinxin.v1 import common_pb2 as yinxin_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19yinxin/v1/regulator.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"$\n\x0e\x43\x65rtifyRequest\x12\x12\n\nsubmission\x18\x01 \x01(\x0c\"k\n\x0c\x43\x65rtifyReply\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.yinxin.v1.CertifyResultH\x00\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x15.yinxin.v1.BundlePartH\x00\x42\x06\n\x04part\"o\n\rCertifyResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\"=\n\nBundlePart\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1f\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.Chunk2\x84\x01\n\tRegulator\x12?\n\x07\x43\x65rtify\x12\x19.yinxin.v1.CertifyRequest\x1a\x17.yinxin.v1.CertifyReply0\x01\x12\x36\n\rReportFailure\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receiptb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19yinxin/v1/regulator.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"$\n\x0e\x43\x65rtifyRequest\x12\x12\n\nsubmission\x18\x01 \x01(\x0c\"\x9b\x01\n\x0c\x43\x65rtifyReply\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.yinxin.v1.CertifyResultH\x00\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x15.yinxin.v1.BundlePartH\x00\x12.\n\x08progress\x18\x03 \x01(\x0b\x32\x1a.yinxin.v1.CertifyProgressH\x00\x42\x06\n\x04part\"1\n\x0f\x43\x65rtifyProgress\x12\r\n\x05\x61head\x18\x01 \x01(\r\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"o\n\rCertifyResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\"=\n\nBundlePart\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1f\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.Chunk\"+\n\x0fWithdrawRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\"I\n\rWithdrawReply\x12%\n\nwithdrawal\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x11\n\tdelivered\x18\x02 \x01(\x08\x32\xcb\x01\n\tRegulator\x12?\n\x07\x43\x65rtify\x12\x19.yinxin.v1.CertifyRequest\x1a\x17.yinxin.v1.CertifyReply0\x01\x12\x45\n\rWithdrawModel\x12\x1a.yinxin.v1.WithdrawRequest\x1a\x18.yinxin.v1.WithdrawReply\x12\x36\n\rReportFailure\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receiptb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CERTIFYREQUEST']._serialized_start=64
   _globals['_CERTIFYREQUEST']._serialized_end=100
-  _globals['_CERTIFYREPLY']._serialized_start=102
-  _globals['_CERTIFYREPLY']._serialized_end=209
-  _globals['_CERTIFYRESULT']._serialized_start=211
-  _globals['_CERTIFYRESULT']._serialized_end=322
-  _globals['_BUNDLEPART']._serialized_start=324
-  _globals['_BUNDLEPART']._serialized_end=385
-  _globals['_REGULATOR']._serialized_start=388
-  _globals['_REGULATOR']._serialized_end=520
+  _globals['_CERTIFYREPLY']._serialized_start=103
+  _globals['_CERTIFYREPLY']._serialized_end=258
+  _globals['_CERTIFYPROGRESS']._serialized_start=260
+  _globals['_CERTIFYPROGRESS']._serialized_end=309
+  _globals['_CERTIFYRESULT']._serialized_start=311
+  _globals['_CERTIFYRESULT']._serialized_end=422
+  _globals['_BUNDLEPART']._serialized_start=424
+  _globals['_BUNDLEPART']._serialized_end=485
+  _globals['_WITHDRAWREQUEST']._serialized_start=487
+  _globals['_WITHDRAWREQUEST']._serialized_end=530
+  _globals['_WITHDRAWREPLY']._serialized_start=532
+  _globals['_WITHDRAWREPLY']._serialized_end=605
+  _globals['_REGULATOR']._serialized_start=608
+  _globals['_REGULATOR']._serialized_end=811
 # @@protoc_insertion_point(module_scope)

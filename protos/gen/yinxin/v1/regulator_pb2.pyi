@@ -43,25 +43,53 @@ class CertifyReply(_message.Message):
 
     RESULT_FIELD_NUMBER: _builtins.int
     BUNDLE_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def result(self) -> Global___CertifyResult: ...
     @_builtins.property
     def bundle(self) -> Global___BundlePart: ...
+    @_builtins.property
+    def progress(self) -> Global___CertifyProgress: ...
     def __init__(
         self,
         *,
         result: Global___CertifyResult | None = ...,
         bundle: Global___BundlePart | None = ...,
+        progress: Global___CertifyProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["result", "bundle"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["result", "bundle", "progress"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
 Global___CertifyReply: _TypeAlias = CertifyReply  # noqa: Y015
+
+@_typing.final
+class CertifyProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AHEAD_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    ahead: _builtins.int
+    """Submissions that are judged before this one; 0 once policy is applied to it."""
+    seconds: _builtins.int
+    """Seconds since the submission arrived."""
+    def __init__(
+        self,
+        *,
+        ahead: _builtins.int = ...,
+        seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead", b"ahead", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertifyProgress: _TypeAlias = CertifyProgress  # noqa: Y015
 
 @_typing.final
 class CertifyResult(_message.Message):
@@ -118,3 +146,48 @@ class BundlePart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BundlePart: _TypeAlias = BundlePart  # noqa: Y015
+
+@_typing.final
+class WithdrawRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_HASH_FIELD_NUMBER: _builtins.int
+    certificate_hash: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        certificate_hash: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_hash", b"certificate_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawRequest: _TypeAlias = WithdrawRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WITHDRAWAL_FIELD_NUMBER: _builtins.int
+    DELIVERED_FIELD_NUMBER: _builtins.int
+    delivered: _builtins.bool
+    """Whether the hub has it: until then the model counts as valid."""
+    @_builtins.property
+    def withdrawal(self) -> _common_pb2.Signed:
+        """The regulator's withdrawal of the model."""
+
+    def __init__(
+        self,
+        *,
+        withdrawal: _common_pb2.Signed | None = ...,
+        delivered: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["withdrawal", b"withdrawal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "withdrawal", b"withdrawal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawReply: _TypeAlias = WithdrawReply  # noqa: Y015

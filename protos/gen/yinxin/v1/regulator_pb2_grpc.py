@@ -40,6 +40,11 @@ class RegulatorStub:
                 request_serializer=yinxin_dot_v1_dot_regulator__pb2.CertifyRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_regulator__pb2.CertifyReply.FromString,
                 _registered_method=True)
+        self.WithdrawModel = channel.unary_unary(
+                '/yinxin.v1.Regulator/WithdrawModel',
+                request_serializer=yinxin_dot_v1_dot_regulator__pb2.WithdrawRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_regulator__pb2.WithdrawReply.FromString,
+                _registered_method=True)
         self.ReportFailure = channel.unary_unary(
                 '/yinxin.v1.Regulator/ReportFailure',
                 request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
@@ -51,8 +56,16 @@ class RegulatorServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Certify(self, request, context):
-        """Certifies a scorecard. The first reply is the result; on success the weight bundles
-        follow, holder by holder. The same submission returns the same result. Banks.
+        """Certifies a scorecard. While policy is applied there are replies that say so; then comes the
+        result, and on success the weight bundles, holder by holder. The same submission returns the
+        same result. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawModel(self, request, context):
+        """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +85,11 @@ def add_RegulatorServicer_to_server(servicer, server):
                     servicer.Certify,
                     request_deserializer=yinxin_dot_v1_dot_regulator__pb2.CertifyRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_regulator__pb2.CertifyReply.SerializeToString,
+            ),
+            'WithdrawModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawModel,
+                    request_deserializer=yinxin_dot_v1_dot_regulator__pb2.WithdrawRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_regulator__pb2.WithdrawReply.SerializeToString,
             ),
             'ReportFailure': grpc.unary_unary_rpc_method_handler(
                     servicer.ReportFailure,
@@ -106,6 +124,33 @@ class Regulator:
             '/yinxin.v1.Regulator/Certify',
             yinxin_dot_v1_dot_regulator__pb2.CertifyRequest.SerializeToString,
             yinxin_dot_v1_dot_regulator__pb2.CertifyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Regulator/WithdrawModel',
+            yinxin_dot_v1_dot_regulator__pb2.WithdrawRequest.SerializeToString,
+            yinxin_dot_v1_dot_regulator__pb2.WithdrawReply.FromString,
             options,
             channel_credentials,
             insecure,

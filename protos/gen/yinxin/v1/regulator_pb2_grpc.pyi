@@ -33,9 +33,12 @@ class RegulatorStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RegulatorAsyncStub: ...
     Certify: _grpc.UnaryStreamMultiCallable[_regulator_pb2.CertifyRequest, _regulator_pb2.CertifyReply]
-    """Certifies a scorecard. The first reply is the result; on success the weight bundles
-    follow, holder by holder. The same submission returns the same result. Banks.
+    """Certifies a scorecard. While policy is applied there are replies that say so; then comes the
+    result, and on success the weight bundles, holder by holder. The same submission returns the
+    same result. Banks.
     """
+    WithdrawModel: _grpc.UnaryUnaryMultiCallable[_regulator_pb2.WithdrawRequest, _regulator_pb2.WithdrawReply]
+    """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks."""
     ReportFailure: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
     """A bank tells that a record failed its checks, and nobody else hears of it. Banks."""
 
@@ -43,9 +46,12 @@ class RegulatorStub:
 class RegulatorAsyncStub(RegulatorStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Certify: _aio.UnaryStreamMultiCallable[_regulator_pb2.CertifyRequest, _regulator_pb2.CertifyReply]  # type: ignore[assignment]
-    """Certifies a scorecard. The first reply is the result; on success the weight bundles
-    follow, holder by holder. The same submission returns the same result. Banks.
+    """Certifies a scorecard. While policy is applied there are replies that say so; then comes the
+    result, and on success the weight bundles, holder by holder. The same submission returns the
+    same result. Banks.
     """
+    WithdrawModel: _aio.UnaryUnaryMultiCallable[_regulator_pb2.WithdrawRequest, _regulator_pb2.WithdrawReply]  # type: ignore[assignment]
+    """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks."""
     ReportFailure: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
     """A bank tells that a record failed its checks, and nobody else hears of it. Banks."""
 
@@ -56,9 +62,18 @@ class RegulatorServicer(metaclass=_abc_1.ABCMeta):
         request: _regulator_pb2.CertifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_regulator_pb2.CertifyReply], _abc.AsyncIterator[_regulator_pb2.CertifyReply]]:
-        """Certifies a scorecard. The first reply is the result; on success the weight bundles
-        follow, holder by holder. The same submission returns the same result. Banks.
+        """Certifies a scorecard. While policy is applied there are replies that say so; then comes the
+        result, and on success the weight bundles, holder by holder. The same submission returns the
+        same result. Banks.
         """
+
+    @_abc_1.abstractmethod
+    def WithdrawModel(
+        self,
+        request: _regulator_pb2.WithdrawRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_regulator_pb2.WithdrawReply, _abc.Awaitable[_regulator_pb2.WithdrawReply]]:
+        """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks."""
 
     @_abc_1.abstractmethod
     def ReportFailure(
