@@ -46,6 +46,7 @@ class Kind(StrEnum):
     CLOSED = "epoch-closed"
     CTX_KEY = "ctx-key"
     CERTIFIED = "model-certified"
+    WITHDRAWN = "model-withdrawn"
     INSTALLED = "model-installed"
     PREPARED = "bucket-prepared"
     CONSENT = "consent-registered"
@@ -66,6 +67,8 @@ class Kind(StrEnum):
     KEY_ROTATED = "key-rotated"
     KEY_ERASED = "key-erased"
     FINDING = "finding"
+    LABELS_INSTALLED = "labels-installed"
+    COUNTS = "counts-released"
     OPAQUE = ""
     """Of the next version, and unknown to this one. Read, never written."""
 

@@ -56,6 +56,16 @@ class HolderStub:
                 request_serializer=yinxin_dot_v1_dot_holder__pb2.UnlockRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.UnlockAnswer.FromString,
                 _registered_method=True)
+        self.InstallLabels = channel.stream_unary(
+                '/yinxin.v1.Holder/InstallLabels',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.FromString,
+                _registered_method=True)
+        self.Counts = channel.unary_stream(
+                '/yinxin.v1.Holder/Counts',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.CountsRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
+                _registered_method=True)
 
 
 class HolderServicer:
@@ -90,6 +100,21 @@ class HolderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def InstallLabels(self, request_iterator, context):
+        """Stores certified labels, encrypted by roster row, after their hashes were found in the
+        development certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Counts(self, request, context):
+        """The one release of noisy counts under a development certificate, the same each time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HolderServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +137,16 @@ def add_HolderServicer_to_server(servicer, server):
                     servicer.Unlock,
                     request_deserializer=yinxin_dot_v1_dot_holder__pb2.UnlockRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.UnlockAnswer.SerializeToString,
+            ),
+            'InstallLabels': grpc.stream_unary_rpc_method_handler(
+                    servicer.InstallLabels,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.SerializeToString,
+            ),
+            'Counts': grpc.unary_stream_rpc_method_handler(
+                    servicer.Counts,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.CountsRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.CountsPart.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +257,60 @@ class Holder:
             '/yinxin.v1.Holder/Unlock',
             yinxin_dot_v1_dot_holder__pb2.UnlockRequest.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.UnlockAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InstallLabels(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/yinxin.v1.Holder/InstallLabels',
+            yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Counts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/yinxin.v1.Holder/Counts',
+            yinxin_dot_v1_dot_common__pb2.CountsRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,12 @@ class HolderStub:
     """Tables of the asked buckets, in the order asked."""
     Unlock: _grpc.UnaryUnaryMultiCallable[_holder_pb2.UnlockRequest, _common_pb2.UnlockAnswer]
     """One permitted evaluation."""
+    InstallLabels: _grpc.StreamUnaryMultiCallable[_common_pb2.InstallLabelsRequest, _common_pb2.InstallLabelsReply]
+    """Stores certified labels, encrypted by roster row, after their hashes were found in the
+    development certificate.
+    """
+    Counts: _grpc.UnaryStreamMultiCallable[_common_pb2.CountsRequest, _common_pb2.CountsPart]
+    """The one release of noisy counts under a development certificate, the same each time."""
 
 @_typing.type_check_only
 class HolderAsyncStub(HolderStub):
@@ -57,6 +63,12 @@ class HolderAsyncStub(HolderStub):
     """Tables of the asked buckets, in the order asked."""
     Unlock: _aio.UnaryUnaryMultiCallable[_holder_pb2.UnlockRequest, _common_pb2.UnlockAnswer]  # type: ignore[assignment]
     """One permitted evaluation."""
+    InstallLabels: _aio.StreamUnaryMultiCallable[_common_pb2.InstallLabelsRequest, _common_pb2.InstallLabelsReply]  # type: ignore[assignment]
+    """Stores certified labels, encrypted by roster row, after their hashes were found in the
+    development certificate.
+    """
+    Counts: _aio.UnaryStreamMultiCallable[_common_pb2.CountsRequest, _common_pb2.CountsPart]  # type: ignore[assignment]
+    """The one release of noisy counts under a development certificate, the same each time."""
 
 class HolderServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -92,5 +104,23 @@ class HolderServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_common_pb2.UnlockAnswer, _abc.Awaitable[_common_pb2.UnlockAnswer]]:
         """One permitted evaluation."""
+
+    @_abc_1.abstractmethod
+    def InstallLabels(
+        self,
+        request_iterator: _MaybeAsyncIterator[_common_pb2.InstallLabelsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.InstallLabelsReply, _abc.Awaitable[_common_pb2.InstallLabelsReply]]:
+        """Stores certified labels, encrypted by roster row, after their hashes were found in the
+        development certificate.
+        """
+
+    @_abc_1.abstractmethod
+    def Counts(
+        self,
+        request: _common_pb2.CountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_common_pb2.CountsPart], _abc.AsyncIterator[_common_pb2.CountsPart]]:
+        """The one release of noisy counts under a development certificate, the same each time."""
 
 def add_HolderServicer_to_server(servicer: HolderServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -570,3 +570,26 @@ class ConsentUse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConsentUse: _TypeAlias = ConsentUse  # noqa: Y015
+
+@_typing.final
+class HubCountsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    @_builtins.property
+    def request(self) -> _common_pb2.CountsRequest: ...
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        request: _common_pb2.CountsRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HubCountsRequest: _TypeAlias = HubCountsRequest  # noqa: Y015

@@ -86,6 +86,16 @@ class HubStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.QueryRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_hub__pb2.QueryReply.FromString,
                 _registered_method=True)
+        self.InstallLabels = channel.stream_unary(
+                '/yinxin.v1.Hub/InstallLabels',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.FromString,
+                _registered_method=True)
+        self.Counts = channel.unary_stream(
+                '/yinxin.v1.Hub/Counts',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
+                _registered_method=True)
 
 
 class HubServicer:
@@ -162,6 +172,20 @@ class HubServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def InstallLabels(self, request_iterator, context):
+        """Relays certified labels to one holder of their participants. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Counts(self, request, context):
+        """Relays the counts of one holder. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HubServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +238,16 @@ def add_HubServicer_to_server(servicer, server):
                     servicer.Query,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.QueryRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_hub__pb2.QueryReply.SerializeToString,
+            ),
+            'InstallLabels': grpc.stream_unary_rpc_method_handler(
+                    servicer.InstallLabels,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.SerializeToString,
+            ),
+            'Counts': grpc.unary_stream_rpc_method_handler(
+                    servicer.Counts,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.CountsPart.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +521,60 @@ class Hub:
             '/yinxin.v1.Hub/Query',
             yinxin_dot_v1_dot_hub__pb2.QueryRequest.SerializeToString,
             yinxin_dot_v1_dot_hub__pb2.QueryReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InstallLabels(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/yinxin.v1.Hub/InstallLabels',
+            yinxin_dot_v1_dot_common__pb2.InstallLabelsRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.InstallLabelsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Counts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/yinxin.v1.Hub/Counts',
+            yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,10 @@ class HubStub:
     """Relays the tables of one holder. Banks."""
     Query: _grpc.UnaryUnaryMultiCallable[_hub_pb2.QueryRequest, _hub_pb2.QueryReply]
     """One query: permit, fan-out, the holders' signed answers. Banks."""
+    InstallLabels: _grpc.StreamUnaryMultiCallable[_common_pb2.InstallLabelsRequest, _common_pb2.InstallLabelsReply]
+    """Relays certified labels to one holder of their participants. Banks."""
+    Counts: _grpc.UnaryStreamMultiCallable[_hub_pb2.HubCountsRequest, _common_pb2.CountsPart]
+    """Relays the counts of one holder. Banks."""
 
 @_typing.type_check_only
 class HubAsyncStub(HubStub):
@@ -80,6 +84,10 @@ class HubAsyncStub(HubStub):
     """Relays the tables of one holder. Banks."""
     Query: _aio.UnaryUnaryMultiCallable[_hub_pb2.QueryRequest, _hub_pb2.QueryReply]  # type: ignore[assignment]
     """One query: permit, fan-out, the holders' signed answers. Banks."""
+    InstallLabels: _aio.StreamUnaryMultiCallable[_common_pb2.InstallLabelsRequest, _common_pb2.InstallLabelsReply]  # type: ignore[assignment]
+    """Relays certified labels to one holder of their participants. Banks."""
+    Counts: _aio.UnaryStreamMultiCallable[_hub_pb2.HubCountsRequest, _common_pb2.CountsPart]  # type: ignore[assignment]
+    """Relays the counts of one holder. Banks."""
 
 class HubServicer(metaclass=_abc_1.ABCMeta):
     """For members of the chain, over mutual TLS with certificates of the chain's authority."""
@@ -163,6 +171,22 @@ class HubServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.QueryReply, _abc.Awaitable[_hub_pb2.QueryReply]]:
         """One query: permit, fan-out, the holders' signed answers. Banks."""
+
+    @_abc_1.abstractmethod
+    def InstallLabels(
+        self,
+        request_iterator: _MaybeAsyncIterator[_common_pb2.InstallLabelsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.InstallLabelsReply, _abc.Awaitable[_common_pb2.InstallLabelsReply]]:
+        """Relays certified labels to one holder of their participants. Banks."""
+
+    @_abc_1.abstractmethod
+    def Counts(
+        self,
+        request: _hub_pb2.HubCountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_common_pb2.CountsPart], _abc.AsyncIterator[_common_pb2.CountsPart]]:
+        """Relays the counts of one holder. Banks."""
 
 def add_HubServicer_to_server(servicer: HubServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

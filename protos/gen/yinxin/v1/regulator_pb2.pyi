@@ -191,3 +191,94 @@ class WithdrawReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WithdrawReply: _TypeAlias = WithdrawReply  # noqa: Y015
+
+@_typing.final
+class CertifyLabelsRequest(_message.Message):
+    """One part of a submission of labels with their consents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    id: _builtins.bytes
+    """The bank's 16 random bytes for the submission, the same in every part."""
+    index: _builtins.int
+    count: _builtins.int
+    part: _builtins.bytes
+    """Sealed (HPKE) to the regulator, bound to bank, id, index and count."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.bytes = ...,
+        index: _builtins.int = ...,
+        count: _builtins.int = ...,
+        part: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "id", b"id", "index", b"index", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertifyLabelsRequest: _TypeAlias = CertifyLabelsRequest  # noqa: Y015
+
+@_typing.final
+class CertifyLabelsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___CertifyLabelsResult: ...
+    @_builtins.property
+    def bundle(self) -> _common_pb2.Chunk: ...
+    def __init__(
+        self,
+        *,
+        result: Global___CertifyLabelsResult | None = ...,
+        bundle: _common_pb2.Chunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "part", b"part", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["result", "bundle"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___CertifyLabelsReply: _TypeAlias = CertifyLabelsReply  # noqa: Y015
+
+@_typing.final
+class CertifyLabelsResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    SECRET_KEY_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    secret_key: _builtins.bytes
+    """The secret key of the labels, sealed to the bank. Absent when refused."""
+    public_key: _builtins.bytes
+    report: _builtins.bytes
+    """Which consents were refused and why, sealed to the bank."""
+    @_builtins.property
+    def certificate(self) -> _common_pb2.Signed:
+        """Absent when the submission was refused."""
+
+    def __init__(
+        self,
+        *,
+        certificate: _common_pb2.Signed | None = ...,
+        secret_key: _builtins.bytes = ...,
+        public_key: _builtins.bytes = ...,
+        report: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "public_key", b"public_key", "report", b"report", "secret_key", b"secret_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertifyLabelsResult: _TypeAlias = CertifyLabelsResult  # noqa: Y015

@@ -50,6 +50,11 @@ class RegulatorStub:
                 request_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
                 _registered_method=True)
+        self.CertifyLabels = channel.stream_stream(
+                '/yinxin.v1.Regulator/CertifyLabels',
+                request_serializer=yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsReply.FromString,
+                _registered_method=True)
 
 
 class RegulatorServicer:
@@ -78,6 +83,14 @@ class RegulatorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CertifyLabels(self, request_iterator, context):
+        """Certifies labels for development. The first reply is the result; on success the bundle
+        of encrypted labels follows. The same submission returns the same result. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegulatorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +108,11 @@ def add_RegulatorServicer_to_server(servicer, server):
                     servicer.ReportFailure,
                     request_deserializer=yinxin_dot_v1_dot_common__pb2.Signed.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.Receipt.SerializeToString,
+            ),
+            'CertifyLabels': grpc.stream_stream_rpc_method_handler(
+                    servicer.CertifyLabels,
+                    request_deserializer=yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +196,33 @@ class Regulator:
             '/yinxin.v1.Regulator/ReportFailure',
             yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CertifyLabels(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/yinxin.v1.Regulator/CertifyLabels',
+            yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsRequest.SerializeToString,
+            yinxin_dot_v1_dot_regulator__pb2.CertifyLabelsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class RegulatorStub:
     """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks."""
     ReportFailure: _grpc.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]
     """A bank tells that a record failed its checks, and nobody else hears of it. Banks."""
+    CertifyLabels: _grpc.StreamStreamMultiCallable[_regulator_pb2.CertifyLabelsRequest, _regulator_pb2.CertifyLabelsReply]
+    """Certifies labels for development. The first reply is the result; on success the bundle
+    of encrypted labels follows. The same submission returns the same result. Banks.
+    """
 
 @_typing.type_check_only
 class RegulatorAsyncStub(RegulatorStub):
@@ -54,6 +58,10 @@ class RegulatorAsyncStub(RegulatorStub):
     """Withdraws a model of the calling bank, for ever. The same again returns the same. Banks."""
     ReportFailure: _aio.UnaryUnaryMultiCallable[_common_pb2.Signed, _common_pb2.Receipt]  # type: ignore[assignment]
     """A bank tells that a record failed its checks, and nobody else hears of it. Banks."""
+    CertifyLabels: _aio.StreamStreamMultiCallable[_regulator_pb2.CertifyLabelsRequest, _regulator_pb2.CertifyLabelsReply]  # type: ignore[assignment]
+    """Certifies labels for development. The first reply is the result; on success the bundle
+    of encrypted labels follows. The same submission returns the same result. Banks.
+    """
 
 class RegulatorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -82,5 +90,15 @@ class RegulatorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_common_pb2.Receipt, _abc.Awaitable[_common_pb2.Receipt]]:
         """A bank tells that a record failed its checks, and nobody else hears of it. Banks."""
+
+    @_abc_1.abstractmethod
+    def CertifyLabels(
+        self,
+        request_iterator: _MaybeAsyncIterator[_regulator_pb2.CertifyLabelsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_regulator_pb2.CertifyLabelsReply], _abc.AsyncIterator[_regulator_pb2.CertifyLabelsReply]]:
+        """Certifies labels for development. The first reply is the result; on success the bundle
+        of encrypted labels follows. The same submission returns the same result. Banks.
+        """
 
 def add_RegulatorServicer_to_server(servicer: RegulatorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
