@@ -69,7 +69,7 @@ class ConsentClaims:
 
     def __post_init__(self) -> None:
         for name in ("fields", "disclosed", "chains"):
-            object.__setattr__(self, name, _names(name, getattr(self, name)))
+            object.__setattr__(self, name, clean_names(name, getattr(self, name)))
         object.__setattr__(self, "named", tuple(sorted(set(self.named), key=str)))
         if self.bank.role is not Role.BANK:
             raise DocumentError("aud", "is not the SPIFFE id of a bank")
@@ -164,7 +164,7 @@ def verify_consent(jws: str, authority_cert: bytes, now: int) -> Consent:
         consent = _consent(statement.payload, jws)
     except DocumentError as error:
         raise Refusal(Reason.MALFORMED, f"consent: {error}") from error
-    _check_signer(consent.issuer, consent.uscc, statement, authority_cert)
+    check_signer(consent.issuer, consent.uscc, statement, authority_cert)
     if consent.issued_at > now + CLOCK_SKEW:
         raise Refusal(Reason.NOT_YET_VALID, "consent is dated in the future")
     if now < consent.not_before:
@@ -214,13 +214,14 @@ def verify_cancellation(jws: str, authority_cert: bytes, now: int) -> Cancellati
         cancellation = _cancellation(statement.payload, jws)
     except DocumentError as error:
         raise Refusal(Reason.MALFORMED, f"cancellation: {error}") from error
-    _check_signer(cancellation.issuer, cancellation.uscc, statement, authority_cert)
+    check_signer(cancellation.issuer, cancellation.uscc, statement, authority_cert)
     if cancellation.issued_at > now + CLOCK_SKEW:
         raise Refusal(Reason.NOT_YET_VALID, "cancellation is dated in the future")
     return cancellation
 
 
-def _check_signer(issuer: str, uscc: Uscc, statement: Statement, authority_cert: bytes) -> None:
+def check_signer(issuer: str, uscc: Uscc, statement: Statement, authority_cert: bytes) -> None:
+    """Raises Refusal(no_consent) unless the firm that a statement names is the one that signed."""
     if issuer != _domain(authority_cert):
         raise Refusal(Reason.NO_CONSENT, "iss is not the licence authority")
     if uscc != statement.enterprise:
@@ -274,7 +275,8 @@ def _purpose(code: str) -> Purpose:
         raise DocumentError("purpose", f"is not one of {', '.join(Purpose)}") from error
 
 
-def _names(field_name: str, names: Iterable[str]) -> tuple[str, ...]:
+def clean_names(field_name: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The names in order and once each. Raises DocumentError for what is no name, or too many."""
     ordered = tuple(sorted(set(names)))
     if len(ordered) > MAX_NAMES:
         raise DocumentError(field_name, f"holds more than {MAX_NAMES} names")
