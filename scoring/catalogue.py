@@ -162,6 +162,7 @@ class Recognition(Document):
     """How many of the roster's firms one holder knows, for certification (policy d)."""
 
     holder: str = Field(pattern=r"^spiffe://[a-z0-9._-]+/holder/[A-Za-z0-9._-]+$")
+    kind: Name
     share: float = Field(gt=0, le=1)
 
 
@@ -204,8 +205,11 @@ class Catalogue(Document):
         if len(set(self.kinds)) < len(self.kinds):
             raise ValueError("holders: a kind stands twice; drop the repeat")
         strangers = {feature.kind for feature in self.features} - set(self.kinds)
+        strangers |= {known.kind for known in self.recognition or ()} - set(self.kinds)
         if strangers:
-            raise ValueError(f"features: kinds {sorted(strangers)} are not among the holders")
+            raise ValueError(
+                f"kinds {sorted(strangers)} of features or recognition are not among the holders"
+            )
         return self
 
     @cached_property
@@ -236,6 +240,15 @@ class Catalogue(Document):
                 return feature
         names = ", ".join(feature.name for feature in self.features_of(kind))
         raise CatalogueError(f"feature: {kind} has no {name!r}; it has {names}")
+
+    def mean_recognition(self, kind: str) -> float:
+        """The mean share of firms known over a kind's holders; raises CatalogueError for none."""
+        shares = [known.share for known in self.recognition or () if known.kind == kind]
+        if not shares:
+            raise CatalogueError(
+                f"recognition: none is published for holders of kind {kind}; publish it first"
+            )
+        return math.fsum(shares) / len(shares)
 
     def recognition_of(self, holder: str) -> float:
         """The share of firms that a holder knows; raises CatalogueError where none is published."""

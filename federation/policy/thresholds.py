@@ -24,3 +24,10 @@ class PolicyThresholds(BaseModel):
     """b: equally spaced point values of a field."""
     jump_support: int = Field(default=3, ge=2)
     """b: non-public features of a field in which a jump has to occur."""
+    isolated_features: int = Field(default=4, ge=2, le=6)
+    """c: features, as few as these, that no combination of records may tell of alone."""
+    greatest_gain: float = Field(default=0.60, gt=0, le=0.80)
+    """d: how far a record may lift the probability of a set of bins from its prior towards 1."""
+    most_valid_models: int = Field(default=2, ge=1, le=3)
+    """d: models of a bank and its affiliates that are valid at once: their joint record is judged,
+    and its exact distribution grows with a power of their number."""

@@ -1,0 +1,239 @@
+"""Rule c: no combination of everything certified before and now tells of four features alone.
+
+A bank that holds records of one firm under several scorecards can add and subtract their fields:
+R3 − R1 − R2 + R0 isolated one feature where all six pairwise differences passed (a tracker:
+Denning, Denning and Schwartz 1979). So the fields are stacked as rows of one matrix, whose
+columns are the bins of every non-public feature of every holder, less the feature's first bin
+(the constant is known). A combination of fields is a vector of the row space; it tells of the
+features in whose columns it is not 0. The rule: no vector of the row space but 0 lives on the
+columns of at most four features. That is so exactly if deleting the columns of any four features
+never lowers the rank: the vectors that deleting takes to 0 are those that live on them.
+
+Fields of withdrawn and expired scorecards, of affiliates and of open scorecards are rows like
+others: the records that were asked with them stay with whoever asked.
+
+The search. Call features an *information set* if no vector but 0 vanishes on them all. A vector on
+few features meets each information set in at least one of them, so five disjoint information sets
+prove the rule at once. Otherwise one of them is branched on: the vector is not 0 on its first
+feature, or is 0 there and not on the second, and so on, at most four deep. All of this is done
+modulo a random prime (`federation.policy.linear`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from federation.policy.atoms import Bins, atoms, spread_over
+from federation.policy.linear import Matrix, random_prime, rank, reduced, vanishing
+from federation.policy.report import PolicyItem
+from federation.policy.submission import Submission
+from scoring.catalogue import Catalogue
+from scoring.documents import Text
+from scoring.scorecard import Scorecard
+
+MOST_SETS: Final = 12
+"""Sets that a report lists; more say nothing more."""
+
+Feature = tuple[str, str]
+"""(holder, feature)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The stacked fields: a matrix, the columns of each feature, and the scorecard of each row.
+
+    Scorecard 0 is the one to judge; the others are the earlier ones in their order.
+    """
+
+    matrix: Matrix
+    columns: Mapping[Feature, Matrix]
+    scorecards: tuple[int, ...]
+
+    def without(self, scorecards: set[int]) -> Stack:
+        """The stack without the rows of some scorecards."""
+        kept = [row for row, of in enumerate(self.scorecards) if of not in scorecards]
+        return Stack(self.matrix[kept], self.columns, tuple(self.scorecards[r] for r in kept))
+
+
+def stack(submission: Submission) -> Stack:
+    """The stacked fields of a submission and of what was certified before."""
+    judged = [(submission.scorecard, submission.catalogue)]
+    judged += [(earlier.scorecard, earlier.catalogue) for earlier in submission.earlier]
+    versions: dict[Feature, list[Bins]] = {}
+    for scorecard, catalogue in judged:
+        for entry in scorecard.points:
+            feature = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature)
+            if not _public(submission.catalogue, feature.kind, feature.name, feature.public):
+                versions.setdefault((entry.holder, entry.feature), []).append(feature.bins)
+    common = {key: atoms(found) for key, found in versions.items()}
+    columns, width = {}, 0
+    for key, found in common.items():
+        columns[key] = np.arange(width, width + len(found) - 1)
+        width += len(found) - 1
+    rows, scorecards = [], []
+    for number, (scorecard, catalogue) in enumerate(judged):
+        for name in [f.name for f in scorecard.fields]:
+            row = np.zeros(width, dtype=np.int64)
+            for entry in scorecard.points:
+                key = entry.holder, entry.feature
+                if entry.field != name or key not in columns:
+                    continue
+                bins = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature).bins
+                points = np.array(spread_over(bins, entry.points, common[key]), dtype=np.int64)
+                row[columns[key]] = points[1:] - points[0]
+            rows.append(row)
+            scorecards.append(number)
+    return Stack(np.array(rows, dtype=np.int64), columns, tuple(scorecards))
+
+
+def _public(catalogue: Catalogue, kind: str, name: str, otherwise: bool) -> bool:
+    """Whether a feature is public by the catalogue of now, or was where it is no longer in it."""
+    for feature in catalogue.features if kind in catalogue.kinds else ():
+        if (feature.kind, feature.name) == (kind, name):
+            return feature.public
+    return otherwise
+
+
+@dataclass
+class _Search:
+    stack: Stack
+    most: int
+    prime: int
+    found: list[tuple[Feature, ...]] = field(default_factory=list)
+
+    def run(self) -> list[tuple[Feature, ...]]:
+        basis, _ = reduced(self.stack.matrix, self.prime)
+        if len(basis):
+            self._descend(basis, ())
+        return self.found
+
+    def _descend(self, basis: Matrix, chosen: tuple[Feature, ...]) -> None:
+        """Find vectors in the span of `basis` on `chosen` and at most so many more features."""
+        if len(self.found) >= MOST_SETS or any(set(s) <= set(chosen) for s in self.found):
+            return
+        outside = [key for key in self.stack.columns if key not in chosen]
+        elsewhere = _columns(self.stack, outside)
+        if rank(basis[:, elsewhere], self.prime) < len(basis):
+            self.found.append(self._smallest(chosen))
+            return
+        left = self.most - len(chosen)
+        if left == 0:
+            return
+        sets = self._information_sets(basis, outside, left + 1)
+        if len(sets) > left:
+            return
+        remaining = basis
+        for key in min(sets, key=len):
+            self._descend(remaining, (*chosen, key))
+            remaining = vanishing(remaining, self.stack.columns[key], self.prime)
+            if not len(remaining):
+                return
+
+    def _information_sets(
+        self, basis: Matrix, features: Sequence[Feature], most: int
+    ) -> list[list[Feature]]:
+        """Disjoint information sets for the span of `basis`, up to `most`."""
+        sets: list[list[Feature]] = []
+        unused = list(features)
+        while len(sets) < most:
+            chosen: list[Feature] = []
+            remaining = basis
+            for key in unused:
+                smaller = vanishing(remaining, self.stack.columns[key], self.prime)
+                if len(smaller) < len(remaining):
+                    chosen.append(key)
+                    remaining = smaller
+                if not len(remaining):
+                    break
+            if len(remaining):
+                break
+            sets.append(chosen)
+            unused = [key for key in unused if key not in chosen]
+        return sets
+
+    def _smallest(self, chosen: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        for key in chosen:
+            fewer = tuple(other for other in chosen if other != key)
+            if lost(self.stack, fewer, self.prime):
+                return self._smallest(fewer)
+        return tuple(sorted(chosen))
+
+
+def _columns(stacked: Stack, features: Sequence[Feature]) -> Matrix:
+    none = np.zeros(0, dtype=np.int64)
+    return np.concatenate([none, *(stacked.columns[key] for key in features)])
+
+
+def lost(stacked: Stack, features: Sequence[Feature], prime: int) -> int:
+    """By how much deleting the columns of these features lowers the rank."""
+    if not features:
+        return 0
+    kept = _columns(stacked, [key for key in stacked.columns if key not in features])
+    return rank(stacked.matrix, prime) - rank(stacked.matrix[:, kept], prime)
+
+
+def isolated(stacked: Stack, most: int) -> list[tuple[Feature, ...]]:
+    """The smallest sets of at most `most` features that combinations of rows live on.
+
+    Every such set contains one of these, unless there are more than `MOST_SETS`.
+    """
+    return _Search(stacked, most, random_prime()).run()
+
+
+def check(submission: Submission) -> Iterator[PolicyItem]:
+    """The items of rule c: one for every isolated set of features, or one that there is none."""
+    most = submission.thresholds.isolated_features
+    stacked = stack(submission)
+    prime = random_prime()
+    found = isolated(stacked, most)
+    for features in found:
+        yield _isolated(stacked, features, lost(stacked, features, prime))
+    if not found:
+        number = len(submission.earlier)
+        yield PolicyItem(
+            rule="c",
+            field="*",
+            figure=0,
+            limit=0,
+            passed=True,
+            text=Text(
+                zh=f"与此前{number}张评分卡的各字段作任何加减，都不能单独显出{most}个或更少的特征",
+                en=f"No combination of its fields with those of {number} earlier scorecards tells "
+                f"of {most} features or fewer alone",
+            ),
+        )
+
+
+def _isolated(stacked: Stack, features: Sequence[Feature], loss: int) -> PolicyItem:
+    needed = _needed(stacked, features)
+    names = tuple(" ".join(key) for key in features)
+    listed = ", ".join(names)
+    return PolicyItem(
+        rule="c",
+        field="*",
+        feature=names[0] if len(names) == 1 else None,
+        figure=loss,
+        limit=0,
+        passed=False,
+        about=names,
+        text=Text(
+            zh=f"与此前{needed}张评分卡的记录相加减，可单独显出{listed}；"
+            "请沿用此前的分值，或同时改动更多特征",
+            en=f"Added to and subtracted from records of {needed} earlier scorecards, its record "
+            f"tells of {listed} alone; keep the earlier points, or change more features at once",
+        ),
+    )
+
+
+def _needed(stacked: Stack, features: Sequence[Feature]) -> int:
+    """How many of the earlier scorecards a smallest such combination takes."""
+    prime = random_prime()
+    dropped: set[int] = set()
+    for number in sorted(set(stacked.scorecards) - {0}):
+        if lost(stacked.without(dropped | {number}), features, prime):
+            dropped.add(number)
+    return len(set(stacked.scorecards) - dropped - {0})
