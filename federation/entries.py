@@ -67,8 +67,10 @@ class Kind(StrEnum):
     KEY_ROTATED = "key-rotated"
     KEY_ERASED = "key-erased"
     FINDING = "finding"
+    LABELS = "labels-certified"
     LABELS_INSTALLED = "labels-installed"
     COUNTS = "counts-released"
+    COUNTS_RECEIVED = "counts-received"
     OPAQUE = ""
     """Of the next version, and unknown to this one. Read, never written."""
 
