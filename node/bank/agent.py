@@ -14,6 +14,7 @@ from federation.membership import Members
 from node.bank.counted import Counted
 from node.bank.errors import BankError
 from node.bank.records import Model, ModelRecords
+from node.bank.refusals import Refusals
 from node.bank.texts import Code
 from node.chain import ChainSync
 from node.config import BankConfig
@@ -39,6 +40,7 @@ class Agent:
         self.regulator = Counted(regulator, runtime.metrics)
         self.sync = ChainSync(hub, runtime.chain, runtime.store, runtime.log, runtime.clock)
         self.records = ModelRecords(runtime.identity.storage)
+        self.refusals = Refusals(runtime.identity.storage)
         self._models: dict[bytes, Model] = {}
 
     def now(self) -> int:

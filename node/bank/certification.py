@@ -100,7 +100,7 @@ class Certification:
         result, bundles = await self._send(sealed, progress)
         verdict = self._verdict(result, submission)
         if result.certificate is None:
-            await self._agent.write(lambda c: self._agent.records.drop_submission(c, tag))
+            await self._refused(tag, submission, verdict, catalogue.digest())
             raise ScorecardRefused(PolicyReport.from_json(verdict.report))
         certificate = read_certified(result.certificate, members)
         check_certificate(certificate, submission, scorecard, catalogue, verdict)
@@ -190,6 +190,17 @@ class Certification:
         if verdict.passed is not (result.certificate is not None):
             raise wrong("certificate and policy report contradict each other")
         return verdict
+
+    async def _refused(
+        self, tag: bytes, submission: Submission, verdict: PolicyVerdict, catalogue: bytes
+    ) -> None:
+        agent = self._agent
+
+        def unit(connection: Connection) -> None:
+            agent.refusals.put(connection, submission, verdict, catalogue, agent.now())
+            agent.records.drop_submission(connection, tag)
+
+        await agent.write(unit)
 
     async def _check_key(self, secret_key: bytes) -> None:
         """Raises BankError unless a worker can decrypt with the key."""

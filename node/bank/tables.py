@@ -115,3 +115,17 @@ bank_registered_batches = Table(
     Column("registered", BigInteger, nullable=False),
 )
 """Post-loan batches that were registered before they ran, with the time in which they run."""
+
+bank_refusals = Table(
+    "bank_refusals",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("refused", BigInteger, nullable=False, index=True),
+    Column("catalogue", LargeBinary, nullable=False),
+    Column("submission", LargeBinary, nullable=False),
+    Column("verdict", LargeBinary, nullable=False),
+)
+"""Refused submissions by their id. `catalogue` is the catalogue's digest; submission and verdict
+are sealed."""

@@ -31,6 +31,7 @@ from node.chain.tables import chain_documents
 from node.enrolment.folder import write_public
 from node.regulator.decisions import PUBLIC_KEY, Decision, DecisionStore, bundle_path
 from node.regulator.membership import Regulator
+from node.regulator.verdicts import Verdicts
 from node.workers import jobs
 from scoring import lattice, published
 from scoring.catalogue import Catalogue
@@ -48,12 +49,14 @@ class CertificationDesk:
     regulator: Regulator
     sync: ChainSync | None
     decisions: DecisionStore = field(init=False)
+    verdicts: Verdicts = field(init=False)
     # Policy looks at everything certified before, so two submissions are never judged at once.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         folder = self.regulator.config.data_dir / "models"
         self.decisions = DecisionStore(folder, self.regulator.identity.storage)
+        self.verdicts = Verdicts(self.regulator.identity.storage)
 
     async def certify(self, bank: SpiffeId, sealed: bytes) -> Decision:
         """The decision about a sealed submission of `bank`; the same bytes get the same again.
@@ -161,6 +164,7 @@ class CertificationDesk:
 
         def unit(connection: Connection) -> None:
             self.decisions.put(connection, digest, submission, catalogue.digest(), decision, now)
+            self.verdicts.put(connection, digest, considered.verdict)
             if certificate is None:
                 raw = entry(
                     Kind.REFUSAL,

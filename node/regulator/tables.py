@@ -40,6 +40,16 @@ together with it. `report` and `secret_key` are sealed to the bank, for a repeat
 nobody else opens them, the regulator included. A refusal has no certificate.
 """
 
+regulator_verdicts = Table(
+    "regulator_verdicts",
+    metadata,
+    Column("submission", LargeBinary, primary_key=True),
+    Column("verdict", LargeBinary, nullable=False),
+    CheckConstraint("length(submission) = 32", name="submission_length"),
+)
+"""The policy's verdict on each decided submission, under the regulator's storage key: what was
+certified before and which thresholds held is not known any more when it is read again."""
+
 regulator_failures = Table(
     "regulator_failures",
     metadata,
