@@ -36,7 +36,7 @@ from scoring.lattice.params import context
 from scoring.lattice.seal import Ciphertext
 from scoring.words import MODULUS, ROWS
 
-_BLIND_BITS = 37
+BLIND_BITS = 37
 """Bits of a coefficient of R: X_b + 500·R stays below 2^47, above which SEAL lifts differently."""
 
 
@@ -88,7 +88,7 @@ class BlindEvaluator:
         _check_bucket(self._bins_per_feature, bins, clear)
         ring = context()
         raw = np.frombuffer(os.urandom(8 * ROWS), dtype=np.uint64)
-        blind = raw >> np.uint64(64 - _BLIND_BITS)
+        blind = raw >> np.uint64(64 - BLIND_BITS)
         start = self._constant
         if self._blinded is not None:
             unblind = ring.multiply_plain(self._blinded, ring.ntt_plaintext(blind))

@@ -45,5 +45,5 @@ def encrypt_weights(keys: ModelKeys, weights: Sequence[int]) -> bytes:
     Raises LatticeError for a malformed secret key or a weight out of range.
     """
     check_weights(weights)
-    secret = serial.read_secret_key(keys.secret_key)
-    return serial.write_bundle(context().encrypt_seeded(secret, [int(w) for w in weights]))
+    ring, secret = context(), serial.read_secret_key(keys.secret_key)
+    return serial.write_bundle(ring.encrypt_seeded(secret, (ring.constant(w) for w in weights)))

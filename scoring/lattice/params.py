@@ -22,6 +22,9 @@ PARAMETER_SET = "yinxin-bfv-1"
 MAX_COLUMNS = 500
 """Columns that one holder's answer may sum: the flooding bound is proved up to here."""
 
+MAX_BUCKETS = 500
+"""Buckets that one count of labels may sum: `counting_bound_log2` is proved up to here."""
+
 LARGEST_ERROR = 21
 """SEAL samples errors from a centred binomial distribution over 42 coin flips: at most 21."""
 
@@ -81,9 +84,29 @@ def flooding_bound_log2(
     """
     if columns < 1:
         raise LatticeError(f"columns: {columns} is no number of columns; give at least one")
+    through_columns = columns * parameters.degree * LARGEST_ERROR * LARGEST_ENTRY
+    rounding = columns * LARGEST_ENTRY / 2
+    return _distance_log2(through_columns + rounding, parameters)
+
+
+def counting_bound_log2(
+    buckets: int = MAX_BUCKETS, *, parameters: Parameters = YINXIN_BFV_1
+) -> float:
+    """The same for one count of labels (`scoring.lattice.labels`).
+
+    There the encrypted polynomials, one a bucket, are full and not constant, so that a rounding of
+    at most 1/2 stands in every coefficient beside the error, and (e + r)·X over the buckets is at
+    most N · (21 + 1/2) · 2 for each. For 500 buckets: B < 2^27.4, and a distance below 2^-75.6.
+    """
+    if buckets < 1:
+        raise LatticeError(f"buckets: {buckets} is no number of buckets; give at least one")
+    through = buckets * parameters.degree * (LARGEST_ERROR + 1 / 2) * LARGEST_ENTRY
+    return _distance_log2(through, parameters)
+
+
+def _distance_log2(through_data: float, parameters: Parameters) -> float:
+    """log2 of N·B/F, B being what went through the data, the clear words' rounding and Enc(0)."""
     degree, special_bits = parameters.degree, parameters.prime_bits[-1]
-    through_columns = columns * degree * LARGEST_ERROR * LARGEST_ENTRY
-    rounding = columns * LARGEST_ENTRY / 2 + 1 / 2
     fresh_zero = LARGEST_ERROR * (2 * degree + 1) / 2 ** (special_bits - 1) + (degree + 1) / 2
-    worst = through_columns + rounding + fresh_zero
+    worst = through_data + 1 / 2 + fresh_zero
     return math.log2(degree) + math.log2(worst) - parameters.flood_bits

@@ -150,6 +150,11 @@ class Context:
         raw = plaintext_prefix(COEFFICIENT_LEVEL, words.size) + words.tobytes()
         return Plaintext(self._load(_seal.Plaintext(), raw, "plaintext"))
 
+    def constant(self, value: int) -> Plaintext:
+        """The constant polynomial of a value below the plaintext modulus."""
+        with _refusals("plaintext"):
+            return Plaintext(_seal.Plaintext(f"{value:X}"))
+
     def ciphertext(self, words: NDArray[np.uint64], *, ntt: bool) -> Ciphertext:
         """The ciphertext at the first level with these residues, shape (2, primes, degree)."""
         flat = np.ascontiguousarray(words, dtype="<u8")
@@ -173,14 +178,11 @@ class Context:
         with _refusals("public key"):
             return PublicEncryptor(_seal.Encryptor(self._context, public))
 
-    def encrypt_seeded(self, secret: SecretKey, constants: Sequence[int]) -> list[bytes]:
-        """One seeded ciphertext in serial form for each constant polynomial."""
+    def encrypt_seeded(self, secret: SecretKey, plaintexts: Iterable[Plaintext]) -> list[bytes]:
+        """One seeded ciphertext in serial form for each plaintext in coefficient form."""
         with _refusals("encryption"):
             encryptor = _seal.Encryptor(self._context, secret)
-            return [
-                save(encryptor.encrypt_symmetric(_seal.Plaintext(f"{constant:X}")))
-                for constant in constants
-            ]
+            return [save(encryptor.encrypt_symmetric(plaintext)) for plaintext in plaintexts]
 
     def decrypt(self, secret: SecretKey, ciphertext: Ciphertext) -> NDArray[np.uint64]:
         """The plaintext coefficients of a ciphertext in coefficient form, shape (degree,)."""

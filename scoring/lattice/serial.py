@@ -7,7 +7,8 @@ is left for SEAL is to copy words. A caller that got the bytes from elsewhere ha
 hash against a certificate, or a signature, before it comes here.
 
 A weight bundle is `YXW1`, the number of columns as u32 big-endian, then one seeded ciphertext a
-column, in the order of the columns.
+column, in the order of the columns. Labels are `YXL1`, the number of buckets, then one seeded
+ciphertext a bucket.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from scoring.errors import LatticeError
 from scoring.lattice.form import HEADER_BYTES, ciphertext_prefix, header, plaintext_prefix
-from scoring.lattice.params import MAX_COLUMNS, YINXIN_BFV_1, context
+from scoring.lattice.params import MAX_BUCKETS, MAX_COLUMNS, YINXIN_BFV_1, context
 from scoring.lattice.seal import Ciphertext, PublicKey, SecretKey, save
 
 _DEGREE, _PRIMES = YINXIN_BFV_1.degree, len(YINXIN_BFV_1.prime_bits)
@@ -37,8 +38,7 @@ PUBLIC_KEY_BYTES = _BEFORE_CIPHERTEXT + 8 * 2 * _PRIMES * _DEGREE
 WEIGHT_BYTES = _BEFORE_CIPHERTEXT + 8 * (_PRIMES - 1) * _DEGREE + _SUFFIX_BYTES
 ANSWER_BYTES = _BEFORE_CIPHERTEXT + 8 * 2 * _DEGREE
 
-_MAGIC = b"YXW1"
-_BUNDLE_HEAD = struct.Struct(">4sI")
+_HEAD = struct.Struct(">4sI")
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,40 @@ class _Kind:
         residues = words.reshape(self.polynomials, len(self.primes), _DEGREE)
         if (residues >= np.array(self.primes, dtype=np.uint64)[:, None]).any():
             raise LatticeError(f"{self.name}: a residue is not below its prime; make it anew")
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    """Seeded ciphertexts one after the other, behind a magic and their number."""
+
+    name: str
+    magic: bytes
+    units: str
+    most: int
+
+    def write(self, parts: Sequence[bytes]) -> bytes:
+        for part in parts:
+            _weight().check(part)
+        return _HEAD.pack(self.magic, len(parts)) + b"".join(parts)
+
+    def read(self, raw: bytes, count: int) -> list[bytes]:
+        if not 1 <= count <= self.most:
+            raise LatticeError(f"{self.units}: {count}; there are 1 to {self.most}")
+        expected = _HEAD.size + count * WEIGHT_BYTES
+        if len(raw) != expected:
+            raise LatticeError(
+                f"{self.name}: {len(raw)} bytes instead of {expected} for {count} {self.units}; "
+                "take the one of this holder and certificate"
+            )
+        if raw[: _HEAD.size] != _HEAD.pack(self.magic, count):
+            raise LatticeError(
+                f"{self.name}: its head is not {self.magic.decode()} with {count} {self.units}"
+            )
+        return [raw[at : at + WEIGHT_BYTES] for at in range(_HEAD.size, expected, WEIGHT_BYTES)]
+
+
+_BUNDLE = _Bundle("weight bundle", b"YXW1", "columns", MAX_COLUMNS)
+_LABELS = _Bundle("labels", b"YXL1", "buckets", MAX_BUCKETS)
 
 
 @cache
@@ -146,21 +180,24 @@ def write(thing: SecretKey | PublicKey | Ciphertext) -> bytes:
 
 def write_bundle(weights: Sequence[bytes]) -> bytes:
     """A bundle of weights, each of WEIGHT_BYTES, in the order of the columns."""
-    for weight in weights:
-        _weight().check(weight)
-    return _BUNDLE_HEAD.pack(_MAGIC, len(weights)) + b"".join(weights)
+    return _BUNDLE.write(weights)
 
 
 def read_bundle(raw: bytes, columns: int) -> list[bytes]:
     """The weights of a bundle of exactly `columns` columns, not yet read; LatticeError if not."""
-    if not 1 <= columns <= MAX_COLUMNS:
-        raise LatticeError(f"columns: {columns}; one holder has 1 to {MAX_COLUMNS}")
-    expected = _BUNDLE_HEAD.size + columns * WEIGHT_BYTES
-    if len(raw) != expected:
-        raise LatticeError(
-            f"weight bundle: {len(raw)} bytes instead of {expected} for {columns} columns; "
-            "take the bundle of this holder and catalogue version"
-        )
-    if raw[: _BUNDLE_HEAD.size] != _BUNDLE_HEAD.pack(_MAGIC, columns):
-        raise LatticeError("weight bundle: its head is not YXW1 with this number of columns")
-    return [raw[at : at + WEIGHT_BYTES] for at in range(_BUNDLE_HEAD.size, expected, WEIGHT_BYTES)]
+    return _BUNDLE.read(raw, columns)
+
+
+def write_labels(buckets: Sequence[bytes]) -> bytes:
+    """Encrypted labels, one ciphertext of WEIGHT_BYTES a bucket, in order."""
+    return _LABELS.write(buckets)
+
+
+def read_labels(raw: bytes, buckets: int) -> list[bytes]:
+    """The ciphertexts of exactly `buckets` buckets, not yet read; LatticeError if not."""
+    return _LABELS.read(raw, buckets)
+
+
+def labels_bytes(buckets: int) -> int:
+    """The length of the encrypted labels of so many buckets."""
+    return _HEAD.size + buckets * WEIGHT_BYTES

@@ -12,7 +12,6 @@ is run against the real answer, and against answers with some steps of `sanitise
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +30,7 @@ from scoring.lattice import (
 from scoring.lattice.params import context
 from scoring.lattice.seal import Ciphertext, PublicEncryptor
 from scoring.words import MODULUS, ROWS
+from support.ring import exact_noise, from_ntt, in_ntt, multiply, spectrum, unspectrum
 
 Sanitiser = Callable[[Ciphertext, np.ndarray, PublicEncryptor], Ciphertext]
 PRIMES = context().primes
@@ -55,8 +55,6 @@ class Bank:
     def __init__(self) -> None:
         self.keys: ModelKeys = generate_keys()
         self.bundle = encrypt_weights(self.keys, [3 << 14, 5 << 7])
-        raw = np.frombuffer(self.keys.secret_key[-4 * ROWS * 8 :], dtype="<u8")
-        self.secret = raw.reshape(4, ROWS).astype(object)  # in NTT form, prime by prime
         weights = [self.bundle[8:][:WEIGHT_BYTES], self.bundle[8:][WEIGHT_BYTES:]]
         self.weights = [serial.read_weight(weight) for weight in weights]
 
@@ -74,20 +72,7 @@ class Bank:
 
     def noise(self, ciphertext: Ciphertext) -> np.ndarray:
         """The exact noise, that is c0 + c1·s − (q/t)·m, as floats; only a key holder can."""
-        residues = in_ntt(ciphertext)
-        primes = PRIMES[: residues.shape[1]]
-        phase = [
-            (residues[0, i] + residues[1, i] * self.secret[i]) % prime
-            for i, prime in enumerate(primes)
-        ]
-        modulus = int(np.prod(np.array(primes, dtype=object)))
-        whole = np.zeros(ROWS, dtype=object)
-        for prime, row in zip(primes, from_ntt(*phase), strict=False):
-            others = modulus // prime
-            whole += row * (others * pow(others, -1, prime))
-        scaled = whole % modulus * MODULUS
-        remainder = scaled - modulus * ((scaled + modulus // 2) // modulus)
-        return np.array([float(value) for value in remainder]) / MODULUS
+        return exact_noise(ciphertext, self.keys.secret_key)
 
     def divide_noise(self, answer: bytes) -> np.ndarray:
         """The guess at the 8192 bits of X_1 from the noise alone."""
@@ -108,41 +93,6 @@ class Bank:
             matched = unspectrum(np.conj(spectrum(known)) * spectrum(left)) / (known @ known)
             bits = bits - 0.5 + matched > 0
         return bits
-
-
-def residues_of(ciphertext: Ciphertext) -> np.ndarray:
-    raw = serial.write(ciphertext)
-    degree, primes = struct.unpack_from("<QQ", raw, 16 + 32 + 1 + 8)
-    flat = np.frombuffer(raw[-2 * primes * degree * 8 :], dtype="<u8")
-    return flat.reshape(2, primes, degree).astype(object)
-
-
-def in_ntt(ciphertext: Ciphertext) -> np.ndarray:
-    return residues_of(context().to_ntt(ciphertext))
-
-
-def from_ntt(*rows: np.ndarray) -> np.ndarray:
-    """Rows in NTT form, the first prime's first, back to coefficients; others are filled up."""
-    words = np.ones((2, len(PRIMES), ROWS), dtype=np.uint64)
-    for index, row in enumerate(rows):
-        words[0, index] = row.astype(np.uint64)
-    return residues_of(context().from_ntt(context().ciphertext(words, ntt=True)))[0]
-
-
-TWIST = np.exp(1j * np.pi * np.arange(ROWS) / ROWS)
-
-
-def spectrum(polynomial: np.ndarray) -> np.ndarray:
-    return np.fft.fft(polynomial * TWIST)
-
-
-def unspectrum(values: np.ndarray) -> np.ndarray:
-    return np.real(np.fft.ifft(values) / TWIST)
-
-
-def multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The product modulo x^8192 + 1, over the reals."""
-    return unspectrum(spectrum(left) * spectrum(right))
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def test_what_is_transformed_looks_alike_for_every_bucket(
 
 
 def test_the_blind_stays_where_seal_lifts_alike() -> None:
-    assert MAX_COLUMNS * (2**evaluate._BLIND_BITS - 1) + 2 < MODULUS // 2
+    assert MAX_COLUMNS * (2**evaluate.BLIND_BITS - 1) + 2 < MODULUS // 2
 
 
 def test_a_zero_column_would_be_an_error(keys: ModelKeys) -> None:
