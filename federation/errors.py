@@ -57,6 +57,7 @@ class Reason(StrEnum):
     EPOCH_LIMIT = "epoch_limit"
     UNKNOWN_ENTERPRISE = "unknown_enterprise"
     UNCERTIFIED_MODEL = "uncertified_model"
+    WITHDRAWN_MODEL = "withdrawn_model"
     FOREIGN_CERTIFICATE = "foreign_certificate"
     BAD_PROOF = "bad_proof"
     BAD_PERMIT = "bad_permit"

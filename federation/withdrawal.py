@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from federation.certificate import ModelCertificate
 from federation.documents import Bytes32, Document, Id, Name, Time
+from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import TrustRoot
@@ -52,6 +53,17 @@ def make_withdrawal(certificate: ModelCertificate, by: SpiffeId, now: int) -> Mo
         by=by,
         withdrawn=now,
         expires=certificate.not_after,
+    )
+
+
+def withdrawal_entry(withdrawal: ModelWithdrawal, now: int) -> bytes:
+    """The entry of whoever learnt of a withdrawal: regulator, hub, holders, the bank."""
+    return entry(
+        Kind.WITHDRAWN,
+        now,
+        document=withdrawal.hash,
+        certificate=withdrawal.certificate,
+        bank=withdrawal.bank,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -24,7 +24,7 @@ from federation.envelope import EnvelopeKey, EnvelopePublicKey, open_, seal
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
-from federation.policy import PolicyReport, PolicyThresholds, certify_policy
+from federation.policy import Earlier, PolicyReport, PolicyThresholds, certify_policy
 from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
 
@@ -34,6 +34,8 @@ REPORT_PURPOSE = "yinxin/envelope/policy-report/v1"
 CLOCK_SKEW = 300
 EPOCHS_A_MONTH = 1
 """Records of successive epochs are certified as a pair only by policy d."""
+HISTORY_SECONDS = 730 * 86_400
+"""How long a certified scorecard counts when later ones are judged: 24 months."""
 SUBMISSION_BYTES = 1 << 20
 KEY_BYTES = 1 << 19
 REPORT_BYTES = 1 << 20
@@ -104,10 +106,8 @@ def open_submission(sealed: bytes, bank: SpiffeId, key: EnvelopeKey) -> Submissi
     return submission
 
 
-def judge(
-    submission: Submission, catalogue: Catalogue, members: Members, thresholds: PolicyThresholds
-) -> Considered:
-    """A submission with the policy's verdict on it.
+def read_scorecard(submission: Submission, members: Members) -> Scorecard:
+    """The scorecard of a submission.
 
     Raises ScorecardError for one without a scorecard, and Refusal for one that names holders
     that the chain does not have.
@@ -121,11 +121,32 @@ def judge(
         member = members.require(SpiffeId.parse(participant.holder), Role.HOLDER)
         if member.kind != participant.kind:
             raise Refusal(Reason.MALFORMED, f"{member.id} is of kind {member.kind}")
-    report = certify_policy(scorecard, catalogue, thresholds)
+    return scorecard
+
+
+def conclude(submission: Submission, scorecard: Scorecard, report: PolicyReport) -> Considered:
+    """A submission with the verdict that the policy's report is."""
     verdict = PolicyVerdict(
         passed=report.passed, salt=secrets.token_bytes(32), report=report.to_json()
     )
     return Considered(submission, scorecard, report, verdict)
+
+
+def judge(
+    submission: Submission,
+    catalogue: Catalogue,
+    members: Members,
+    thresholds: PolicyThresholds,
+    earlier: Sequence[Earlier] = (),
+) -> Considered:
+    """A submission with the policy's verdict on it; `earlier` is what was certified for the bank
+    and its affiliates within `HISTORY_SECONDS`. Raises as `read_scorecard`, and PolicyError.
+
+    A node reads, applies policy in a worker and concludes; this is the three in one.
+    """
+    scorecard = read_scorecard(submission, members)
+    report = certify_policy(scorecard, catalogue, thresholds, earlier)
+    return conclude(submission, scorecard, report)
 
 
 def consider(
@@ -135,9 +156,10 @@ def consider(
     catalogue: Catalogue,
     members: Members,
     thresholds: PolicyThresholds,
+    earlier: Sequence[Earlier] = (),
 ) -> Considered:
     """Opens and judges a submission of `bank`. Raises as `open_submission` and `judge`."""
-    return judge(open_submission(sealed, bank, key), catalogue, members, thresholds)
+    return judge(open_submission(sealed, bank, key), catalogue, members, thresholds, earlier)
 
 
 def make_certificate(

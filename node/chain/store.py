@@ -22,13 +22,14 @@ from federation.identity import SpiffeId
 from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed
+from federation.withdrawal import ModelWithdrawal, open_withdrawal
 from node.chain.tables import chain_documents
 from node.storage.engine import is_writing
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
 
 ROSTER_TYPE: Final = "application/vnd.yinxin.roster-batch.v1+json"
-MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE = (
+MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE, WITHDRAWAL, RECEIPT = (
     "member",
     "roster-batch",
     "catalogue",
@@ -36,6 +37,8 @@ MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE = (
     "manifest",
     "epoch-opening",
     "model-certificate",
+    "model-withdrawal",
+    "withdrawal-receipt",
 )
 
 
@@ -220,11 +223,13 @@ class ChainStore:
     ) -> ModelCertificate | None:
         """The certificate with that payload hash, verified, else None.
 
-        Raises Refusal(foreign_certificate) when bank or participants are no longer the members that
-        it names: that a signature was verified once says nothing of who is a member now.
+        Raises Refusal(withdrawn_model) once it is withdrawn, and Refusal(foreign_certificate) when
+        bank or participants are no longer the members that it names: that a signature was verified
+        once says nothing of who is a member now.
         """
         certificate = self.certified(connection, digest)
         if certificate is not None:
+            self.refuse_withdrawn(connection, digest)
             certificate.require_members(self.members(connection, now))
         return certificate
 
@@ -241,6 +246,47 @@ class ChainStore:
                 return None
             self._certificates[digest] = open_certificate(Signed.from_json(bytes(raw)), self.root)
         return self._certificates[digest]
+
+    def withdrawals(self, connection: Connection) -> dict[bytes, Signed]:
+        """The kept withdrawals by the certificate that each is of; verified when they were put."""
+        return self._by_certificate(connection, WITHDRAWAL)
+
+    def receipts(self, connection: Connection) -> dict[bytes, Signed]:
+        """The hub's promises to have logged withdrawals, by certificate: kept by the regulator."""
+        return self._by_certificate(connection, RECEIPT)
+
+    def _by_certificate(self, connection: Connection, kind: str) -> dict[bytes, Signed]:
+        table = chain_documents.c
+        query = select(table.name, table.body).where(table.kind == kind).order_by(table.name)
+        return {
+            bytes.fromhex(row.name): Signed.from_json(bytes(row.body))
+            for row in connection.execute(query)
+        }
+
+    def withdrawal(self, connection: Connection, certificate: bytes) -> ModelWithdrawal | None:
+        """The withdrawal of the certificate with that payload hash, else None."""
+        table = chain_documents.c
+        raw = connection.execute(
+            select(table.body).where(
+                table.kind == WITHDRAWAL, table.number == 0, table.name == certificate.hex()
+            )
+        ).scalar_one_or_none()
+        return None if raw is None else open_withdrawal(Signed.from_json(bytes(raw)), self.root)
+
+    def refuse_withdrawn(self, connection: Connection, certificate: bytes) -> None:
+        """Raises Refusal(withdrawn_model) when the certificate of that hash is withdrawn."""
+        if self.withdrawal(connection, certificate) is not None:
+            raise Refusal(Reason.WITHDRAWN_MODEL, "the regulator withdrew the model")
+
+    def put_withdrawal(self, connection: Connection, signed: Signed) -> ModelWithdrawal | None:
+        """Keeps a withdrawal and returns it; None when one of the same certificate is kept: two
+        say the same, and the first one stays. Raises as `open_withdrawal`.
+        """
+        withdrawal = open_withdrawal(signed, self.root)
+        if self.withdrawal(connection, withdrawal.certificate) is not None:
+            return None
+        self.put(connection, WITHDRAWAL, signed, 0, withdrawal.certificate.hex())
+        return withdrawal
 
     def put_certificate(self, connection: Connection, signed: Signed) -> bool:
         """Keeps a verified certificate under its hash."""

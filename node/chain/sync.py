@@ -19,6 +19,7 @@ from federation.errors import DocumentError, FederationError, Reason, Refusal
 from federation.identity import SpiffeId
 from federation.membership import Member, Members
 from federation.signed import Signed
+from federation.withdrawal import withdrawal_entry
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING, ChainStore, read_batch
 from node.clock import Clock
 from node.errors import NodeError
@@ -34,6 +35,7 @@ _log = structlog.get_logger(__name__)
 
 MAX_MEMBERS = 10_000
 MAX_EPOCHS = 64
+MAX_WITHDRAWALS = 100_000
 
 
 class ChainSync:
@@ -102,13 +104,21 @@ class ChainSync:
         batches = await self._read_batches(state.roster_batches, members.hub, now)
         if len(state.epochs) > MAX_EPOCHS:
             raise DocumentError("epochs", f"are more than {MAX_EPOCHS}")
+        if len(state.withdrawals) > MAX_WITHDRAWALS:
+            raise DocumentError("withdrawals", f"are more than {MAX_WITHDRAWALS}")
         kept = await self._store.read(self._epoch_documents)
         # What is kept was verified with the keys of its time: a member that was given others since
         # has not unsigned it. Anything else of the epoch and all of it is looked at anew.
         new = [epoch for epoch in state.epochs if not kept.issuperset(_digests(epoch))]
         verified = [_verify_epoch(epoch, members) for epoch in new]
+        withdrawals = [signed_from_wire(withdrawal) for withdrawal in state.withdrawals]
 
         def unit(connection: Connection) -> None:
+            for withdrawal in withdrawals:
+                fresh = self._chain.put_withdrawal(connection, withdrawal)
+                if fresh is not None:
+                    recorded = withdrawal_entry(fresh, now)
+                    self._querylog.append(connection, Kind.WITHDRAWN, now, recorded)
             for raw in state.catalogues:
                 self._chain.put_catalogue(connection, raw)
             for number, batch in batches:

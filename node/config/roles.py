@@ -22,7 +22,9 @@ from federation.identity import Role, SpiffeId
 from federation.policy import PolicyThresholds
 from node.config.fields import PREFIX, Address, AnyPath, ReadableFile, SecretFile, origin
 from node.config.sections import (
+    AffiliatesConfig,
     ApiConfig,
+    CertificationConfig,
     ConsentsConfig,
     DatabaseConfig,
     DeadlinesConfig,
@@ -214,9 +216,19 @@ class RegulatorConfig(NodeConfig):
     hub: PeerConfig | None = None
     """Where the catalogue comes from, and audit keys go; needed once the chain has a hub."""
     policy: PolicyThresholds = PolicyThresholds()
+    certification: CertificationConfig = CertificationConfig()
+    affiliates: AffiliatesConfig = AffiliatesConfig()
     mirror: MirrorConfig = MirrorConfig()
     audit: AuditThresholds = AuditThresholds()
     """How strict the audit's checks are."""
+
+    @model_validator(mode="after")
+    def _own_banks(self) -> RegulatorConfig:
+        for name in (name for group in self.affiliates.groups for name in group):
+            if SpiffeId.parse(name).trust_domain != self.trust_domain:
+                # Nothing is certified here for it: the group would bind nobody, unnoticed.
+                raise ValueError(f"affiliates.groups: {name} is of another trust domain")
+        return self
 
     @model_validator(mode="after")
     def _some_master(self) -> RegulatorConfig:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from federation.errors import FederationError
+from federation.identity import Role, SpiffeId
 from federation.permit import PermitPolicy
 from node.config.fields import Address, AnyPath, ReadableFile, Seconds, SecretFile
 
@@ -125,6 +127,51 @@ class PermitTransparencyConfig(TransparencyConfig):
     permit_policy: PermitPolicy = PermitPolicy.PROMISE
     """What a holder demands of a permit: that the hub promises to log it, or the proof that its
     log, as witnesses know it, has it. The same at all of a chain."""
+
+
+class CertificationConfig(Section):
+    """How submissions are judged: one at a time, by a worker of its own."""
+
+    seconds: Annotated[float, Field(ge=10, le=3_600)] = 600.0
+    """How long policy may take for one submission, in seconds; then it is given up."""
+    waiting: Annotated[int, Field(ge=0, le=1_000)] = 16
+    """Submissions that may wait while one is judged; more are refused at once, and no bank has
+    more than two."""
+
+
+class AffiliatesConfig(Section):
+    """Banks that are judged as one: what is certified for one counts for all of a group."""
+
+    groups: tuple[tuple[str, ...], ...] = ()
+    """SPIFFE ids of banks, each in one group at most. A relation counts from when it stands here,
+    for everything certified within 24 months."""
+
+    @field_validator("groups")
+    @classmethod
+    def _banks(cls, groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        seen: set[str] = set()
+        for group in groups:
+            if len(group) < 2:
+                raise ValueError("a group has at least two banks")
+            for name in group:
+                if _role_of(name) is not Role.BANK:
+                    raise ValueError(f"{name!r} is no bank's SPIFFE id; write spiffe://…/bank/NAME")
+                if name in seen:
+                    raise ValueError(f"{name} stands there twice; join the two groups")
+                seen.add(name)
+        return groups
+
+    def of(self, bank: SpiffeId) -> frozenset[str]:
+        """The bank and its affiliates, as text."""
+        own = str(bank)
+        return frozenset({own}).union(*(group for group in self.groups if own in group))
+
+
+def _role_of(text: str) -> Role | None:
+    try:
+        return SpiffeId.parse(text).role
+    except FederationError:
+        return None
 
 
 class MirrorConfig(Section):

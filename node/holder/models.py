@@ -97,6 +97,7 @@ class Models:
         runtime = self._runtime
         members = runtime.chain.members(connection, runtime.clock.now())
         certificate = read_certificate(signed, members)
+        runtime.chain.refuse_withdrawn(connection, certificate.hash)
         participant = certificate.participant(runtime.identity.id)
         catalogue = runtime.chain.catalogue(connection, certificate.catalogue)
         columns = sum(catalogue.bins_per_feature(runtime.config.kind))

@@ -79,6 +79,8 @@ class Permits:
         return await self._hub.store.read(look_up)
 
     def _settle(self, connection: Connection, desk: PermitDesk, request: PermitRequest) -> Settled:
+        # Here, too: no permit stands in the log behind the withdrawal of its model.
+        self._hub.chain.refuse_withdrawn(connection, request.drafts[0].permit.certificate)
         registry = HubRegistry(connection, self._hub.identity.storage)
         settled = desk.settle(request, registry)
         if settled.fresh:

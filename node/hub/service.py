@@ -22,6 +22,7 @@ from node.hub.permits import Permits
 from node.hub.publication import Hub, current_catalogues, receive_manifest
 from node.hub.receipts import receipt
 from node.hub.routes import Routes
+from node.hub.withdrawals import published_withdrawals, receive_withdrawal
 from node.rpc.convert import (
     identifier,
     query_from_wire,
@@ -41,6 +42,7 @@ ROLES = {
     f"{_SERVICE}GetRoster": _MEMBERS,
     f"{_SERVICE}AnnounceLog": _MEMBERS,
     f"{_SERVICE}PutAuditKeys": frozenset({Role.REGULATOR}),
+    f"{_SERVICE}WithdrawModel": frozenset({Role.REGULATOR}),
     f"{_SERVICE}SubmitManifest": frozenset({Role.HOLDER}),
     f"{_SERVICE}InstallModel": _BANKS,
     f"{_SERVICE}GetKeys": _BANKS,
@@ -76,6 +78,7 @@ class HubService(HubServicer):
                     hub_pb2.LogAddress(member=str(member), address=address)
                     for member, address in log_addresses(connection, caller).items()
                 ],
+                withdrawals=published_withdrawals(self._hub, connection, caller),
             )
 
         return await self._hub.store.read(state)
@@ -108,6 +111,14 @@ class HubService(HubServicer):
         await self._hub.store.run(lambda connection: put_audit_keys(self._hub, connection, keys))
         return hub_pb2.AuditKeysReply()
 
+    async def WithdrawModel(self, request: common_pb2.Signed, context: Any) -> common_pb2.Receipt:
+        """Withdraws a model: from the receipt on nothing is relayed or permitted for it."""
+        signed = signed_from_wire(request)
+        raw = await self._hub.store.run(
+            lambda connection: receive_withdrawal(self._hub, connection, signed)
+        )
+        return receipt(self._hub, raw)
+
     async def SubmitManifest(self, request: common_pb2.Signed, context: Any) -> common_pb2.Receipt:
         """Keeps and logs the calling holder's manifest."""
         holder, signed = peer(), signed_from_wire(request)
@@ -131,6 +142,9 @@ class HubService(HubServicer):
         if certificate.bank != bank:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"certificate is {certificate.bank}'s")
         certificate.participant(holder)
+        await self._hub.store.read(
+            lambda connection: self._hub.chain.refuse_withdrawn(connection, certificate.hash)
+        )
 
         async def relay() -> AsyncIterator[hub_pb2.InstallModelRequest]:
             yield first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +13,15 @@ from federation.certificate import ModelCertificate
 from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.exchange.regulator import (
+    HISTORY_SECONDS,
     KEY_PURPOSE,
     REPORT_PURPOSE,
     Considered,
     Submission,
-    judge,
+    conclude,
     make_certificate,
     open_submission,
+    read_scorecard,
     seal_to_bank,
 )
 from federation.identity import Role, SpiffeId
@@ -30,8 +31,10 @@ from node.chain.store import CATALOGUE
 from node.chain.tables import chain_documents
 from node.enrolment.folder import write_public
 from node.regulator.decisions import PUBLIC_KEY, Decision, DecisionStore, bundle_path
+from node.regulator.judging import Ahead, Past, PolicyWorker, Queue
 from node.regulator.membership import Regulator
 from node.regulator.verdicts import Verdicts
+from node.regulator.withdrawals import delivered
 from node.workers import jobs
 from scoring import lattice, published
 from scoring.catalogue import Catalogue
@@ -50,22 +53,27 @@ class CertificationDesk:
     sync: ChainSync | None
     decisions: DecisionStore = field(init=False)
     verdicts: Verdicts = field(init=False)
-    # Policy looks at everything certified before, so two submissions are never judged at once.
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    worker: PolicyWorker = field(init=False)
+    _queue: Queue = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.regulator.config.data_dir / "models"
-        self.decisions = DecisionStore(folder, self.regulator.identity.storage)
+        config = self.regulator.config
+        self.decisions = DecisionStore(config.data_dir / "models", self.regulator.identity.storage)
+        self.worker = PolicyWorker(config)
+        self._queue = Queue(config.certification.waiting)
         self.verdicts = Verdicts(self.regulator.identity.storage)
 
-    async def certify(self, bank: SpiffeId, sealed: bytes) -> Decision:
+    async def certify(
+        self, bank: SpiffeId, sealed: bytes, ahead: Ahead = lambda _: None
+    ) -> Decision:
         """The decision about a sealed submission of `bank`; the same bytes get the same again.
 
-        Raises EnvelopeError, DocumentError, PolicyError or Refusal for a submission that is not
-        decided at all. One that policy refuses is a decision, without a certificate.
+        `ahead` is told how many are judged first. Raises DeskBusy; EnvelopeError, DocumentError,
+        PolicyError or Refusal for a submission that is not decided at all. One that policy refuses
+        is a decision, without a certificate. Cancelled while policy is applied, it decides nothing.
         """
         digest = hashlib.sha256(sealed).digest()
-        async with self._turn:
+        async with self._queue.turn(bank, ahead):
             kept = await self._kept(digest, bank)
             if kept is not None:
                 return kept
@@ -75,6 +83,22 @@ class CertificationDesk:
             except ScoringError as error:
                 # Its text quotes the scorecard; a DocumentError's stays out of every log.
                 raise DocumentError("submission.scorecard", str(error)) from error
+
+    def _past(self, connection: Connection, bank: SpiffeId) -> list[Past]:
+        """Everything certified within 24 months for the bank and its affiliates: expired and
+        withdrawn, sealed and open. Only what is valid now gives records beside the new model.
+        """
+        regulator, now = self.regulator, self.regulator.clock.now()
+        gone = delivered(regulator.chain, connection)
+        banks = regulator.config.affiliates.of(bank)
+        return [
+            Past(
+                self.decisions.submission(connection, one.submission).scorecard,
+                regulator.chain.catalogue(connection, one.certificate.catalogue),
+                now < one.certificate.not_after and one.certificate.hash not in gone,
+            )
+            for one in self.decisions.certified(connection, banks, now - HISTORY_SECONDS)
+        ]
 
     async def tidy(self) -> None:
         """Removes what is left of expired and of interrupted certifications."""
@@ -88,12 +112,13 @@ class CertificationDesk:
 
     async def _decide(self, digest: bytes, submission: Submission) -> Decision:
         regulator = self.regulator
-        scorecard = Scorecard.from_json(submission.scorecard)
-        catalogue = await self._catalogue(scorecard.catalogue_version)
+        version = Scorecard.from_json(submission.scorecard).catalogue_version
+        catalogue = await self._catalogue(version)
         members = await regulator.members()
-        considered = await asyncio.to_thread(
-            judge, submission, catalogue, members, regulator.config.policy
-        )
+        scorecard = read_scorecard(submission, members)
+        past = await regulator.store.read(lambda c: self._past(c, submission.bank))
+        judged = await self.worker.judge(scorecard, catalogue, past)
+        considered = conclude(submission, scorecard, judged)
         bank = members.require(submission.bank, Role.BANK)
         report = seal_to_bank(
             REPORT_PURPOSE, submission.id, considered.verdict.payload(), bank.sealing

@@ -8,6 +8,7 @@ certificate is valid, and the rest of the decision stays.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,15 @@ class Decision:
     secret_key: bytes = b""
     public_key: bytes = b""
     bundles: tuple[tuple[SpiffeId, Path], ...] = ()
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A certified model; `submission` is the SHA-256 of the sealed submission."""
+
+    submission: bytes
+    decided: int
+    certificate: ModelCertificate
 
 
 class DecisionStore:
@@ -125,13 +135,36 @@ class DecisionStore:
             bundles=tuple((h, bundle_path(folder, i)) for i, h in enumerate(holders)),
         )
 
-    def submission(self, connection: Connection, digest: bytes) -> Submission | None:
-        """The submission itself, for judging later ones beside it. Raises SealError."""
+    def certified(
+        self, connection: Connection, banks: Collection[str] | None = None, since: int = 0
+    ) -> list[Certified]:
+        """What was certified from `since` on, for these banks or for all, the oldest first."""
+        table = regulator_decisions.c
+        query = select(table.submission, table.decided, table.certificate).where(
+            table.certificate.is_not(None), table.decided >= since
+        )
+        if banks is not None:
+            query = query.where(table.bank.in_(banks))
+        # Parsed, not verified: the regulator's own record of what it signed.
+        return [
+            Certified(
+                bytes(row.submission),
+                row.decided,
+                ModelCertificate.parse(Signed.from_json(bytes(row.certificate)).payload),
+            )
+            for row in connection.execute(query.order_by(table.decided, table.submission))
+        ]
+
+    def submission(self, connection: Connection, digest: bytes) -> Submission:
+        """The submission itself, for judging later ones beside it.
+
+        Raises SealError, and RegulatorError for one that was not decided.
+        """
         content = connection.execute(
             select(regulator_decisions.c.content).where(regulator_decisions.c.submission == digest)
         ).scalar_one_or_none()
         if content is None:
-            return None
+            raise RegulatorError(f"{digest.hex()[:16]}: no such submission was decided")
         return Submission.parse(self._storage.open(bytes(content), _AAD + digest))
 
     def tidy(self, connection: Connection, now: int) -> None:

@@ -73,6 +73,18 @@ class WorkerPool:
         if executor is not None:
             await asyncio.to_thread(executor.shutdown, wait=True)
 
+    def kill(self) -> None:
+        """Ends every worker at once, whatever runs: who waits for a result is told WorkerLost.
+        Jobs are pure, so nothing is lost but time. `start` begins anew.
+        """
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        # No public way before Python 3.14: `shutdown` lets a running job finish.
+        for process in tuple((executor._processes or {}).values()):
+            process.kill()
+        executor.shutdown(wait=False)
+
     def state(self) -> PoolState:
         """For metrics."""
         return PoolState(self._workers, self._running, self._waiting, self._lost, self._peak)

@@ -51,7 +51,7 @@ class RegulatorBooks:
         for row in rows:
             if Signed.from_json(bytes(row.certificate)).payload_hash == certificate:
                 submission = self._decisions.submission(connection, bytes(row.submission))
-                return None if submission is None else points_of(submission.scorecard)
+                return points_of(submission.scorecard)
         return None
 
 
