@@ -1,0 +1,1 @@
+"""The policy report: what certification policy found of a scorecard, as HTML and as PDF."""
