@@ -12,7 +12,7 @@ what is certified is what was sent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -245,11 +245,11 @@ def judge_lines(
 
 
 def settle(
-    judged: Iterable[Judged], rows: dict[Uscc, int]
+    judged: Iterable[Judged], row_of: Callable[[Uscc], int | None]
 ) -> tuple[dict[int, int], list[RefusedLabel]]:
     """Outcome by roster row, and all refused lines in order.
 
-    `rows` is the roster's row of each firm. A firm's second line, and one of a firm without a row,
+    `row_of` is the roster's row of a firm. A firm's second line, and one of a firm without a row,
     are refused.
     """
     outcomes: dict[int, int] = {}
@@ -262,7 +262,7 @@ def settle(
                 refused.append(_refused(number, LabelProblem.FIRM_TWICE))
                 continue
             seen.add(firm)
-            row = rows.get(firm)
+            row = row_of(firm)
             if row is None:
                 refused.append(_refused(number, LabelProblem.UNKNOWN_FIRM))
             else:

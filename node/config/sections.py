@@ -129,6 +129,13 @@ class PermitTransparencyConfig(TransparencyConfig):
     log, as witnesses know it, has it. The same at all of a chain."""
 
 
+class StatisticsConfig(Section):
+    """How much a holder's published statistics may tell of one firm."""
+
+    epsilon_a_year: Annotated[float, Field(ge=0.1, le=12)] = 4.0
+    """The sum of ε of all releases within 365 days: one a month at ε = 1 is the most."""
+
+
 class CertificationConfig(Section):
     """How submissions are judged: one at a time, by a worker of its own."""
 
@@ -245,3 +252,15 @@ class ApiConfig(Section):
                 "the interface leaves this machine without TLS; give certificate and key"
             )
         return self
+
+
+class LabelsConfig(Section):
+    """What a regulator demands of labels before it encrypts them for development without data."""
+
+    least_good: Annotated[int, Field(ge=100, le=1_000_000)] = 200
+    """Firms that paid, at least: counts over few firms are about these few."""
+    least_bad: Annotated[int, Field(ge=50, le=1_000_000)] = 100
+    """Firms that defaulted, at least."""
+    epsilon_year: Annotated[float, Field(ge=0.1, le=10)] = 3.0
+    """What the counts of one bank may cost a firm within 365 days, as ε at δ = 10⁻⁶, over all of
+    its certificates and all holders."""

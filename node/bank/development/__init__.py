@@ -1,0 +1,1 @@
+"""Development without data, at the bank: labels out, noisy counts back."""

@@ -1,0 +1,1 @@
+"""Certifying labels for development without data: consents checked, labels encrypted, a budget."""

@@ -1,0 +1,285 @@
+"""Certifying labels: consents and counts checked, labels encrypted, all kept before the bank hears.
+
+One submission at a time is decided, as each has to fit into what the bank's budget has left. The
+budget sums ρ over 365 days (`federation.development.privacy`); refusals cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection
+
+from federation.development import privacy
+from federation.development.certificate import CountingHolder, DevelopmentCertificate
+from federation.development.submission import (
+    KEY_PURPOSE,
+    MAX_REFUSED,
+    VERDICT_PURPOSE,
+    LabelSubmission,
+    LabelVerdict,
+    judge_lines,
+    seal_to_bank,
+    settle,
+)
+from federation.entries import Kind, entry
+from federation.epoch import Descriptor
+from federation.errors import Reason, Refusal
+from federation.exchange.regulator import CLOCK_SKEW, sha256
+from federation.identity import Role, SpiffeId
+from federation.membership import Members
+from federation.roster import Roster
+from federation.uscc import Uscc
+from node.chain import ChainSync
+from node.errors import Busy
+from node.log.attachments import attach_document
+from node.regulator.development import jobs
+from node.regulator.development.decisions import LabelDecision, LabelStore
+from node.regulator.membership import Regulator
+from scoring import lattice
+from scoring.catalogue import Catalogue
+from scoring.words import ROWS
+
+LINES_A_JOB = 500
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a submission is judged against."""
+
+    catalogue: Catalogue
+    members: Members
+    descriptor: Descriptor
+    roster: Roster
+    spent: int
+
+    def row_of(self, firm: Uscc) -> int | None:
+        """The firm's row among those of the epoch."""
+        try:
+            return self.roster.row(firm, self.descriptor.roster_rows)
+        except Refusal:
+            return None
+
+
+@dataclass
+class LabelDesk:
+    """Decides about labels. `sync` brings the regulator's copy of the chain up to date."""
+
+    regulator: Regulator
+    sync: ChainSync | None
+    decisions: LabelStore = field(init=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _sending: set[SpiffeId] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        folder = self.regulator.config.data_dir / "labels"
+        self.decisions = LabelStore(folder, self.regulator.identity.storage)
+
+    @contextmanager
+    def admitted(self, bank: SpiffeId) -> Iterator[None]:
+        """One submission of a bank at a time is taken in: it lies in memory. Raises Busy."""
+        if bank in self._sending:
+            raise Busy("another submission of labels of this bank is being taken in; wait for it")
+        self._sending.add(bank)
+        try:
+            yield
+        finally:
+            self._sending.discard(bank)
+
+    async def certify(
+        self, bank: SpiffeId, submission: LabelSubmission, lines: Sequence[bytes]
+    ) -> LabelDecision:
+        """The decision about what `bank` submitted; the same submission gets the same again.
+
+        Raises Refusal or DocumentError for a submission that is not decided at all. One whose
+        labels, counts or budget do not pass is a decision, without a certificate.
+        """
+        async with self._turn:
+            store = self.regulator.store
+            digest = submission.hash
+            kept = await store.read(lambda c: self.decisions.get(c, digest, bank))
+            return kept or await self._decide(bank, submission, lines)
+
+    async def tidy(self) -> None:
+        """Removes what is left of expired and of interrupted certifications."""
+        now = self.regulator.clock.now()
+        await self.regulator.store.read(lambda connection: self.decisions.tidy(connection, now))
+
+    async def _decide(
+        self, bank: SpiffeId, submission: LabelSubmission, lines: Sequence[bytes]
+    ) -> LabelDecision:
+        ground = await self._ground(bank, submission)
+        participants = _participants(submission, ground)
+        sigma = privacy.sigma_milli(
+            sum(p.features for p in participants),
+            submission.epsilon_micro,
+            submission.delta_exponent,
+        )
+        rho = sum(privacy.rho_nano(p.features, sigma) for p in participants)
+        verdict, outcomes = await self._judge(submission, lines, ground, rho)
+        sealing = ground.members.require(bank, Role.BANK).sealing
+        report = seal_to_bank(VERDICT_PURPOSE, submission.hash, verdict.payload(), sealing)
+        if not verdict.passed:
+            refused = LabelDecision(report)
+            await self._keep(bank, submission, refused, 0)
+            return refused
+        digest = submission.hash
+        bundle = await asyncio.to_thread(self.decisions.begin, digest, submission, lines)
+        try:
+            made = await self.regulator.pool.run(
+                jobs.encrypt,
+                np.fromiter(outcomes, np.int64, len(outcomes)),
+                np.fromiter(outcomes.values(), np.uint8, len(outcomes)),
+                -(-ground.descriptor.roster_rows // ROWS),
+                str(bundle),
+            )
+            certificate = self._certificate(submission, ground, participants, sigma, made)
+            secret = seal_to_bank(KEY_PURPOSE, digest, made.secret_key, sealing)
+        except BaseException:
+            self.decisions.forget(digest)
+            raise
+        signed = certificate.sign(self.regulator.identity.signing)
+        decision = LabelDecision(report, signed, secret, made.public_key, bundle)
+        # After a failure from here on the row may be there and needs its folder; `tidy` removes a
+        # folder without a row.
+        await self._keep(bank, submission, decision, rho)
+        return decision
+
+    async def _ground(self, bank: SpiffeId, submission: LabelSubmission) -> _Ground:
+        """Raises Refusal for another chain, an unknown catalogue, or no open epoch with it."""
+        regulator = self.regulator
+        if submission.chain != regulator.identity.root.chain:
+            raise Refusal(Reason.WRONG_CHAIN, f"labels are for chain {submission.chain}")
+        if self.sync is not None:
+            await self.sync.sync()
+        now, chain = regulator.clock.now(), regulator.chain
+        banks = regulator.config.affiliates.of(bank)
+
+        def look(connection: Connection) -> _Ground:
+            catalogue = chain.catalogue(connection, submission.catalogue)
+            for number in reversed(chain.epoch_numbers(connection)):
+                epoch = chain.epoch(connection, number, now)
+                if epoch is None or epoch.descriptor.catalogue != submission.catalogue:
+                    continue
+                if epoch.descriptor.opens <= now < epoch.descriptor.closes:
+                    return _Ground(
+                        catalogue,
+                        chain.members(connection, now),
+                        epoch.descriptor,
+                        chain.roster(connection, now),
+                        self.decisions.spent(connection, banks, now),
+                    )
+            raise Refusal(Reason.NOT_OPEN, "no epoch with the submission's catalogue is open")
+
+        return await regulator.store.read(look)
+
+    async def _judge(
+        self, submission: LabelSubmission, lines: Sequence[bytes], ground: _Ground, rho: int
+    ) -> tuple[LabelVerdict, dict[int, int]]:
+        """The verdict, and the outcome by row of the firms that pass."""
+        regulator = self.regulator
+        root, now = regulator.identity.root, regulator.clock.now()
+        about = (root.licence_authority.encode(), submission.bank, root.chain, now)
+        starts = range(0, len(lines), LINES_A_JOB)
+        arguments = ((lines[i : i + LINES_A_JOB], i + 1, *about) for i in starts)
+        judged = [part async for part in regulator.pool.stream(judge_lines, arguments)]
+        outcomes, refused = await asyncio.to_thread(settle, judged, ground.row_of)
+        limits = regulator.config.development
+        budget = int(privacy.rho(limits.epsilon_year, 10.0**-privacy.DELTA_EXPONENT) * privacy.NANO)
+        bad = sum(outcomes.values())
+        verdict = LabelVerdict(
+            submission=submission.hash,
+            refused=tuple(refused[:MAX_REFUSED]),
+            refused_total=len(refused),
+            good=len(outcomes) - bad,
+            bad=bad,
+            least_good=limits.least_good,
+            least_bad=limits.least_bad,
+            epsilon_asked=privacy.epsilon_micro(rho),
+            epsilon_left=privacy.epsilon_micro(max(0, budget - ground.spent)),
+        )
+        return verdict, outcomes
+
+    def _certificate(
+        self,
+        submission: LabelSubmission,
+        ground: _Ground,
+        participants: tuple[CountingHolder, ...],
+        sigma: int,
+        made: jobs.EncryptedLabels,
+    ) -> DevelopmentCertificate:
+        rho = sum(privacy.rho_nano(p.features, sigma) for p in participants)
+        begin = self.regulator.clock.now() - CLOCK_SKEW  # holders' clocks may be behind
+        return DevelopmentCertificate(
+            id=submission.id,
+            name=submission.name,
+            bank=submission.bank,
+            chain=submission.chain,
+            catalogue=submission.catalogue,
+            roster_rows=ground.descriptor.roster_rows,
+            roster_root=ground.descriptor.roster_root,
+            participants=participants,
+            parameter_set=lattice.PARAMETER_SET,
+            public_key=sha256(made.public_key),
+            bundle=made.bundle_sha256,
+            sigma_milli=sigma,
+            epsilon_micro=privacy.epsilon_micro(rho, submission.delta_exponent),
+            delta_exponent=submission.delta_exponent,
+            not_before=begin,
+            not_after=begin + submission.days * DAY,
+        )
+
+    async def _keep(
+        self, bank: SpiffeId, submission: LabelSubmission, decision: LabelDecision, rho: int
+    ) -> None:
+        regulator, now, digest = self.regulator, self.regulator.clock.now(), submission.hash
+        signed = decision.certificate
+
+        def unit(connection: Connection) -> None:
+            self.decisions.put(connection, digest, bank, decision, rho, now)
+            if signed is None:
+                raw = entry(
+                    Kind.REFUSAL,
+                    now,
+                    reason="labels",
+                    caller=bank,
+                    method="CertifyLabels",
+                    reference=digest.hex()[:16],
+                )
+                regulator.append(connection, Kind.REFUSAL, raw)
+                return
+            attach_document(connection, signed)
+            raw = entry(
+                Kind.LABELS,
+                now,
+                document=signed.payload_hash,
+                bank=bank,
+                rho=rho,
+                epsilon=DevelopmentCertificate.parse(signed.payload).epsilon_micro,
+            )
+            regulator.append(connection, Kind.LABELS, raw)
+
+        await regulator.store.run(unit)
+
+
+def _participants(submission: LabelSubmission, ground: _Ground) -> tuple[CountingHolder, ...]:
+    """The holders as the chain knows them. Raises Refusal(foreign_certificate) for no member."""
+    found = []
+    for holder in submission.participants:
+        member = ground.members.require(holder, Role.HOLDER)
+        bins = ground.catalogue.bins_per_feature(member.kind)
+        found.append(
+            CountingHolder(
+                holder=member.id,
+                kind=member.kind,
+                signing=member.signing,
+                features=len(bins),
+                columns=sum(bins) - len(bins),  # `missing` follows from the totals
+            )
+        )
+    return tuple(found)
