@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -131,18 +132,31 @@ class Channel:
         """One request, a stream of answers. `contextlib.aclosing` cancels it early."""
         callable_ = self._current().unary_stream(method, _serialise, answer.FromString)
         call = callable_(request, timeout=self._stream_deadline(deadline))
-        try:
-            async for message in call:
+        async with aclosing(self._answers(call)) as answers:
+            async for message in answers:
                 yield message
-        except grpc.aio.AioRpcError as error:
-            raise error_of(error, self.party) from error
-        except asyncio.CancelledError as error:
-            if _cancelling():
-                raise
-            # Nobody cancelled this task: the channel was closed under the call.
-            raise PartyUnavailable(self.party) from error
-        finally:
-            call.cancel()
+
+    async def exchange(
+        self,
+        method: str,
+        requests: AsyncIterable[Message],
+        answer: type[Answer],
+        deadline: float | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """A stream of requests, a stream of answers. An error of `requests` ends the call and
+        passes; `contextlib.aclosing` cancels it early.
+        """
+        callable_ = self._current().stream_stream(method, _serialise, answer.FromString)
+        failed: list[Exception] = []
+        call = callable_(_watched(requests, failed), timeout=self._stream_deadline(deadline))
+        try:
+            async with aclosing(self._answers(call)) as answers:
+                async for message in answers:
+                    yield message
+        except RemoteError:
+            if failed:
+                raise failed[0] from None
+            raise
 
     async def ready(self, deadline: float) -> None:
         """Waits for a connection. Raises PartyUnavailable after `deadline` seconds."""
@@ -171,6 +185,21 @@ class Channel:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _answers(self, call: Any) -> AsyncGenerator[Any, None]:
+        """The answers of a call, which ends with the generator."""
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, self.party) from error
+        except asyncio.CancelledError as error:
+            if _cancelling():
+                raise
+            # Nobody cancelled this task: the channel was closed under the call.
+            raise PartyUnavailable(self.party) from error
+        finally:
+            call.cancel()
 
     async def _one(self, answer: type[Answer], call: Awaitable[object]) -> Answer:
         try:
