@@ -26,14 +26,17 @@ from node.config.sections import (
     ApiConfig,
     CertificationConfig,
     ConsentsConfig,
+    CountsConfig,
     DatabaseConfig,
     DeadlinesConfig,
+    LabelsConfig,
     LimitsConfig,
     LogConfig,
     MetricsConfig,
     MirrorConfig,
     PeerConfig,
     PermitTransparencyConfig,
+    StatisticsConfig,
     TlsConfig,
     TokenConfig,
     TracingConfig,
@@ -173,6 +176,8 @@ class HolderConfig(NodeConfig):
     tlog: PermitTransparencyConfig = PermitTransparencyConfig()
     budget: Annotated[int, Field(ge=1)] = 10_000
     """Most permits of one bank that are answered within 24 hours, unless set for that bank."""
+    development: CountsConfig = CountsConfig()
+    statistics: StatisticsConfig = StatisticsConfig()
 
 
 class HubConfig(NodeConfig):
@@ -218,6 +223,7 @@ class RegulatorConfig(NodeConfig):
     policy: PolicyThresholds = PolicyThresholds()
     certification: CertificationConfig = CertificationConfig()
     affiliates: AffiliatesConfig = AffiliatesConfig()
+    development: LabelsConfig = LabelsConfig()
     mirror: MirrorConfig = MirrorConfig()
     audit: AuditThresholds = AuditThresholds()
     """How strict the audit's checks are."""

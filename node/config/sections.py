@@ -264,3 +264,18 @@ class LabelsConfig(Section):
     epsilon_year: Annotated[float, Field(ge=0.1, le=10)] = 3.0
     """What the counts of one bank may cost a firm within 365 days, as ε at δ = 10⁻⁶, over all of
     its certificates and all holders."""
+
+
+class CountsConfig(Section):
+    """How much a holder's counts of labels may tell of one firm, as ε at δ = 10⁻⁶."""
+
+    epsilon_bank_year: Annotated[float, Field(ge=0.1, le=6)] = 3.0
+    """All releases to one bank within 365 days."""
+    epsilon_year: Annotated[float, Field(ge=0.1, le=12)] = 6.0
+    """All releases to any bank within 365 days: banks may tell each other what they got."""
+
+    @model_validator(mode="after")
+    def _order(self) -> CountsConfig:
+        if self.epsilon_bank_year > self.epsilon_year:
+            raise ValueError("epsilon_bank_year is above epsilon_year; one bank is among all")
+        return self

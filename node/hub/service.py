@@ -16,6 +16,7 @@ from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
 from node.hub.auditkeys import put_audit_keys
+from node.hub.development import Developments
 from node.hub.fanout import gather_or_cancel, share_of
 from node.hub.logs import announce_log, log_addresses
 from node.hub.permits import Permits
@@ -48,6 +49,8 @@ ROLES = {
     f"{_SERVICE}GetKeys": _BANKS,
     f"{_SERVICE}Prepare": _BANKS,
     f"{_SERVICE}Query": _BANKS,
+    f"{_SERVICE}InstallLabels": _BANKS,
+    f"{_SERVICE}Counts": _BANKS,
 }
 
 
@@ -58,6 +61,7 @@ class HubService(HubServicer):
         self._hub = hub
         self._routes = Routes(hub)
         self._permits = Permits(hub, self._routes)
+        self._developments = Developments(hub, self._routes)
 
     async def GetChain(self, request: hub_pb2.GetChainRequest, context: Any) -> hub_pb2.ChainState:
         """Members, catalogues, the epochs that are announced or open, and where logs are."""
@@ -201,6 +205,20 @@ class HubService(HubServicer):
         deadline = share_of(context, self._hub.config.deadlines.query)
         reply = await self._permits.query(query_from_wire(request), peer(), deadline)
         return reply_to_wire(reply)
+
+    async def InstallLabels(
+        self, request_iterator: AsyncIterator[common_pb2.InstallLabelsRequest], context: Any
+    ) -> common_pb2.InstallLabelsReply:
+        """Relays certified labels to one holder."""
+        return await self._developments.install(request_iterator, peer(), context)
+
+    async def Counts(
+        self, request: hub_pb2.HubCountsRequest, context: Any
+    ) -> AsyncIterator[common_pb2.CountsPart]:
+        """Relays one holder's counts."""
+        async with aclosing(self._developments.counts(request, peer(), context)) as parts:
+            async for part in parts:
+                yield part
 
     async def _certificate(self, digest: bytes) -> ModelCertificate:
         """A certificate of the calling bank."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from node.log.http.client import LogClient
 from node.regulator.auditkeys.handing import hand_keys
 from node.regulator.certification import CertificationDesk
 from node.regulator.decisions import Decision
+from node.regulator.development.desk import LabelDesk
+from node.regulator.development.service import certify_labels
 from node.regulator.failures import record_failure
 from node.regulator.membership import Regulator, record_own
 from node.regulator.mirror.mirror import Mirror
@@ -30,6 +33,7 @@ ROLES: Final = {
     "/yinxin.v1.Regulator/Certify": frozenset({Role.BANK}),
     "/yinxin.v1.Regulator/WithdrawModel": frozenset({Role.BANK}),
     "/yinxin.v1.Regulator/ReportFailure": frozenset({Role.BANK}),
+    "/yinxin.v1.Regulator/CertifyLabels": frozenset({Role.BANK}),
 }
 
 
@@ -41,8 +45,13 @@ class RegulatorService(RegulatorServicer):
     """Implements yinxin.v1.Regulator."""
 
     def __init__(
-        self, regulator: Regulator, desk: CertificationDesk, delivery: Delivery | None
+        self,
+        regulator: Regulator,
+        desk: CertificationDesk,
+        delivery: Delivery | None,
+        labels: LabelDesk,
     ) -> None:
+        self._labels = labels
         self._regulator = regulator
         self._desk = desk
         self._delivery = delivery
@@ -95,6 +104,14 @@ class RegulatorService(RegulatorServicer):
         logged = await record_failure(self._regulator, peer(), signed_from_wire(request))
         return common_pb2.Receipt(entry=logged.entry, promise=signed_to_wire(logged.promise))
 
+    async def CertifyLabels(
+        self, request_iterator: AsyncIterator[regulator_pb2.CertifyLabelsRequest], context: Any
+    ) -> AsyncIterator[regulator_pb2.CertifyLabelsReply]:
+        """Labels for development without data."""
+        async with aclosing(certify_labels(self._labels, request_iterator, peer())) as replies:
+            async for reply in replies:
+                yield reply
+
 
 async def build(regulator: Regulator) -> None:
     """Adds the regulator's server to the runtime, and its copy of the chain."""
@@ -112,7 +129,9 @@ async def build(regulator: Regulator) -> None:
     desk = CertificationDesk(regulator, sync)
     await desk.tidy()
     regulator.closing.append(desk.worker.close)
-    service = RegulatorService(regulator, desk, delivery)
+    labels = LabelDesk(regulator, sync)
+    await labels.tidy()
+    service = RegulatorService(regulator, desk, delivery, labels)
     regulator.add_server(
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)
     )
