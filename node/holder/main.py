@@ -10,6 +10,8 @@ from node.chain import ChainSync
 from node.config import HolderConfig
 from node.holder.closing import Closer
 from node.holder.contexts import Contexts
+from node.holder.development.counts import Counts
+from node.holder.development.labels import Labels
 from node.holder.loading import EpochLoader
 from node.holder.models import Models
 from node.holder.pads import Pads
@@ -35,6 +37,8 @@ class Parts:
     pads: Pads
     preparation: Preparation
     unlocking: Unlocking
+    labels: Labels
+    counts: Counts
     closer: Closer
     submission: Submission
     loader: EpochLoader
@@ -48,6 +52,7 @@ def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> P
     snapshots = Snapshots(runtime)
     pads = Pads(runtime, contexts, vault)
     preparation = Preparation(runtime, contexts, models, snapshots, pads, vault)
+    labels = Labels(runtime, contexts)
     submission = Submission(runtime, hub)
     return Parts(
         vault=vault,
@@ -57,6 +62,8 @@ def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> P
         pads=pads,
         preparation=preparation,
         unlocking=Unlocking(runtime, contexts),
+        labels=labels,
+        counts=Counts(runtime, contexts, labels, snapshots),
         closer=Closer(runtime, vault),
         submission=submission,
         loader=EpochLoader(runtime, sync, submission),
@@ -75,6 +82,8 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
         parts.pads,
         parts.preparation,
         parts.unlocking,
+        parts.labels,
+        parts.counts,
         runtime.metrics,
     )
     runtime.add_server(runtime.config.listen, ROLES, partial(add_HolderServicer_to_server, service))

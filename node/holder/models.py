@@ -6,12 +6,9 @@ same hashes once more.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Connection, insert
 
@@ -22,14 +19,12 @@ from federation.identity import SpiffeId
 from federation.signed import Signed
 from node.config import HolderConfig
 from node.holder.contexts import Contexts
-from node.holder.errors import HolderError
+from node.holder.receiving import keep_bytes, keep_transfer
 from node.holder.tables import holder_models
-from node.rpc.chunks import PieceLike, pieces, receiving
+from node.rpc.chunks import PieceLike
 from node.runtime import Runtime
 from scoring import published
 from scoring.lattice import PARAMETER_SET, WEIGHT_BYTES
-
-T = TypeVar("T")
 
 _HEAD_BYTES = 4096
 _SETS = {"sealed": PARAMETER_SET, "open": published.PARAMETER_SET}
@@ -71,16 +66,10 @@ class Models:
         certificate.require_valid(self._runtime.clock.now())
         if hashlib.sha256(public_key).digest() != certificate.public_key:
             raise Refusal(Reason.UNCERTIFIED_MODEL, "public key is not the certified one")
-        await self._store_key(certificate, public_key)
+        await keep_bytes(self.public_key(certificate), public_key, certificate.public_key)
         limit = participant.columns * WEIGHT_BYTES + _HEAD_BYTES
-        target = receiving(self.bundle(certificate), limit, participant.bundle)
-        async with _in_threads(target) as assembler:
-            announced = False
-            async for piece in bundle:
-                if not announced and piece.sha256 != participant.bundle:
-                    raise Refusal(Reason.UNCERTIFIED_MODEL, "weights are not those certified")
-                announced = True
-                await asyncio.to_thread(assembler.add, piece)
+        target = self.bundle(certificate)
+        await keep_transfer(target, bundle, limit, participant.bundle, "weights")
         await self._record(certificate, signed)
         return certificate
 
@@ -107,20 +96,6 @@ class Models:
             raise Refusal(Reason.UNCERTIFIED_MODEL, "certificate is for other parameters")
         return certificate
 
-    async def _store_key(self, certificate: ModelCertificate, public_key: bytes) -> None:
-        path = self.public_key(certificate)
-
-        def write() -> None:
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise HolderError(f"{path.parent} cannot be made ({error.strerror})") from error
-            with receiving(path, len(public_key), certificate.public_key) as assembler:
-                for piece in pieces(public_key):
-                    assembler.add(piece)
-
-        await asyncio.to_thread(write)
-
     async def _record(self, certificate: ModelCertificate, signed: Signed) -> None:
         runtime, now = self._runtime, self._runtime.clock.now()
         raw = entry(Kind.INSTALLED, now, document=certificate.hash, bank=certificate.bank)
@@ -134,16 +109,3 @@ class Models:
             runtime.append(connection, Kind.INSTALLED, raw)
 
         await runtime.store.run(unit)
-
-
-@asynccontextmanager
-async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """A context manager that blocks on the disk, entered and left in a thread."""
-    value = await asyncio.to_thread(manager.__enter__)
-    leave: Callable[..., bool | None] = manager.__exit__
-    try:
-        yield value
-    except BaseException as error:
-        await asyncio.to_thread(leave, type(error), error, error.__traceback__)
-        raise
-    await asyncio.to_thread(leave, None, None, None)

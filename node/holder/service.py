@@ -9,11 +9,14 @@ from typing import Any
 from federation.errors import DocumentError, FederationError
 from federation.identity import Role
 from node.holder.contexts import Contexts
+from node.holder.development.counts import Counts
+from node.holder.development.labels import Labels
 from node.holder.models import Models
 from node.holder.pads import Pads
 from node.holder.preparation import Preparation
 from node.holder.unlocking import Unlocking
 from node.observability.metrics import NodeMetrics
+from node.rpc.chunks import file_pieces
 from node.rpc.convert import (
     exactly,
     identifier,
@@ -27,7 +30,8 @@ from yinxin.v1.holder_pb2_grpc import HolderServicer
 
 _SERVICE = "/yinxin.v1.Holder/"
 _HUB = frozenset({Role.HUB})
-ROLES = {f"{_SERVICE}{method}": _HUB for method in ("InstallModel", "GetKey", "Prepare", "Unlock")}
+_METHODS = ("InstallModel", "GetKey", "Prepare", "Unlock", "InstallLabels", "Counts")
+ROLES = {f"{_SERVICE}{method}": _HUB for method in _METHODS}
 
 
 class HolderService(HolderServicer):
@@ -40,6 +44,8 @@ class HolderService(HolderServicer):
         pads: Pads,
         preparation: Preparation,
         unlocking: Unlocking,
+        labels: Labels,
+        counts: Counts,
         metrics: NodeMetrics,
     ) -> None:
         self._contexts = contexts
@@ -47,6 +53,8 @@ class HolderService(HolderServicer):
         self._pads = pads
         self._preparation = preparation
         self._unlocking = unlocking
+        self._labels = labels
+        self._counts = counts
         self._metrics = metrics
 
     async def InstallModel(
@@ -60,7 +68,7 @@ class HolderService(HolderServicer):
             identifier(first.header.holder, "holder"),
             signed_from_wire(first.header.certificate),
             first.header.public_key,
-            _bundle(request_iterator),
+            _bundle(request_iterator, "InstallModel"),
         )
         self._pads.look()
         return hub_pb2.InstallModelReply(certificate_hash=certificate.hash)
@@ -104,11 +112,39 @@ class HolderService(HolderServicer):
             self._metrics.query(outcome)
         return common_pb2.UnlockAnswer(answer=signed_to_wire(answer))
 
+    async def InstallLabels(
+        self, request_iterator: AsyncIterator[common_pb2.InstallLabelsRequest], context: Any
+    ) -> common_pb2.InstallLabelsReply:
+        """Keeps certified labels."""
+        first = await anext(request_iterator, None)
+        if first is None or not first.HasField("header"):
+            raise DocumentError("InstallLabels", "does not begin with a header")
+        certificate = await self._labels.install(
+            identifier(first.header.holder, "holder"),
+            signed_from_wire(first.header.certificate),
+            first.header.public_key,
+            _bundle(request_iterator, "InstallLabels"),
+        )
+        return common_pb2.InstallLabelsReply(certificate_hash=certificate.hash)
+
+    async def Counts(
+        self, request: common_pb2.CountsRequest, context: Any
+    ) -> AsyncIterator[common_pb2.CountsPart]:
+        """The one release of counts under a certificate."""
+        digest = exactly(request.certificate_hash, 32, "certificate_hash")
+        release = await self._counts.release(digest, request.epoch)
+        yield common_pb2.CountsPart(statement=logged_to_wire(release.statement))
+        for piece in file_pieces(release.counts):
+            chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
+            yield common_pb2.CountsPart(counts=chunk)
+
 
 async def _bundle(
-    requests: AsyncIterator[hub_pb2.InstallModelRequest],
+    requests: AsyncIterator[hub_pb2.InstallModelRequest]
+    | AsyncIterator[common_pb2.InstallLabelsRequest],
+    call: str,
 ) -> AsyncIterator[common_pb2.Chunk]:
     async for request in requests:
         if not request.HasField("bundle"):
-            raise DocumentError("InstallModel", "has a second header")
+            raise DocumentError(call, "has a second header")
         yield request.bundle

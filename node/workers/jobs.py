@@ -86,6 +86,55 @@ def clear_bucket(
     return words_to_bytes(lattice.clear_table(weights, bins_per_feature, bins, clear))
 
 
+def count_labels(
+    public_key_path: str,
+    bundle_path: str,
+    bundle_sha256: bytes,
+    public_key_sha256: bytes,
+    bins_per_feature: Sequence[int],
+    bins: NDArray[np.uint16],
+    sigma_milli: int,
+) -> bytes:
+    """The encrypted noisy counts of every bin but `missing`, lattice.ANSWER_BYTES each.
+
+    `bins` has shape (buckets, features, 8192). The noise, a discrete Gaussian of scale
+    `sigma_milli`/1000 on each good and bad count, is drawn here and kept nowhere. The two files
+    are parsed only if their SHA-256 are those given, as in `prepare_bucket`.
+    """
+    public_key = _verified(public_key_path, public_key_sha256)
+    bundle = _verified(bundle_path, bundle_sha256)
+    counter = lattice.LabelCounter(public_key, bundle, len(bins))
+    columns = len(lattice.count_columns(bins_per_feature))
+    return counter.count(bins_per_feature, bins, discrete_gaussian(columns, sigma_milli))
+
+
+def discrete_gaussian(columns: int, sigma_milli: int) -> NDArray[np.int64]:
+    """Noise of OpenDP's own secure generator, int64 of shape (columns, 2).
+
+    The discrete Gaussian of Canonne, Kamath and Steinke 2020, sampled exactly.
+    """
+    # Here alone, and without `opendp.prelude`, which takes seconds and 200 MB.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
+
+    enable_features("contrib")
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T=float)
+    sample = make_gaussian(*space, scale=sigma_milli / 1000)([0] * (2 * columns))
+    return np.array(sample, dtype=np.int64).reshape(columns, 2)
+
+
+def open_counts(
+    secret_key: bytes, answers: bytes, columns: int, totals: tuple[int, int]
+) -> NDArray[np.int64]:
+    """The noisy good and bad counts in what `count_labels` made, int64 of shape (columns, 2).
+
+    `totals` is how many good and bad firms are labelled.
+    """
+    return lattice.read_counts(secret_key, answers, columns, totals)
+
+
 def hash_codes(codes: Sequence[bytes]) -> bytes:
     """H(code) of each code, 32 bytes each, concatenated: what `oprf_pads` takes as `hashed`."""
     return b"".join(map(oprf.hash_to_group, codes))

@@ -1,0 +1,1 @@
+"""A holder's part in development without data: labels kept encrypted, counts released once."""
