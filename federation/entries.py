@@ -67,6 +67,7 @@ class Kind(StrEnum):
     KEY_ROTATED = "key-rotated"
     KEY_ERASED = "key-erased"
     FINDING = "finding"
+    STATISTICS = "holder-statistics"
     LABELS = "labels-certified"
     LABELS_INSTALLED = "labels-installed"
     COUNTS = "counts-released"

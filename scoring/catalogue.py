@@ -94,6 +94,9 @@ class Feature(Document):
     public: bool
     """Anyone can look it up (registry entries, published court lists)."""
     bins: Bins
+    sense: Literal["better", "worse"] | None = None
+    """What a larger index says of a firm, where it says either. The common factor of a holder's
+    features has no sign of its own; by this the factors of all holders point the same way."""
     frequencies: tuple[float, ...] | None = None
     """Share of the roster's firms a bin; a firm unknown to the holder counts as `missing`."""
     loading: float | None = Field(default=None, ge=-1, le=1)

@@ -12,6 +12,7 @@ from node.cli.enrol import add_enrolment
 from node.cli.holder_banks import bank
 from node.cli.holder_epochs import epoch, ingest
 from node.cli.holder_shared import DEFAULT, Config, Holder, run, table
+from node.cli.holder_statistics import statistics
 from node.cli.output import AsJson, emit
 from node.config import HolderConfig, load
 from node.runtime import serve
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest)):
     app.add_typer(group, name=name)
+app.command()(statistics)
 add_enrolment(app, Role.HOLDER)
 
 HEALTH_SECONDS = 2.0

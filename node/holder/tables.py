@@ -99,3 +99,15 @@ holder_banks = Table(
     Column("budget", Integer),
 )
 """What the administrator decided about a bank; a bank without a row has the defaults."""
+
+holder_statistics = Table(
+    "holder_statistics",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("before", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("epsilon", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False, index=True),
+)
+"""Published statistics, signed, and what each spent, in millionths of ε. `before` 0: no month
+before. One row an epoch pair: the same question has one answer, and is paid for once."""

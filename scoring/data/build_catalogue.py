@@ -26,6 +26,7 @@ def _feature(kind: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "unit": entry["unit"],
         "type": "category" if "categories" in entry else "number",
         "public": entry.get("public", False),
+        "sense": entry.get("sense"),
         "bins": {
             "specials": entry.get("specials", []),
             "edges": edges,

@@ -1,0 +1,1 @@
+"""A holder's share in the published catalogue: tables with noise, a budget, signed documents."""
