@@ -41,6 +41,7 @@ class FindingKind(StrEnum):
     CERTIFICATE_UNLOGGED = "certificate-unlogged"
     CERTIFICATE_FOREIGN = "certificate-foreign"
     CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_WITHDRAWN = "certificate-withdrawn"
     EVIDENCE_MISSING = "evidence-missing"
     EVIDENCE_UNOPENABLE = "evidence-unopenable"
     EVIDENCE_MISMATCH = "evidence-mismatch"
@@ -204,6 +205,10 @@ TITLES: dict[FindingKind, dict[str, str]] = {
     FindingKind.CERTIFICATE_EXPIRED: {
         "zh": "查询时模型证书不在有效期内",
         "en": "the model certificate was not valid at the time",
+    },
+    FindingKind.CERTIFICATE_WITHDRAWN: {
+        "zh": "模型撤回后平台仍签发许可",
+        "en": "the hub permitted a query after it had received the model's withdrawal",
     },
     FindingKind.EVIDENCE_MISSING: {
         "zh": "缺少查询的证据信封",

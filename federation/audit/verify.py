@@ -1,9 +1,9 @@
 """Judging one permit of the hub's log, with the audit key and nothing that the hub says.
 
 In the order of the checks: the permit is the hub's and the entry records it; the bank was a
-member; the model certificate is the regulator's, the bank's, valid, and logged; the context is
-that of certificate and epoch, the epoch was open; the audience fits the participants; the permit
-is no longer valid than it may be; the evidence opens and is of this permit; the consent is signed
+member; the model certificate is the regulator's, the bank's, valid, logged, and not withdrawn; the
+context is that of certificate and epoch, the epoch was open; the audience fits the participants; the
+permit is no longer valid than it may be; the evidence opens and is of this permit; the consent is signed
 by the enterprise and held at the time; it covers bank, purpose, chain, fields and disclosures; and
 the blinded element is of the enterprise that consented. The first check that fails is the finding.
 """
@@ -144,6 +144,10 @@ class QueryVerifier:
             model.require_valid(permit.issued)
         except Refusal as refusal:
             raise _Fault(FindingKind.CERTIFICATE_EXPIRED, refusal.detail) from refusal
+        withdrawn = self._documents.withdrawn(permit.certificate)
+        # Permits of the same second were issued before: the hub dates its receipt after it.
+        if withdrawn is not None and permit.issued > withdrawn:
+            raise _Fault(FindingKind.CERTIFICATE_WITHDRAWN, f"received at {withdrawn}")
         return model
 
     def _open_certificate(self, digest: bytes, regulator: bytes, chain: str) -> ModelCertificate:

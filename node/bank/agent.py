@@ -66,8 +66,13 @@ class Agent:
         return members
 
     async def certificate(self, digest: bytes) -> ModelCertificate:
-        """The certificate of a model that is kept here, of members of now. Raises Refusal."""
+        """The certificate of a model that is kept here, of members of now.
+
+        Raises Refusal, and BankError for a model that is withdrawn.
+        """
         certificate, now = await self.certified(digest), self.now()
+        if await self.withdrawn(digest):
+            raise BankError(Code.MODEL_WITHDRAWN, "model")
         members = await self.read(lambda c: self.chain.members(c, now))
         certificate.require_members(members)
         return certificate
@@ -79,12 +84,18 @@ class Agent:
             raise BankError(Code.MODEL_UNKNOWN, "model", model=digest.hex()[:16])
         return certificate
 
+    async def withdrawn(self, digest: bytes) -> bool:
+        """Whether the model with that certificate is withdrawn."""
+        return await self.read(lambda c: self.chain.withdrawal(c, digest)) is not None
+
     async def model(self, reference: str = "") -> Model:
         """The model that `reference` means: a certificate's hash or its first digits,
         `name@version`, or a name, which means the newest of that name. Without a reference it is
-        the only model there is. Raises BankError.
+        the only model there is, withdrawn ones aside. Raises BankError.
         """
         listed = await self.read(self.records.models)
+        if not reference and len(listed) > 1:
+            listed = [one for one in listed if not await self.withdrawn(one[0])]
         matches = _matching(listed, reference)
         if not matches:
             raise BankError(Code.MODEL_UNKNOWN, "model", model=reference or "–")

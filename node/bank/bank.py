@@ -13,6 +13,7 @@ from node.bank.places import Places
 from node.bank.preparation import Preparation
 from node.bank.queries import Queries
 from node.bank.sessions import Sessions
+from node.bank.withdrawal import Withdrawal
 from node.config import BankConfig
 from node.runtime import Runtime
 
@@ -25,6 +26,7 @@ class Bank:
         self.failures = Failures(self.agent)
         self.sessions = Sessions(self.agent)
         self.certification = Certification(self.agent)
+        self.withdrawal = Withdrawal(self.agent)
         self.installation = Installation(self.agent)
         self.preparation = Preparation(self.agent, self.sessions, self.failures)
         places = Places(self.agent, self.sessions, self.preparation)

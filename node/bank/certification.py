@@ -54,9 +54,16 @@ from yinxin.v1 import regulator_pb2
 CERTIFY = "/yinxin.v1.Regulator/Certify"
 BUNDLE_LIMIT = lattice.MAX_COLUMNS * lattice.WEIGHT_BYTES + 64
 
+CERTIFY_SECONDS = 3600.0
+"""For a certification: policy takes up to minutes, and others may be judged first. A regulator that
+is gone shows sooner: the connection is kept alive.
+"""
+
 Form = Literal["sealed", "open"]
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
+Judging = Callable[[int, int], None]
+"""Told how many submissions the regulator judges first, and how many seconds it has taken."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,14 @@ class Certification:
         days: int = 180,
         form: Form = "sealed",
         by: str = AGENT,
+        judging: Judging | None = None,
         progress: Progress | None = None,
     ) -> Model:
         """The certified model of a scorecard (its JSON document).
 
         `disclosed` adds to the features that the scorecard itself discloses; `by` is the account
-        that asks for it, for the log; `progress` is told of holders' bundles. Raises
+        that asks for it, for the log; `judging` and `progress` are told of policy, and of holders'
+        bundles. Raises
         ScorecardRefused with the policy report, BankError for a scorecard that does not fit the
         chain and for a result that is not for it, RemoteError.
         """
@@ -97,7 +106,7 @@ class Certification:
         scorecard, catalogue = await check_scorecard(self._agent, raw, disclosed)
         members = await self._agent.members()
         tag, submission, sealed = await self._submission(scorecard, days, form, members)
-        result, bundles = await self._send(sealed, progress)
+        result, bundles = await self._send(sealed, judging, progress)
         verdict = self._verdict(result, submission)
         if result.certificate is None:
             await self._refused(tag, submission, verdict, catalogue.digest())
@@ -157,16 +166,21 @@ class Certification:
         return tag, Submission.parse(payload), sent
 
     async def _send(
-        self, sealed: bytes, progress: Progress | None
+        self, sealed: bytes, judging: Judging | None, progress: Progress | None
     ) -> tuple[_Result, dict[SpiffeId, bytes]]:
         """The result, and every holder's bundle, none of it checked against the certificate."""
         result: _Result | None = None
         parts: dict[SpiffeId, Assembler] = {}
         request = regulator_pb2.CertifyRequest(submission=sealed)
-        stream = self._agent.regulator.download(CERTIFY, request, regulator_pb2.CertifyReply)
+        stream = self._agent.regulator.download(
+            CERTIFY, request, regulator_pb2.CertifyReply, CERTIFY_SECONDS
+        )
         async with aclosing(stream):
             async for reply in stream:
-                if reply.HasField("result"):
+                if reply.HasField("progress"):
+                    if judging is not None:
+                        judging(reply.progress.ahead, reply.progress.seconds)
+                elif reply.HasField("result"):
                     result = _result(reply.result)
                 elif result is None:
                     raise wrong("a bundle came before the result")

@@ -50,11 +50,11 @@ class Counted:
         return found
 
     async def download(
-        self, method: str, request: Message, answer: type[Answer]
+        self, method: str, request: Message, answer: type[Answer], deadline: float | None = None
     ) -> AsyncGenerator[Answer, None]:
         """As `Channel.download`."""
         self._metrics.sent(method, request.ByteSize())
-        stream = self.channel.download(method, request, answer)
+        stream = self.channel.download(method, request, answer, deadline)
         async with aclosing(stream):
             with self._metrics.call(method):
                 async for message in stream:

@@ -59,10 +59,12 @@ class EvidenceFiles:
             for signed in chain.documents(connection, CERTIFICATE)
             if signed.payload_hash == unb64(kept["open"]["certificate"])
         )
-        model = chain.certificate(connection, certificate.payload_hash, time)
+        model = chain.certified(connection, certificate.payload_hash)
         opened = chain.epoch(connection, number, time)
         if model is None or opened is None:
             raise BankError(Code.QUERY_UNKNOWN, "query")
+        # Of then: a model may be withdrawn since, and what it answered stays evidence.
+        model.require_members(members)
         concerned = {members.hub.id, model.bank, *model.holders}
         concerned |= set(opened.manifests)
         credentials = [c for c in members.credentials() if _subject(c) in concerned]

@@ -46,10 +46,12 @@ async def _upkeep(bank: Bank, *, prepare: bool) -> None:
 
 
 async def _prepare_all(bank: Bank) -> None:
-    """Every bucket of every open epoch, for every model that is valid and installed."""
+    """Every bucket of every open epoch, for every model that is valid and not withdrawn."""
     agent = bank.agent
     for digest, _, _ in await agent.read(agent.records.models):
         model = await agent.model_of(digest)
+        if await agent.withdrawn(digest):
+            continue
         certificate = await agent.certificate(digest)
         if certificate.not_before <= agent.now() < certificate.not_after:
             await bank.installation.install(model)

@@ -108,7 +108,7 @@ class Preparation:
         try:
             return await self._sessions.session(model, epoch)
         except AnswerRejected as error:
-            certificate = await self._agent.certificate(model.hash)
+            certificate = await self._agent.certified(model.hash)
             raise await self._rejected("keys", certificate, epoch, error) from error
 
     async def bucket(self, model: Model, epoch: OpenEpoch, bucket: int) -> Bucket:

@@ -23,6 +23,7 @@ class Code(StrEnum):
     MODEL_AMBIGUOUS = "model_ambiguous"
     MODEL_NOT_INSTALLED = "model_not_installed"
     MODEL_EXPIRED = "model_expired"
+    MODEL_WITHDRAWN = "model_withdrawn"
     NO_OPEN_EPOCH = "no_open_epoch"
     DATA_TOO_OLD = "data_too_old"
     CONSENT_MALFORMED = "consent_malformed"
@@ -114,6 +115,10 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     Code.MODEL_EXPIRED: (
         Said("模型证书不在有效期内", "the model's certificate is not valid now"),
         Said("请重新认证模型", "have the scorecard certified again"),
+    ),
+    Code.MODEL_WITHDRAWN: (
+        Said("模型已撤回，不再应答", "the model is withdrawn, and nobody answers under it"),
+        Said("请使用其后续模型，或重新认证", "use its successor, or have it certified again"),
     ),
     Code.NO_OPEN_EPOCH: (
         Said("目前没有开放的数据期", "no epoch is open for this model"),

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from federation.certificate import ModelCertificate
+from federation.exchange.regulator import CLOCK_SKEW, HISTORY_SECONDS
 from node.bank.bank import Bank
 from node.bank.records import Model
 
@@ -15,7 +16,9 @@ async def model_view(bank: Bank, model: Model) -> dict[str, Any]:
     """A model: what is certified, where it is installed, what is prepared. No points, no key."""
     agent = bank.agent
     certificate = await agent.certified(model.hash)
+    withdrawal = await agent.read(lambda c: agent.chain.withdrawal(c, model.hash))
     installed = await agent.read(lambda c: agent.records.installed(c, model.hash))
+    now, certified_at = agent.now(), certificate.not_before + CLOCK_SKEW
     prepared = await agent.read(lambda c: _prepared(bank, c, certificate))
     return {
         "certificate": model.hash.hex(),
@@ -36,8 +39,18 @@ async def model_view(bank: Bank, model: Model) -> dict[str, Any]:
         ],
         "not_before": certificate.not_before,
         "not_after": certificate.not_after,
+        "state": _state(certificate, withdrawal is not None, now),
+        "withdrawn": None if withdrawal is None else withdrawal.withdrawn,
+        "counted": now < certified_at + HISTORY_SECONDS,
+        "counted_until": certified_at + HISTORY_SECONDS,
         "prepared": prepared,
     }
+
+
+def _state(certificate: ModelCertificate, withdrawn: bool, now: int) -> str:
+    if withdrawn:
+        return "withdrawn"
+    return "valid" if certificate.not_before <= now < certificate.not_after else "expired"
 
 
 async def model_views(bank: Bank) -> list[dict[str, Any]]:

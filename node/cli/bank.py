@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import getpass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from federation.identity import Role
-from node.bank.errors import BankError, ScorecardRefused
-from node.bank.files import read_file
+from node.bank.errors import BankError
 from node.bank.texts import Code
 from node.cli.bank_business import application, batch, loan
 from node.cli.bank_queries import evidence, query, verify
@@ -21,11 +19,11 @@ from node.cli.bank_shared import (
     ModelOption,
     models_table,
     run,
-    show_refusal,
     status_text,
 )
 from node.cli.enrol import add_enrolment
-from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard, progress
+from node.cli.model_certify import certify
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, progress
 from node.config import BankConfig, load
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ app = typer.Typer(
     help="A bank's agent: certify, prepare, query. / 银行端",
 )
 add_enrolment(app, Role.BANK)
-for command in (query, evidence, verify):
+for command in (certify, query, evidence, verify):
     app.command(command.__name__)(command)
 for name, group in (("batch", batch), ("application", application), ("loan", loan)):
     app.add_typer(group, name=name)
@@ -82,48 +80,6 @@ def token(
         return {"name": name, "token": made, "file": str(Tokens.of(bank.agent.config).path)}
 
     emit(run(config, work, lang, workers=False), as_json)
-
-
-@app.command()
-def certify(
-    scorecard: Annotated[Path, typer.Argument(help="The scorecard, JSON. / 评分卡")],
-    disclosed: Annotated[
-        list[str] | None,
-        typer.Option(help="A feature (kind.name) that consents must name; may be repeated."),
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, help="Validity in days. / 有效天数")] = 180,
-    form: Annotated[str, typer.Option(help="sealed, or open for a published one.")] = "sealed",
-    config: Config = DEFAULT,
-    lang: Lang = LANGUAGE,
-    as_json: AsJson = False,
-) -> None:
-    """Have a scorecard certified by the regulator. / 认证评分卡"""
-    from node.bank.certification import Form
-    from node.bank.views import model_view
-
-    if form not in get_args(Form):
-        fail(f"--form: {form!r} is none of {', '.join(get_args(Form))}", code=2)
-    with guard():
-        raw = read_file(scorecard, "scorecard").decode("utf-8", errors="replace")
-
-    async def work(bank: Bank) -> dict[str, Any]:
-        with progress(as_json) as bar:
-            task = bar.add_task("certify / 认证", total=None)
-            model = await bank.certification.certify(
-                raw,
-                disclosed=disclosed or (),
-                days=days,
-                form="open" if form == "open" else "sealed",
-                by=getpass.getuser(),
-                progress=lambda done, _: bar.update(task, completed=done),
-            )
-        return await model_view(bank, model)
-
-    try:
-        view = run(config, work, lang, passing=ScorecardRefused)
-    except ScorecardRefused as error:
-        show_refusal(error, lang, as_json)
-    emit(view, as_json, None if as_json else models_table([view], lang))
 
 
 @app.command()

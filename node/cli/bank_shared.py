@@ -36,6 +36,7 @@ _HEADINGS = {
     "form": ("形式", "Form"),
     "until": ("有效期至", "Valid until"),
     "installed": ("已安装", "Installed"),
+    "counted": ("计入历史至", "Counts until"),
     "prepared": ("已准备（期：桶）", "Prepared (epoch: buckets)"),
     "epoch": ("数据期", "Epoch"),
     "state": ("状态", "State"),
@@ -125,16 +126,38 @@ def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
         prepared = ", ".join(
             f"{p['epoch']}: {p['prepared']}/{p['buckets']}" for p in model["prepared"]
         )
-        until = datetime.fromtimestamp(model["not_after"], UTC).date().isoformat()
         table.add_row(
             f"{model['name']}@{model['version']}",
             model["certificate"][:12],
             model["form"],
-            until,
+            _day(model["not_after"]),
             f"{installed}/{len(holders)}",
             prepared or "–",
         )
     return table
+
+
+_STATES = {"valid": "有效", "withdrawn": "已撤回", "expired": "已过期"}
+
+
+def history_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
+    """Models with what became of them, and until when later scorecards are judged with them."""
+    table = _table(("model", "certificate", "form", "state", "until", "counted"), lang)
+    for model in models:
+        state = model["state"]
+        table.add_row(
+            f"{model['name']}@{model['version']}",
+            model["certificate"][:12],
+            model["form"],
+            _STATES[state] if language_of(lang) == "zh" else state,
+            _day(model["withdrawn"] or model["not_after"]),
+            _day(model["counted_until"]) if model["counted"] else "–",
+        )
+    return table
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def status_text(view: dict[str, Any], lang: str) -> RenderableType:
@@ -174,7 +197,8 @@ def show_refusal(error: ScorecardRefused, lang: str, as_json: bool) -> NoReturn:
     table = _table(("rule", "field", "feature", "figure", "limit", "what"), lang)
     for item in error.report.failures:
         text = item.text.zh if language == "zh" else item.text.en
-        feature = (item.feature or "–").rpartition("/")[2]
+        about = item.about or ((item.feature,) if item.feature else ("–",))
+        feature = ", ".join(one.rpartition("/")[2] for one in about)
         figure, limit = f"{item.figure:g}", f"{item.limit:g}"
         table.add_row(item.rule, item.field, feature, figure, limit, text)
     emit({"passed": False, "failures": items}, as_json, None if as_json else table)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from federation.membership import MemberRequest
-from node.cli import regulator_keys, regulator_models
+from node.cli import regulator_history, regulator_keys, regulator_models
 from node.cli.enrol import (
     Addresses,
     Advertise,
@@ -51,6 +51,8 @@ add_audit(app)
 add_reports(app)
 app.add_typer(regulator_keys.app, name="audit-key")
 app.add_typer(regulator_models.app, name="model")
+app.command("models")(regulator_history.models)
+regulator_models.app.command("withdraw")(regulator_history.withdraw)
 
 Days = Annotated[int, typer.Option(min=1, max=3650, help="Validity in days. / 有效天数")]
 

@@ -15,10 +15,13 @@ from support.network import Network
 
 @dataclass(frozen=True)
 class ChainDocuments:
-    """What the regulator mirrored of a chain in memory, all of it, and `more` certificates."""
+    """What the regulator mirrored of a chain in memory, all of it, and `more` certificates;
+    `withdrawals` says from when on the hub had to refuse one.
+    """
 
     chain: Chain
     more: dict[bytes, Signed] = field(default_factory=dict)
+    withdrawals: dict[bytes, int] = field(default_factory=dict)
 
     def members(self, time: int) -> Members:
         return self.chain.members.at(time)
@@ -26,6 +29,9 @@ class ChainDocuments:
     def certificate(self, digest: bytes) -> Signed | None:
         model = self.chain.model_of(digest)
         return model.signed if model else self.more.get(digest)
+
+    def withdrawn(self, digest: bytes) -> int | None:
+        return self.withdrawals.get(digest)
 
     def epoch(self, number: int) -> OpenEpoch | None:
         return self.chain.epochs.get(number)

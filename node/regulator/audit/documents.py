@@ -6,19 +6,19 @@ A worker opens no database, so they travel to it as bytes; what it verified it k
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy import Connection, select
 
 from federation.canonical import unb64
-from federation.entries import Kind, read_entry
+from federation.entries import InclusionPromise, Kind, read_entry
 from federation.epoch import Descriptor, OpenEpoch, read_epoch
 from federation.errors import FederationError
 from federation.identity import Role
 from federation.membership import Member, Members, TrustRoot
 from federation.signed import Signed
-from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, MEMBER, OPENING
+from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, MEMBER, OPENING, RECEIPT
 from node.chain.tables import chain_documents
 from node.storage.schema import log_entries
 
@@ -28,14 +28,15 @@ class DocumentSet:
     """Implements `federation.audit.sources.Documents` over signed documents.
 
     `credentials` are (begin, member, document) in order of their begin, `certificates` those that
-    the regulator's own log has, by payload hash, `epochs` descriptor, manifests and opening by
-    number.
+    the regulator's own log has, by payload hash, `withdrawals` from when on the hub had to refuse
+    one of them, `epochs` descriptor, manifests and opening by number.
     """
 
     root: bytes
     credentials: tuple[tuple[int, str, bytes], ...]
     certificates: dict[bytes, bytes]
     epochs: dict[int, tuple[bytes, tuple[bytes, ...], bytes]]
+    withdrawals: dict[bytes, int] = field(default_factory=dict)
 
     def members(self, time: int) -> Members:
         """The members at `time`, each by its newest credential that had begun."""
@@ -56,6 +57,10 @@ class DocumentSet:
         """The certificate of that payload hash, not verified."""
         raw = self.certificates.get(digest)
         return None if raw is None else Signed.from_json(raw)
+
+    def withdrawn(self, digest: bytes) -> int | None:
+        """When the hub promised to have logged the withdrawal of a certificate, by its clock."""
+        return self.withdrawals.get(digest)
 
     def epoch(self, number: int) -> OpenEpoch | None:
         """The epoch of that number, verified with the keys of its beginning; None if not open."""
@@ -92,7 +97,8 @@ class DocumentSet:
 
     def encode(self) -> bytes:
         """As it goes to a worker of the same program."""
-        return pickle.dumps((self.root, self.credentials, self.certificates, self.epochs))
+        parts = self.root, self.credentials, self.certificates, self.epochs, self.withdrawals
+        return pickle.dumps(parts)
 
     @classmethod
     def decode(cls, raw: bytes) -> DocumentSet:
@@ -124,6 +130,10 @@ def load_documents(connection: Connection, root: TrustRoot) -> DocumentSet:
             number: (descriptors[number], tuple(manifests.get(number, ())), raw)
             for number, _, _, raw in kept.get(OPENING, ())
             if number in descriptors
+        },
+        withdrawals={
+            bytes.fromhex(name): InclusionPromise.parse(Signed.from_json(raw).payload).issued
+            for _, name, _, raw in kept.get(RECEIPT, ())
         },
     )
 

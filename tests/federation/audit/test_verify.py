@@ -128,6 +128,20 @@ def test_the_certificate_ran_out(world: World) -> None:
     only(world, FindingKind.CERTIFICATE_EXPIRED, record, served=False)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_permit_after_the_hub_had_the_withdrawal(world: World, late: bool) -> None:
+    """One that was issued in the second of the receipt is before it, and is clean."""
+    chain = world.chain
+    record = permit_record(chain, chain.consent(chain.firms[0]))
+    withdrawals = {chain.alpha.certificate.hash: AT - 1 if late else AT}
+    documents = ChainDocuments(chain, withdrawals=withdrawals)
+    world.verifier = QueryVerifier(documents, chain.audit)
+    if late:
+        only(world, FindingKind.CERTIFICATE_WITHDRAWN, record, served=False)
+    else:
+        assert world.verifier.examine(record).findings == ()
+
+
 def test_a_certificate_that_only_the_hub_has_is_none(world: World) -> None:
     chain = world.chain
     forged = chain.alpha.certificate.model_copy(update={"epochs_a_month": 31})
