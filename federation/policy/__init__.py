@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from federation.policy import spacing, spread
+from federation.policy import information, rank, spacing, spread
 from federation.policy.history import Earlier
 from federation.policy.report import PolicyError, PolicyItem, PolicyReport
 from federation.policy.submission import Rule, Submission
@@ -30,8 +30,14 @@ __all__ = [
     "certify_policy",
 ]
 
-RULES: Final[tuple[Rule, ...]] = (spread.check, spacing.check)
-"""a: enough features carry each field; b: the points are no code."""
+RULES: Final[tuple[Rule, ...]] = (
+    spread.check,
+    spacing.check,
+    rank.check,
+    information.check,
+)
+"""a: enough features carry each field; b: the points are no code; c: no differences isolate a
+feature; d: a record tells little of one."""
 
 
 def certify_policy(

@@ -1,7 +1,8 @@
 """The population that rule d reckons with: what the catalogue publishes, as a distribution.
 
-A firm has a factor z, standard normal, that all its features share. Each holder knows the firm with
-the published probability, independently; if it does not, all its features are `missing`. If it does:
+A firm has a factor z, standard normal, that all its features share. Each holder knows the firm
+with the published probability, independently; if it does not, all its features are `missing`. If it
+does:
 
 * a feature is `missing` with the probability that is left of its published frequency when firms
   that the holder does not know are taken out, whatever z;
@@ -9,8 +10,8 @@ the published probability, independently; if it does not, all its features are `
   published loading and ε standard normal, their ends such that the published frequencies result
   (a Gaussian copula with one factor).
 
-z is taken on a grid, so that what follows is a finite sum. A step of 1/2 from −4 to 4 integrates
-products of these functions to better than 10⁻⁴ as long as |λ| ≤ 0.95; larger ones are taken as 0.95.
+z is taken on a grid, so that what follows is a finite sum: 17 values from −4 to 4. Loadings beyond
+±0.95 are taken as ±0.95, so that the functions of z stay smooth on that grid.
 """
 
 from __future__ import annotations
@@ -114,4 +115,4 @@ def _moves(feature: Feature, unknown: float, absent: float) -> Floats | None:
         leaving = moves[MISSING, MISSING + 1 :] * share / absent
         moves[MISSING, MISSING + 1 :] = leaving / max(1.0, leaving.sum())
         moves[MISSING, MISSING] = max(0.0, 1 - leaving.sum())
-    return moves / moves.sum(axis=1, keepdims=True)
+    return np.asarray(moves / moves.sum(axis=1, keepdims=True))

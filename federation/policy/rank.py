@@ -33,7 +33,6 @@ from federation.policy.report import PolicyItem
 from federation.policy.submission import Submission
 from scoring.catalogue import Catalogue
 from scoring.documents import Text
-from scoring.scorecard import Scorecard
 
 MOST_SETS: Final = 12
 """Sets that a report lists; more say nothing more."""

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.policy import PolicyError, PolicyReport, PolicyThresholds, certify_policy
+from federation.policy import (
+    PolicyError,
+    PolicyReport,
+    PolicyThresholds,
+    Submission,
+    certify_policy,
+    spacing,
+    spread,
+)
 from scoring.catalogue import Bins, Catalogue, Feature, HolderKind
 from scoring.data.build_catalogue import PUBLISHED
 from scoring.documents import Text
@@ -74,7 +82,17 @@ def judge(
     thresholds: PolicyThresholds = DEFAULT,
 ) -> PolicyReport:
     shares = frequencies or [EVEN] * len(points)
-    return certify_policy(scorecard(points), catalogue(shares, public or set()), thresholds)
+    card, published = scorecard(points), catalogue(shares, public or set())
+    return ruled(card, published, thresholds)
+
+
+def ruled(
+    card: Scorecard, published: Catalogue, thresholds: PolicyThresholds = DEFAULT
+) -> PolicyReport:
+    """Rules a and b alone; c and d have tests of their own."""
+    submission = Submission(card, published, thresholds)
+    items = (*spread.check(submission), *spacing.check(submission))
+    return PolicyReport(items=items)
 
 
 def failed(report: PolicyReport) -> set[str]:
@@ -146,7 +164,7 @@ def test_a_model_on_the_published_catalogue_passes_once_rounded() -> None:
             "scale": {"offset": 600 + rounded.offset},
         }
     )
-    report = certify_policy(model, published, DEFAULT)
+    report = ruled(model, published)
     assert report.passed, [item.text.en for item in report.failures]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from federation.identity import SpiffeId
-from scoring.catalogue import Bins, Catalogue, Feature, HolderKind
+from scoring.catalogue import Bins, Catalogue, Feature, HolderKind, Recognition
 from scoring.documents import Text
 from scoring.scorecard import Scorecard
 
 KINDS = ("tax", "power", "insurance", "court")
 FEATURES = 4
+DOMAIN = "csj.yinxin.example"
 BINS = 3
 """Missing, below the one edge, from the edge on."""
 
@@ -35,9 +36,16 @@ def small_catalogue() -> Catalogue:
                 public=False,
                 bins=Bins(edges=(100.0,)),
                 frequencies=(0.2, 0.4, 0.4),
+                loading=0.2,
+                transitions=((0.92, 0.04, 0.04), (0.02, 0.94, 0.04), (0.02, 0.04, 0.94)),
             )
             for kind in KINDS
             for number in range(FEATURES)
+        ),
+        # Tests name their holders after the kind, or number them.
+        recognition=tuple(
+            Recognition(holder=f"spiffe://{DOMAIN}/holder/{name}", kind=kind, share=0.95)
+            for name, kind in sorted((f"{kind}{end}", kind) for kind in KINDS for end in ("", "-1"))
         ),
     )
 
