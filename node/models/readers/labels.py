@@ -53,8 +53,11 @@ def interval(text: str) -> Interval | None:
         return None
     left, low, high, right = match.groups()
     ends = [float(low), float(high)]
-    if not ends[0] <= ends[1] or ends[0] == math.inf or ends[1] == -math.inf:
-        raise ModelFileError(f"bin {text!r}: the ends are exchanged; correct the file")
+    closed = left == "[" and right == "]"
+    if ends[0] > ends[1] or (ends[0] == ends[1] and not (closed and math.isfinite(ends[0]))):
+        raise ModelFileError(
+            f"bin {text!r}: holds no number; write its ends with more digits, or correct them"
+        )
     return Interval(
         low=None if math.isinf(ends[0]) else ends[0],
         high=None if math.isinf(ends[1]) else ends[1],

@@ -7,7 +7,8 @@ The object is exact. Where optbinning runs, two lines write it for the command l
 
 A table's labels round cut points to `show_digits` decimals (2 unless `fit` is told otherwise, 8
 at most) and do not say what the special codes are: the first is noted, the second refused where
-it matters. Nothing here opens a pickle.
+it matters. optbinning gives a category that the fit has not seen the points of missing values;
+that is kept. Nothing here opens a pickle.
 """
 
 from __future__ import annotations
@@ -112,11 +113,15 @@ def _binned(name: str, variable: Any, points: Sequence[float]) -> Characteristic
         )
         kept = tuple(float(v) if numeric else str(v) for v in listed)
         special.append(Attribute(label=label, points=points[first + index], values=kept))
-    missing = Attribute(label="Missing", points=points[-1], missing=True)
+    last = [Attribute(label="Missing", points=points[-1], missing=True)]
+    if not numeric:
+        # A category unknown to the fit has index -1, the last, which is that of missing values.
+        unknown = -1 if variable.cat_unknown is None else int(variable.cat_unknown)
+        last.append(Attribute(label="(unknown)", points=points[unknown], default=True))
     return Characteristic(
         name=name,
         type="number" if numeric else "category",
-        attributes=(*special, *plain, missing),
+        attributes=(*special, *plain, *last),
     )
 
 
@@ -175,13 +180,16 @@ def _tabled(name: str, rows: list[dict[str, Any]]) -> Characteristic:
             attributes.append(Attribute(label=label, points=points, missing=True))
         elif span := interval(label):
             attributes.append(Attribute(label=label, points=points, intervals=(span,)))
-        elif not numeric and label.startswith("["):
+        elif not numeric and re.search(r"\[.*['\"]", label, re.DOTALL):
             values = _listed(name, label)
             attributes.append(Attribute(label=label, points=points, values=values))
         elif number(row.get("Count", 1), f"{name} {label!r}: Count") > 0:
             raise ModelFileError(
                 f"{name} {label!r}: the table does not say which values are special; {_RECIPE}"
             )
+    if not numeric and (missing := [a for a in attributes if a.missing]):
+        unknown = {"label": "(unknown)", "missing": False, "default": True}
+        attributes.append(missing[0].model_copy(update=unknown))
     return Characteristic(
         name=name, type="number" if numeric else "category", attributes=tuple(attributes)
     )

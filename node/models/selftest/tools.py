@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from node.errors import NodeError
 from node.models.readers import optbinning, scorecardpy, toad
 from scoring.cards.card import ToolCard
+from scoring.cards.cells import Scorer
 
 FIRMS: Final = 2_000
 SPECIAL: Final = -999
@@ -106,6 +107,26 @@ def records(frame: Any) -> dict[str, list[Any]]:
     }
 
 
+def probes(frame: Any, card: ToolCard) -> Any:
+    """The frame with cut points, and the doubles next to them, in place of a few values.
+
+    Whole numbers stay whole, and one firm has a trade that no fit has seen.
+    """
+    probed = frame.copy()
+    for name, cells in Scorer(card).cells.items():
+        cuts = cells.cuts
+        if cells.characteristic.type == "category":
+            continue
+        if probed[name].dtype.kind == "i":
+            cuts = cuts[cuts == np.floor(cuts)]
+        else:
+            cuts = np.concatenate([np.nextafter(cuts, -np.inf), cuts, np.nextafter(cuts, np.inf)])
+        place = probed.columns.get_loc(name)
+        probed.iloc[: len(cuts), place] = cuts.astype(probed[name].dtype)
+    probed.iloc[-1, probed.columns.get_loc("trade")] = "unheard of"
+    return probed
+
+
 def of_optbinning() -> Iterator[Fitted]:
     """Models of optbinning: both scalings and none, rounded or not, with special codes."""
     with quietly("optbinning"):
@@ -123,7 +144,7 @@ def of_optbinning() -> Iterator[Fitted]:
     for seed, setting in enumerate(settings):
         frame, bad = firms(100 + seed)
         # Codes of the whole table, or of one column and with a name.
-        named = {"staff": {"special_codes": {"unknown": SPECIAL}}}
+        named = {"staff": {"special_codes": {"unknown": SPECIAL}}, "trade": {"cat_cutoff": 0.19}}
         with quietly("optbinning"):
             process = BinningProcess(
                 list(frame.columns),
@@ -133,8 +154,10 @@ def of_optbinning() -> Iterator[Fitted]:
             )
             model = Scorecard(process, LogisticRegression(C=10.0), **setting)
             model.fit(frame, bad, metric_special="empirical", metric_missing="empirical")
-            scores = np.asarray(model.score(frame), dtype=np.float64)
-        yield Fitted(f"optbinning-{seed}", optbinning.from_object(model), records(frame), scores)
+            card = optbinning.from_object(model)
+            probed = probes(firms(150 + seed)[0], card)
+            scores = np.asarray(model.score(probed), dtype=np.float64)
+        yield Fitted(f"optbinning-{seed}", card, records(probed), scores)
 
 
 def _by_csv(card: Any) -> ToolCard:
@@ -176,8 +199,10 @@ def of_scorecardpy() -> Iterator[Fitted]:
             woe = tool.woebin_ply(frame, bins, no_cores=1, print_info=False)
             model = LogisticRegression(C=10.0).fit(woe, bad)
             card = tool.scorecard(bins, model, woe.columns, basepoints_eq0=seed > 1)
-            scores = tool.scorecard_ply(frame, card)["score"].to_numpy(dtype=np.float64)
-        yield Fitted(f"scorecardpy-{seed}", _by_csv(card), records(frame), scores)
+            read = _by_csv(card)
+            probed = probes(firms(250 + seed)[0], read)
+            scores = tool.scorecard_ply(probed, card)["score"].to_numpy(dtype=np.float64)
+        yield Fitted(f"scorecardpy-{seed}", read, records(probed), scores)
 
 
 def of_toad() -> Iterator[Fitted]:
@@ -202,5 +227,6 @@ def of_toad() -> Iterator[Fitted]:
                 exported = model.export()
                 model = tool.ScoreCard().load(exported)
                 card = toad.from_json(json.dumps(exported, ensure_ascii=False))
-            scores = np.asarray(model.predict(frame), dtype=np.float64)
-        yield Fitted(f"toad-{seed}", card, records(frame), scores)
+            probed = probes(firms(350 + seed)[0], card)
+            scores = np.asarray(model.predict(probed), dtype=np.float64)
+        yield Fitted(f"toad-{seed}", card, records(probed), scores)

@@ -1,0 +1,1 @@
+"""Writers of scorecards for other programs: PMML and SQL."""
