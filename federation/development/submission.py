@@ -171,11 +171,13 @@ class LabelVerdict(Document):
         enough = self.good >= self.least_good and self.bad >= self.least_bad
         return enough and not self.refused_total and self.epsilon_asked <= self.epsilon_left
 
-    def reasons(self, language: str) -> list[str]:
-        """Why not, one reason a line, in `zh` or `en`; empty for a pass."""
+    def reasons(self, language: str, above: int = 0) -> list[str]:
+        """Why not, in `zh` or `en`; empty for a pass. `above` is how many lines the reader's table
+        has above the first label.
+        """
         zh = language == "zh"
         found = [
-            (f"第 {r.line} 行：" if zh else f"line {r.line}: ")
+            (f"第 {r.line + above} 行：" if zh else f"line {r.line + above}: ")
             + LabelProblem(r.problem).titles["zh" if zh else "en"]
             for r in self.refused
         ]

@@ -6,6 +6,9 @@ from node.bank.agent import Agent
 from node.bank.batches import Batches
 from node.bank.business import Business
 from node.bank.certification import Certification
+from node.bank.development.counting import Counting
+from node.bank.development.records import DevelopmentRecords
+from node.bank.development.submitting import Submitting
 from node.bank.evidence import EvidenceFiles
 from node.bank.failures import Failures
 from node.bank.installation import Installation
@@ -34,3 +37,6 @@ class Bank:
         self.batches = Batches(self.agent, self.queries)
         self.business = Business(self.agent)
         self.evidence = EvidenceFiles(self.agent, self.queries)
+        developments = DevelopmentRecords(runtime.identity.storage)
+        self.labels = Submitting(self.agent, developments)
+        self.counting = Counting(self.agent, developments)

@@ -38,14 +38,8 @@ class Counted:
         self, method: str, requests: AsyncIterable[Message], answer: type[Answer]
     ) -> Answer:
         """As `Channel.upload`."""
-
-        async def counted() -> AsyncIterator[Message]:
-            async for request in requests:
-                self._metrics.sent(method, request.ByteSize())
-                yield request
-
         with self._metrics.call(method):
-            found = await self.channel.upload(method, counted(), answer)
+            found = await self.channel.upload(method, self._each(method, requests), answer)
         self._metrics.received(method, found.ByteSize())
         return found
 
@@ -60,3 +54,21 @@ class Counted:
                 async for message in stream:
                     self._metrics.received(method, message.ByteSize())
                     yield message
+
+    async def exchange(
+        self, method: str, requests: AsyncIterable[Message], answer: type[Answer]
+    ) -> AsyncGenerator[Answer, None]:
+        """As `Channel.exchange`."""
+        stream = self.channel.exchange(method, self._each(method, requests), answer)
+        async with aclosing(stream):
+            with self._metrics.call(method):
+                async for message in stream:
+                    self._metrics.received(method, message.ByteSize())
+                    yield message
+
+    async def _each(
+        self, method: str, requests: AsyncIterable[Message]
+    ) -> AsyncIterator[Message]:
+        async for request in requests:
+            self._metrics.sent(method, request.ByteSize())
+            yield request

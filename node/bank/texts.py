@@ -65,6 +65,13 @@ class Code(StrEnum):
     BODY_INVALID = "body_invalid"
     BODY_TOO_LARGE = "body_too_large"
     API_UNUSABLE = "api_unusable"
+    LABELS_INVALID = "labels_invalid"
+    LABELS_REFUSED = "labels_refused"
+    DEVELOPMENT_UNKNOWN = "development_unknown"
+    DEVELOPMENT_EXISTS = "development_exists"
+    DEVELOPMENT_OPEN = "development_open"
+    DEVELOPMENT_EPOCH = "development_epoch"
+    COUNTS_WRONG = "counts_wrong"
 
 
 @dataclass(frozen=True)
@@ -298,5 +305,33 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     Code.API_UNUSABLE: (
         Said("无法监听 {address}：{reason}", "cannot listen on {address}: {reason}"),
         Said("请更改 api.listen", "change api.listen"),
+    ),
+    Code.LABELS_INVALID: (
+        Said("标签或授权文件有误：{reason}", "labels or consents cannot be used: {reason}"),
+        Said("请更正后重新运行", "correct them and run the command again"),
+    ),
+    Code.LABELS_REFUSED: (
+        Said("监管方不予认证，共 {count} 项原因", "the regulator refuses them on {count} counts"),
+        Said("请按所列原因更正后重新提交", "mend what is listed and submit them again"),
+    ),
+    Code.DEVELOPMENT_UNKNOWN: (
+        Said("没有已认证的建模任务 {name}", "no development {name} is certified"),
+        Said("请先运行 yinxin model develop labels", "run yinxin model develop labels first"),
+    ),
+    Code.DEVELOPMENT_EXISTS: (
+        Said("建模任务 {name} 已有另一份标签", "{name} is a development of other labels or terms"),
+        Said("请换一个名称", "take another name"),
+    ),
+    Code.DEVELOPMENT_OPEN: (
+        Said("建模任务 {name} 尚缺 {holder} 的计数", "{name} still lacks the counts of {holder}"),
+        Said("请运行 yinxin model develop counts", "run yinxin model develop counts"),
+    ),
+    Code.DEVELOPMENT_EPOCH: (
+        Said("{name} 的计数属于第 {epoch} 期", "the counts of {name} are those of epoch {epoch}"),
+        Said("请去掉 --epoch", "leave --epoch out: a holder answers in one epoch only"),
+    ),
+    Code.COUNTS_WRONG: (
+        Said("{holder} 的计数未通过校验：{reason}", "counts of {holder} do not verify: {reason}"),
+        Said("请联系监管方，勿使用这些计数", "ask the regulator, and do not use the counts"),
     ),
 }
