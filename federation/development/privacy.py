@@ -63,11 +63,12 @@ def sigma_milli(features: int, epsilon_micro: int, delta_exponent: int = DELTA_E
 
     `features` is the sum over the participants. Raises DocumentError where no allowed scale does.
     """
-    wanted = rho(epsilon_micro / MICRO, 10.0**-delta_exponent)
-    scale = math.ceil(math.sqrt(features / (2 * wanted)) * MILLI)
+    # Each holder's ρ is rounded up by less than 10⁻⁹, and there are at most `features` of them.
+    wanted = rho(epsilon_micro / MICRO, 10.0**-delta_exponent) - features / NANO
+    scale = math.inf if wanted <= 0 else math.ceil(math.sqrt(features / (2 * wanted)) * MILLI)
     if scale > MOST_SIGMA_MILLI:
         raise DocumentError("epsilon_micro", f"{epsilon_micro} needs too much noise", "give more")
-    return max(scale, LEAST_SIGMA_MILLI)
+    return max(int(scale), LEAST_SIGMA_MILLI)
 
 
 def epsilon(rho: float, delta: float) -> float:

@@ -30,8 +30,9 @@ from node.runtime import Runtime
 from node.workers import jobs
 from scoring.lattice import ANSWER_BYTES, encrypt_labels, generate_keys
 from scoring.words import ROWS
-from support.chain import DAY, DELTA, HARBOUR, HUB, INSURANCE, NOW, POWER, REGULATOR, TAX
-from tests.node.holder.labelled import Labelled, counts, install, labelled, opened, true_counts
+from support.chain import DAY, DELTA, HARBOUR, HUB, INSURANCE, NOW, POWER, REGULATOR, TAX, Chain
+from support.labels import Labelled, labelled, opened, true_counts
+from tests.node.holder.labelled import counts, install
 from tests.node.holder.world import LIMITS, Node, World
 
 DYING = Path(__file__).with_name("dying_process.py")
@@ -50,7 +51,7 @@ async def refused(node: Node, reason: Reason, labels: Labelled, epoch: int = 10)
 
 async def test_counts_are_the_true_ones_and_noise_of_the_certified_scale(tmp_path: Path) -> None:
     world = World(tmp_path, more=ROWS)  # one full bucket, and 24 rows of a second one
-    labels, data = labelled(world), world.data()
+    labels, data = labelled(world.chain), world.data()
     async with world.running() as node:
         epoch = await node.open_epoch(data=data)
         assert await install(node, labels) == labels.certificate.hash
@@ -61,7 +62,7 @@ async def test_counts_are_the_true_ones_and_noise_of_the_certified_scale(tmp_pat
     statement = read_statement(logged, TAX, certificate, epoch, NOW)
     check_counts(statement, ciphertexts)
     assert len(ciphertexts) == certificate.participant(TAX).columns * ANSWER_BYTES
-    noise = opened(labels, ciphertexts) - true_counts(world, labels, data)
+    noise = opened(labels, ciphertexts) - true_counts(world.chain, labels, data)
     sigma = certificate.sigma_milli / 1000
     assert noise.any()
     assert np.abs(noise).max() < 8 * sigma
@@ -76,7 +77,7 @@ async def test_the_same_bytes_are_returned_also_after_a_restart_and_the_epochs_e
     tmp_path: Path,
 ) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -94,7 +95,7 @@ async def test_the_same_bytes_are_returned_also_after_a_restart_and_the_epochs_e
 
 async def test_requests_that_race_get_one_release(tmp_path: Path) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -113,7 +114,7 @@ async def test_processes_that_race_release_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -138,7 +139,7 @@ async def test_processes_that_race_release_once(
 
 async def test_a_second_epoch_gets_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch(10)
         await node.open_epoch(11)
@@ -153,7 +154,7 @@ async def test_labels_that_are_not_certified_are_not_kept_and_not_parsed(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path)
-    labels, stranger = labelled(world), generate_keys()
+    labels, stranger = labelled(world.chain), generate_keys()
     everybody = np.ones_like(labels.words)
     wrong = {
         "public_key": stranger.public_key,
@@ -172,7 +173,7 @@ async def test_labels_that_are_not_certified_are_not_kept_and_not_parsed(
 
 async def test_files_that_changed_on_disk_are_not_parsed(tmp_path: Path) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -183,31 +184,31 @@ async def test_files_that_changed_on_disk_are_not_parsed(tmp_path: Path) -> None
         assert "counts-released" not in await node.kinds()
 
 
-def with_other_columns(world: World, labels: Labelled) -> Labelled:
+def with_other_columns(chain: Chain, labels: Labelled) -> Labelled:
     """Fewer features than the kind has: its counts would cost more than the certificate says."""
     others = tuple(
         p.model_copy(update={"features": 3}) if p.holder == TAX else p
         for p in labels.certificate.participants
     )
     certificate = labels.certificate.model_copy(update={"participants": others})
-    signed = certificate.sign(world.chain.signing[REGULATOR])
+    signed = certificate.sign(chain.signing[REGULATOR])
     return labels.with_(certificate=certificate, signed=signed)
 
 
 async def test_certificates_of_others_and_for_other_data_are_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
     regulator = world.chain.signing[REGULATOR]
-    good = labelled(world)
+    good = labelled(world.chain)
     foreign = good.with_(signed=good.certificate.sign(world.chain.signing[HARBOUR]))
     cases = (
-        (labelled(world, participants=(POWER, INSURANCE)), "wrong_audience"),
-        (labelled(world, roster_root=b"r" * 32), "wrong_context"),
-        (labelled(world, catalogue=b"c" * 32), "wrong_context"),
-        (labelled(world, parameter_set="yinxin-bfv-2"), "uncertified_model"),
-        (labelled(world, chain="other"), "wrong_chain"),
-        (labelled(world, not_after=NOW - 1), "uncertified_model"),
-        (labelled(world, bank=POWER), "foreign_certificate"),
-        (with_other_columns(world, good), "uncertified_model"),
+        (labelled(world.chain, participants=(POWER, INSURANCE)), "wrong_audience"),
+        (labelled(world.chain, roster_root=b"r" * 32), "wrong_context"),
+        (labelled(world.chain, catalogue=b"c" * 32), "wrong_context"),
+        (labelled(world.chain, parameter_set="yinxin-bfv-2"), "uncertified_model"),
+        (labelled(world.chain, chain="other"), "wrong_chain"),
+        (labelled(world.chain, not_after=NOW - 1), "uncertified_model"),
+        (labelled(world.chain, bank=POWER), "foreign_certificate"),
+        (with_other_columns(world.chain, good), "uncertified_model"),
     )
     async with world.running() as node:
         await node.open_epoch()
@@ -223,7 +224,7 @@ async def test_certificates_of_others_and_for_other_data_are_refused(tmp_path: P
 
 async def test_only_the_hub_may_ask(tmp_path: Path) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -235,7 +236,7 @@ async def test_only_the_hub_may_ask(tmp_path: Path) -> None:
 
 async def test_a_stopped_bank_gets_no_counts_and_no_stored_ones(tmp_path: Path) -> None:
     world = World(tmp_path)
-    labels, later = labelled(world), labelled(world, bank=DELTA)
+    labels, later = labelled(world.chain), labelled(world.chain, bank=DELTA)
     async with world.running() as node:
         await node.open_epoch()
         for one in (labels, later):
@@ -255,9 +256,10 @@ async def test_a_stopped_bank_gets_no_counts_and_no_stored_ones(tmp_path: Path) 
 async def test_budgets_of_a_bank_and_of_all_end(tmp_path: Path) -> None:
     world = World(tmp_path)
     # One holder alone takes the whole ε, so that one certificate is all that a bank may have.
-    first, second = (labelled(world, participants=[TAX]) for _ in range(2))
+    first, second = (labelled(world.chain, participants=[TAX]) for _ in range(2))
     other, little = (
-        labelled(world, bank=DELTA, participants=[TAX], epsilon=e) for e in (2_900_000, 200_000)
+        labelled(world.chain, bank=DELTA, participants=[TAX], epsilon=e)
+        for e in (2_900_000, 200_000)
     )
     async with world.running(development="{epsilon_bank_year = 3.0, epsilon_year = 4.0}") as node:
         await node.open_epoch()
@@ -288,7 +290,7 @@ async def test_a_release_that_is_not_recorded_is_not_made(
 ) -> None:
     """The log cannot be written: nothing leaves, and the file that was ready goes at the next."""
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)
@@ -311,7 +313,7 @@ async def test_a_holder_killed_between_log_and_answer_answers_with_what_it_logge
     tmp_path: Path,
 ) -> None:
     world = World(tmp_path)
-    labels = labelled(world)
+    labels = labelled(world.chain)
     async with world.running() as node:
         await node.open_epoch()
         await install(node, labels)

@@ -69,6 +69,7 @@ class HubStub(HubServicer):
     descriptors: dict[int, Signed] = field(default_factory=dict)
     opened: dict[int, tuple[Signed, tuple[Signed, ...], Signed]] = field(default_factory=dict)
     received: dict[int, list[Signed]] = field(default_factory=dict)
+    withdrawals: list[Signed] = field(default_factory=list)
     down: bool = False
     pulls: int = 0
 
@@ -88,6 +89,7 @@ class HubStub(HubServicer):
             epochs=epochs,
             roster_rows=self.chain.roster.size,
             roster_batches=len(self.batches),
+            withdrawals=[signed_to_wire(signed) for signed in self.withdrawals],
         )
 
     async def GetRoster(self, request: Any, context: Any) -> AsyncIterator[common_pb2.Signed]:
