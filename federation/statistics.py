@@ -19,18 +19,11 @@ from federation.errors import Reason, Refusal
 from federation.identity import Role
 from federation.membership import Members
 from federation.signed import Signed
-from scoring.catalogue import Catalogue, Feature
-from scoring.estimates import (
-    NoisyTables,
-    frequencies,
-    loadings,
-    recognition,
-    transition_matrices,
-)
+from scoring.catalogue import Catalogue
+from scoring.estimates import NoisyTables, estimated
 
 MILLI: Final = 1000
 """Scales are whole thousandths."""
-_SENSES: Final = {"better": 1, "worse": -1, None: 0}
 
 Count = Annotated[int, Field(ge=-(2**50), le=2**50)]
 """Noise makes counts negative, too."""
@@ -152,47 +145,7 @@ def next_catalogue(
     holders = [one.holder for one in statistics]
     if len(set(holders)) < len(holders):
         raise Refusal(Reason.CONFLICT, "statistics: a holder stands twice; give its newest alone")
-    counted: dict[str, list[float]] = {}
-    updates: dict[str, dict[str, object]] = {}
-    for kind in dict.fromkeys(one.kind for one in statistics):
-        of_kind = [one for one in statistics if one.kind == kind]
-        for one in of_kind:
-            check_features(one, catalogue)
-        _merge(catalogue.features_of(kind), [one.tables() for one in of_kind], counted, updates)
-    merged = catalogue.with_frequencies(counted)
-    return Catalogue.build(
-        merged.model_dump()
-        | {
-            "version": version,
-            "features": [
-                feature.model_dump() | updates.get(feature.id, {}) for feature in merged.features
-            ],
-            "recognition": _recognised(catalogue, statistics),
-        }
-    )
-
-
-def _merge(
-    features: Sequence[Feature],
-    tables: Sequence[NoisyTables],
-    counted: dict[str, list[float]],
-    updates: dict[str, dict[str, object]],
-) -> None:
-    """Adds the figures of one kind, by feature id."""
-    loads = loadings(tables, [_SENSES[feature.sense] for feature in features])
-    matrices = transition_matrices(tables)
-    for index, (feature, firms) in enumerate(zip(features, frequencies(tables), strict=True)):
-        counted[feature.id] = firms
-        update = updates.setdefault(feature.id, {})
-        if loads is not None:
-            update["loading"] = loads[index]
-        if matrices is not None:
-            update["transitions"] = matrices[index]
-
-
-def _recognised(
-    catalogue: Catalogue, statistics: Sequence[HolderStatistics]
-) -> list[dict[str, object]]:
-    shares = {known.holder: known.share for known in catalogue.recognition or ()}
-    shares |= {str(one.holder): round(recognition(one.tables()), 4) for one in statistics}
-    return [{"holder": holder, "share": shares[holder]} for holder in sorted(shares)]
+    for one in statistics:
+        check_features(one, catalogue)
+    given = {str(one.holder): (one.kind, one.tables()) for one in statistics}
+    return estimated(catalogue, version, given)

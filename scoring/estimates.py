@@ -14,14 +14,14 @@ that it knows. What the estimates are, and what noise does to them:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.catalogue import SMALLEST_FREQUENCY
+from scoring.catalogue import MISSING, SMALLEST_FREQUENCY, Catalogue
 from scoring.errors import CatalogueError
 from scoring.statistics import UNIT
 
@@ -34,6 +34,7 @@ _STANDS_OUT: Final = 2.0
 _SURE_ROW: Final = 4.0
 """Deviations of the noise of a row's sum below which a row has no shares of its own."""
 _STEPS: Final = 200
+_SENSES: Final = {"better": 1, "worse": -1, None: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,47 @@ class NoisyTables:
         return min(max(self.known, 1), self.rows)
 
 
+def estimated(
+    catalogue: Catalogue, version: str, holders: Mapping[str, tuple[str, NoisyTables]]
+) -> Catalogue:
+    """The catalogue, as `version`, with what the tables of these holders say: by holder's id its
+    kind and its tables. Kinds of no holder here keep their figures, holders their recognition;
+    moves and loadings that the tables do not give stay, too.
+
+    Raises CatalogueError for tables that do not fit.
+    """
+    counted: dict[str, list[float]] = {}
+    updates: dict[str, dict[str, object]] = {}
+    for kind in dict.fromkeys(kind for kind, _ in holders.values()):
+        tables = [tables for of, tables in holders.values() if of == kind]
+        features = catalogue.features_of(kind)
+        loads = loadings(tables, [_SENSES[feature.sense] for feature in features])
+        matrices = transition_matrices(tables)
+        for index, (feature, firms) in enumerate(zip(features, frequencies(tables), strict=True)):
+            counted[feature.id] = firms
+            update = updates.setdefault(feature.id, {})
+            if loads is not None:
+                update["loading"] = loads[index]
+            if matrices is not None:
+                update["transitions"] = matrices[index]
+    known = {one.holder: (one.kind, one.share) for one in catalogue.recognition or ()}
+    known |= {holder: (kind, recognition(t)) for holder, (kind, t) in holders.items()}
+    merged = catalogue.with_frequencies(counted)
+    data = {
+        "version": version,
+        "features": [f.model_dump() | updates.get(f.id, {}) for f in merged.features],
+        "recognition": [
+            {"holder": holder, "kind": known[holder][0], "share": known[holder][1]}
+            for holder in sorted(known)
+        ],
+    }
+    return Catalogue.build(merged.model_dump() | data)
+
+
 def recognition(tables: NoisyTables) -> float:
     """The share of the roster's firms that the holder knows: a multiple of 0.0001, above 0."""
     share = round(tables.recognised / tables.rows / SMALLEST_FREQUENCY)
-    return max(1, share) * SMALLEST_FREQUENCY
+    return round(max(1, share) * SMALLEST_FREQUENCY, 4)
 
 
 def frequencies(holders: Sequence[NoisyTables]) -> list[list[float]]:
@@ -77,7 +115,7 @@ def frequencies(holders: Sequence[NoisyTables]) -> list[list[float]]:
     for feature in range(len(holders[0].counts)):
         counts = np.sum([tables.counts[feature] for tables in holders], axis=0)
         firms = _projected(counts.astype(np.float64), known)
-        firms[0] += rows - known
+        firms[MISSING] += rows - known
         firms[1:] = np.maximum(firms[1:], SMALLEST_FREQUENCY * rows)
         result.append(firms.tolist())
     return result
@@ -86,6 +124,7 @@ def frequencies(holders: Sequence[NoisyTables]) -> list[list[float]]:
 def transition_matrices(holders: Sequence[NoisyTables]) -> list[list[list[float]]] | None:
     """Row-stochastic matrices, a feature each; None where no holder has a month before.
 
+    The row of `missing` is of all firms in that bin: those that the holder does not know stay.
     Raises CatalogueError as `frequencies` does.
     """
     _same_bins(holders)
@@ -93,10 +132,17 @@ def transition_matrices(holders: Sequence[NoisyTables]) -> list[list[list[float]
     if not able:
         return None
     scale = float(np.sqrt(sum(tables.move_scale**2 for tables in able)))
-    return [
-        _stochastic(np.sum([tables.moves[f] for tables in able], axis=0).astype(np.float64), scale)
-        for f in range(len(able[0].moves))
-    ]
+    unknown = sum(tables.rows - tables.recognised for tables in able)
+    result = []
+    for f in range(len(able[0].moves)):
+        moves = np.sum([tables.moves[f] for tables in able], axis=0).astype(np.float64)
+        counts = np.sum([tables.counts[f] for tables in able], axis=0).astype(np.float64)
+        absent = _projected(counts, sum(tables.recognised for tables in able))[MISSING]
+        shares = _stochastic(moves, scale)
+        shares[MISSING] *= absent / (unknown + absent) if absent > 0 else 0.0
+        shares[MISSING, MISSING] += 1 - shares[MISSING].sum()
+        result.append(shares.round(6).tolist())
+    return result
 
 
 def loadings(holders: Sequence[NoisyTables], senses: Sequence[int]) -> list[float] | None:
@@ -177,7 +223,7 @@ def _projected(values: Floats, total: float) -> Floats:
     return np.asarray(np.maximum(values - shift, 0.0))
 
 
-def _stochastic(moves: Floats, scale: float) -> list[list[float]]:
+def _stochastic(moves: Floats, scale: float) -> Floats:
     """A matrix of moves as shares of its rows; `scale` is the deviation of a cell's noise."""
     size = len(moves)
     rows = moves.sum(axis=1)
@@ -195,8 +241,8 @@ def _stochastic(moves: Floats, scale: float) -> list[list[float]]:
             firms = np.maximum(np.where(clear, row, 0.0), 0.0)
             if not clear.all():
                 firms[~clear] = max(0.0, float(row[~clear].sum())) / (~clear).sum()
-        result.append((firms / firms.sum()).round(6).tolist())
-    return result
+        result.append(firms / firms.sum())
+    return np.stack(result)
 
 
 def _same_bins(holders: Sequence[NoisyTables]) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from node.files import replacing
-from node.sample import files
+from node.sample import drift, files
 from node.sample.codes import codes, names
 from node.sample.errors import SampleError
 from node.sample.holders import HOLDERS
@@ -42,20 +42,22 @@ def generate(
     out: Path,
     *,
     today: date = TODAY,
+    month_before: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> None:
     """Write a sample of `enterprises` firms to the folder `out`, replacing a sample there.
 
-    `today` dates the holders' files (each lags by its own days); `progress` is told each
-    file's name. Raises SampleError for a size out of 1..10,000,000 or a negative seed, and
-    where `out` cannot be written.
+    `today` dates the holders' files (each lags by its own days); with `month_before` they are those
+    of the same firms a month earlier, dated so. `progress` is told each file's name. Raises
+    SampleError for a size out of 1..10,000,000 or a negative seed, and where `out` cannot be
+    written.
     """
     if not 1 <= enterprises <= MOST:
         raise SampleError(f"enterprises: {enterprises} is not possible; ask for 1 to {MOST:,}")
     if seed < 0:
         raise SampleError(f"seed: {seed} is negative; give 0 or more")
     try:
-        _write(enterprises, seed, out, today, progress or (lambda _: None))
+        _write(enterprises, seed, out, today, month_before, progress or (lambda _: None))
     except OSError as error:
         raise SampleError(
             f"out: {out}: {error.strerror or error}; choose a folder that can be written"
@@ -63,7 +65,12 @@ def generate(
 
 
 def _write(
-    enterprises: int, seed: int, out: Path, today: date, progress: Callable[[str], None]
+    enterprises: int,
+    seed: int,
+    out: Path,
+    today: date,
+    month_before: bool,
+    progress: Callable[[str], None],
 ) -> None:
     firms = population(enterprises, seed)
     uscc = codes(enterprises, seed)
@@ -85,8 +92,12 @@ def _write(
     for table in TABLES:
         progress(files.file_name(table))
         as_of = today - timedelta(days=table.days_old)
+        values, state = HOLDERS[table.kind](firms), firms
+        if month_before:
+            as_of = _month_earlier(as_of)
+            values, state = drift.month_before(table.kind, firms)
         dates[table.kind] = as_of.isoformat()
-        rows = files.frame(table, HOLDERS[table.kind](firms), uscc, firms, as_of)
+        rows = files.frame(table, values, uscc, state, as_of)
         with replacing(out / files.file_name(table)) as path:
             files.write(table, rows, path, as_of)
         with replacing(out / "mappings" / f"{table.kind}.toml") as path:
@@ -94,3 +105,9 @@ def _write(
     about = {"format": FORMAT, "enterprises": enterprises, "seed": seed, "as_of": dates}
     with replacing(out / "sample.json") as path:
         path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def _month_earlier(day: date) -> date:
+    """The same day a month before, or that month's last."""
+    last = day.replace(day=1) - timedelta(days=1)
+    return last.replace(day=min(day.day, last.day))
