@@ -14,6 +14,7 @@ from federation.identity import SpiffeId
 from federation.purpose import PURPOSE_TITLES, Purpose
 from federation.uscc import Uscc
 from node.cli.enterprise_asked import asked
+from node.cli.enterprise_develop import develop
 from node.cli.enterprise_shared import HERE, Directory, Hub, HubId, Trust, hub_of, time_text
 from node.cli.output import AsJson, emit
 from node.clock import SystemClock
@@ -28,6 +29,7 @@ app = typer.Typer(
 consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
 app.add_typer(consent, name="consent")
 app.command("asked")(asked)
+consent.command("develop")(develop)
 
 _PURPOSES = "; ".join(f"{p.value} {t['zh']} {t['en']}" for p, t in PURPOSE_TITLES.items())
 

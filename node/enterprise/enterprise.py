@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from federation.consent import ConsentClaims, sign_cancellation, sign_consent
+from federation.development.consent import DevelopmentConsent, sign_development_consent
 from federation.errors import DocumentError
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority, TlsKey, make_csr, new_tls_key
@@ -80,6 +81,24 @@ class Enterprise:
             uses=terms.uses,
         )
         return sign_consent(claims, self.signing, self.certificate)
+
+    def development_consent(
+        self, bank: SpiffeId, chains: Iterable[str], days: int, now: int
+    ) -> str:
+        """A signed consent (compact JWS) of class model development, from now for some days.
+
+        Raises DocumentError when the terms are impossible.
+        """
+        claims = DevelopmentConsent(
+            issuer=self.issuer,
+            uscc=self.uscc,
+            bank=bank,
+            chains=tuple(chains),
+            issued_at=now,
+            not_before=now - CLOCK_SKEW,
+            expires=now + days * DAY,
+        )
+        return sign_development_consent(claims, self.signing, self.certificate)
 
     def cancellation(self, consent: str, now: int) -> str:
         """The signed cancellation (compact JWS) of a consent. Raises DocumentError."""
