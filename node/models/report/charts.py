@@ -112,7 +112,7 @@ def bins_chart(
 
 def gains_chart(gains: Sequence[Gain], heads: tuple[str, str], title: str) -> Drawing:
     """A feature's sets of bins: prior, limit and figure of each on a scale of 0 to 1."""
-    left, scale = 88.0, 86.0
+    left, scale = 104.0, 70.0
     shapes: list[Shape] = [
         Label(left, 8, heads[0], "soft", size=_SMALL),
         Label(HALF, 8, heads[1], "soft", "end", _SMALL),
@@ -145,9 +145,9 @@ def _name(text: str, width: float, y: float) -> Label:
 def _amount(
     x: float, y: float, value: float, most: float, width: float, tone: Tone, text: str = ""
 ) -> list[Shape]:
-    """A bar of `value` out of `most`, and the number beside it."""
+    """A bar of `value` out of `most`, and the number at the right end."""
     long = max(0.0, (width - 32) * value / most)
     return [
         Bar(x, y + 2, max(long, 0.6), _ROW - 5, tone),
-        Label(x + long + 3, y + 9, text or f"{value:.1%}", "soft", size=7.5),
+        Label(x + width, y + 9, text or f"{value:.1%}", "soft", "end", 7.5),
     ]

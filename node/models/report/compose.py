@@ -9,7 +9,7 @@ from typing import Final
 
 from federation.auditkeys import CHINA
 from federation.policy import PolicyItem, PolicyReport, PolicyThresholds
-from federation.policy.remedy import Remedies, Remedy
+from federation.policy.remedy import Remedies
 from node.models.report.drawing import Drawing
 from node.models.report.fields import FieldView, field_views
 from node.models.report.names import Names
@@ -105,7 +105,8 @@ class View:
     @property
     def failures(self) -> tuple[ItemRow, ...]:
         """The figures that failed."""
-        return tuple(item for item in self.items if not item.passed)
+        failed = [item for item in self.items if not item.passed]
+        return tuple(sorted(failed, key=lambda item: item.rule))
 
     @property
     def differences(self) -> tuple[ItemRow, ...]:
@@ -145,7 +146,9 @@ def compose(subject: Subject, language: str) -> View:
         facts=tuple(_facts(subject, names)),
         rules=tuple(_rule(rule, report.items, language) for rule in RULES if _has(report, rule)),
         items=tuple(_item(item, names) for item in report.items),
-        remedies=tuple(_remedy(remedy, language) for remedy in _all(remedies)),
+        remedies=tuple(_remedy(number, remedies, language) for number in range(len(remedies.found)))
+        if remedies
+        else (),
         remarks=tuple(_remarks(remedies, report, language)),
         fields=field_views(subject.scorecard, names, report, thresholds or PolicyThresholds()),
         features=feature_views(subject.scorecard, names, report),
@@ -193,30 +196,26 @@ def _item(item: PolicyItem, names: Names) -> ItemRow:
         feature=names.feature(item.feature) if item.feature else told or "–",
         bins=names.bins(feature, item.bins) if item.bins else "–",
         prior="–" if item.prior is None else f"{item.prior:.3f}",
-        figure=number(item.figure),
-        limit=number(item.limit),
+        figure=number(item.figure, item.limit),
+        limit=number(item.limit, item.limit),
         passed=item.passed,
         text=of(item.text, names.language),
     )
 
 
-def number(value: float) -> str:
-    """A count as it is, a share to three decimals."""
-    return f"{value:g}" if value == int(value) and abs(value) != 1 else f"{value:.3f}"
+def number(value: float, limit: float) -> str:
+    """A count as it is; a share, which has a share for its limit, to three decimals."""
+    return f"{value:g}" if limit == int(limit) else f"{value:.3f}"
 
 
-def _all(remedies: Remedies | None) -> tuple[Remedy, ...]:
-    """The remedies to show: the one for the whole first, and none twice."""
-    if remedies is None:
-        return ()
-    whole = (remedies.whole,) if remedies.whole else ()
-    return (*whole, *(one for one in remedies.found if one not in whole))
-
-
-def _remedy(remedy: Remedy, language: str) -> RemedyRow:
-    rules = listed(remedy.rules, language)
+def _remedy(number: int, remedies: Remedies, language: str) -> RemedyRow:
+    remedy = remedies.found[number]
+    before = {rule for other in remedies.found[:number] for rule in other.rules}
+    name = "remedy_rules"
+    if remedy.passes:
+        name = "remedy_whole_after" if before else "remedy_whole"
     return RemedyRow(
-        title=say("remedy_whole" if remedy.passes else "remedy_rules", language, rules=rules),
+        title=say(name, language, rules=listed(remedy.rules, language)),
         changes=tuple(of(change, language) for change in remedy.changes),
         shift=say("shift", language, points=remedy.shift),
     )
@@ -226,11 +225,9 @@ def _remarks(remedies: Remedies | None, report: PolicyReport, language: str) -> 
     if remedies is None or report.passed:
         return []
     remarks = []
-    if remedies.unmended:
+    if remedies.whole is None:
         rules = listed(remedies.unmended, language)
         remarks.append(say("remedy_none", language, rules=rules))
-    if remedies.whole is None:
-        remarks.append(say("remedy_no_whole", language))
     if remedies.stopped:
         remarks.append(say("remedy_stopped", language, count=remedies.judgements))
     return remarks

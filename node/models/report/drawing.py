@@ -126,21 +126,21 @@ def _element(shape: Shape) -> str:
     match shape:
         case Bar(x, y, width, height, tone):
             return (
-                f'<rect class="{tone}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+                f'<rect class="s-{tone}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
                 f'height="{height:.1f}"/>'
             )
         case Rule(x1, y1, x2, y2, tone, width, dashed):
             dash = ' stroke-dasharray="3 2"' if dashed else ""
             return (
-                f'<line class="{tone}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+                f'<line class="s-{tone}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
                 f'stroke-width="{width:g}"{dash}/>'
             )
         case Dot(x, y, radius, tone):
-            return f'<circle class="{tone}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
+            return f'<circle class="s-{tone}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
         case Label(x, y, text, tone, anchor, size, whole):
             hint = f"<title>{escape(whole)}</title>" if whole not in ("", text) else ""
             return (
-                f'<text class="{tone}" x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" '
+                f'<text class="s-{tone}" x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" '
                 f'text-anchor="{anchor}">{escape(text)}{hint}</text>'
             )
 

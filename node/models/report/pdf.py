@@ -104,7 +104,7 @@ class _Story:
     def _fields(self) -> list[Flowable]:
         parts: list[Flowable] = []
         for field in self._view.fields:
-            title = self._p(field.title, "bad" if field.failed else "text")
+            title = self._p(field.title, "bad" if field.failed else "head")
             levels = self._view.say("levels", step=field.step)
             parts += [
                 KeepTogether([title, Spacer(0, 1 * mm), Picture(field.spread)]),
@@ -142,7 +142,11 @@ class _Story:
         return self._p(self._view.say("ok" if passed else "no"), "ok" if passed else "no")
 
     def _heads(self, *names: str) -> list[Any]:
-        return [self._p(self._view.say(name), "soft") for name in names]
+        # The outcome stands at the right end.
+        return [
+            self._p(self._view.say(name), "right" if name == "outcome" else "soft")
+            for name in names
+        ]
 
 
 def _style(value: str) -> str:

@@ -72,17 +72,17 @@ WORDS: Final[dict[str, Text]] = {
         zh="按下列修改后，整张评分卡通过全部规则（已重新判定）：",
         en="With these changes the whole scorecard passes every rule (judged again):",
     ),
+    "remedy_whole_after": Text(
+        zh="再按下列修改后，整张评分卡通过全部规则（已重新判定）：",
+        en="With these further changes the whole scorecard passes every rule (judged again):",
+    ),
     "remedy_rules": Text(
-        zh="按下列修改后，规则{rules}通过（已重新判定）；其余规则见各自的建议：",
-        en="With these changes rule {rules} passes (judged again); other rules still need theirs:",
+        zh="按下列修改后，规则{rules}通过（已重新判定），其余规则尚未通过：",
+        en="With these changes rule {rules} passes (judged again), not yet every other:",
     ),
     "remedy_none": Text(
-        zh="未找到能使规则{rules}通过的修改。",
-        en="No change was found that makes rule {rules} pass.",
-    ),
-    "remedy_no_whole": Text(
-        zh="未找到使整张评分卡通过的修改组合。",
-        en="No combination of changes was found that makes the whole scorecard pass.",
+        zh="未找到使整张评分卡通过的修改；仍未通过的规则：{rules}。",
+        en="No changes were found that make it all pass; rules that still fail: {rules}.",
     ),
     "remedy_stopped": Text(
         zh="已用完{count}次判定的预算，更多修改未再尝试。",
@@ -100,8 +100,8 @@ WORDS: Final[dict[str, Text]] = {
     "spread_title": Text(zh="{name}：各特征的离散度", en="{name}: spread of its features"),
     "levels_title": Text(zh="{name}：各特征所用分值", en="{name}: point values in use"),
     "levels": Text(
-        zh="所用分值（每点{step:g}分）",
-        en="Point values in use (a unit is {step:g} points of score)",
+        zh="所用分值（每点{step:.3g}分）",
+        en="Point values in use (a unit is {step:.3g} points of score)",
     ),
     "jump": Text(zh="跳变", en="Jump"),
     "support": Text(zh="非公开特征数", en="Non-public features with it"),
