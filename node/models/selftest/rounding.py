@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scoring.catalogue import Catalogue
 from scoring.integer import Sample
 
 FIRMS: Final = 20_000
@@ -22,15 +24,14 @@ _SEED: Final = 4
 def run(tell: Callable[[str], None], firms: int = FIRMS) -> dict[str, Any]:
     """AUC and KS before and after rounding, and those of the two ways to round without a sample.
 
-    `nearest_…` is every point rounded to the nearest of 8 values, which policy b may refuse:
-    `nearest_passes_b` says whether it does. Needs the extra `models`; takes about 30 seconds.
+    `nearest` is every point rounded to the nearest of a field's 8 values, which policy may refuse.
+    Needs the extra `models`; takes about 40 seconds.
     """
     from node.models.rounding import round_card
     from node.sample import CATALOGUE, generate
-    from node.sample.develop import FIELDS, candidates, holder_id, ingested
+    from node.sample.develop import FIELDS, candidates, holder_id
     from node.sample.fitting import fit
     from scoring.cards.real import RealCard, RealField
-    from scoring.catalogue import Catalogue
     from scoring.quality import auc, ks, rounding_cost
     from scoring.rounding import round_points
     from scoring.scorecard import Participant
@@ -39,7 +40,7 @@ def run(tell: Callable[[str], None], firms: int = FIRMS) -> dict[str, Any]:
     tell("rounding: generate and develop")
     with tempfile.TemporaryDirectory() as folder:
         generate(firms, _SEED, Path(folder))
-        bins, bad = ingested(Path(folder), catalogue)
+        bins, bad = _ingested(Path(folder), catalogue)
     part = np.random.default_rng(_SEED).integers(0, 3, len(bad))
     model = fit(candidates(catalogue, bins, part == 0), bad[part == 0])
     card = RealCard.of(
@@ -82,3 +83,21 @@ def run(tell: Callable[[str], None], firms: int = FIRMS) -> dict[str, Any]:
         "passes_policy": rounded.report.passed,
         "tightened": {f: share for (_, f), share in rounded.tightened.items()},
     }
+
+
+def _ingested(
+    folder: Path, catalogue: Catalogue
+) -> tuple[dict[str, NDArray[np.uint16]], NDArray[np.bool_]]:
+    """Bins by kind, shape (features, firms), as holders would make them, and who defaulted."""
+    import polars as pl
+
+    from node.holder.ingest import align, ingest
+    from node.holder.mapping import load_mapping
+
+    listing = pl.read_csv(folder / "enterprises.csv")
+    bins = {}
+    for path in sorted((folder / "mappings").glob("*.toml")):
+        mapping = load_mapping(path, catalogue)
+        table, _ = ingest(mapping, catalogue, folder / f"{mapping.kind}.rejected.csv")
+        bins[mapping.kind], _ = align(listing["uscc"].to_list(), table, catalogue)
+    return bins, listing["default"].to_numpy() == 1

@@ -1,0 +1,1 @@
+"""Models in use: distributions, drift, outcomes, trials; from the bank's own results."""
