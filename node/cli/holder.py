@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from federation.identity import Role
 from node.cli.enrol import add_enrolment
 from node.cli.holder_banks import bank
+from node.cli.holder_development import development
 from node.cli.holder_epochs import epoch, ingest
 from node.cli.holder_shared import DEFAULT, Config, Holder, run, table
 from node.cli.holder_statistics import statistics
@@ -25,6 +26,7 @@ app = typer.Typer(
 for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest)):
     app.add_typer(group, name=name)
 app.command()(statistics)
+app.command()(development)
 add_enrolment(app, Role.HOLDER)
 
 HEALTH_SECONDS = 2.0

@@ -59,6 +59,12 @@ TITLES: Mapping[str, str] = {
     "answered_at": "answered\n时间",
     "consent_tag": "consent tag\n授权标签",
     "permit": "permit\n许可",
+    "name": "name\n名称",
+    "released_at": "released\n发布时间",
+    "epsilon": "ε",
+    "epsilon_spent": "ε spent\n已用",
+    "epsilon_limit": "ε limit\n上限",
+    "epsilon_left": "ε left\n剩余",
 }
 """Headings of tables, for readers of either language."""
 
@@ -70,6 +76,9 @@ _WORDS: Mapping[str, str] = {
     "late": "late 未参与",
     "closing": "closing 关闭中",
     "closed": "closed 已关闭",
+    "installed": "installed 已安装",
+    "released": "released 已发布",
+    "expired": "expired 已过期",
     "True": "yes 是",
     "False": "no 否",
 }
@@ -85,7 +94,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     """A table for people of some members of each row."""
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        number = bool(rows) and type(rows[0][column]) is int
+        number = bool(rows) and type(rows[0][column]) in (int, float)
         justify: Literal["left", "right"] = "right" if number else "left"
         shown.add_column(TITLES[column], justify=justify, overflow="fold")
     for row in rows:

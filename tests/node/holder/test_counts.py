@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from federation.development import privacy
-from federation.development.statement import check_counts, read_statement
+from federation.development.statement import CountsStatement, check_counts, read_statement
 from federation.entries import read_entry
 from federation.errors import Reason
 from federation.identity import Role
@@ -33,6 +33,7 @@ from scoring.words import ROWS
 from support.chain import DAY, DELTA, HARBOUR, HUB, INSURANCE, NOW, POWER, REGULATOR, TAX, Chain
 from support.labels import Labelled, labelled, opened, true_counts
 from tests.node.holder.labelled import counts, install
+from tests.node.holder.test_cli import terminal
 from tests.node.holder.world import LIMITS, Node, World
 
 DYING = Path(__file__).with_name("dying_process.py")
@@ -353,6 +354,31 @@ async def _ask_until_killed(world: World, config: Path, labels: Labelled) -> Non
             await counts(Node(world, None, channel, address), labels)  # type: ignore[arg-type]
     async with asyncio.timeout(30):
         assert await process.wait() == -signal.SIGKILL
+
+
+async def test_an_administrator_sees_who_got_what_and_what_is_left(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    released, waiting = labelled(world.chain), labelled(world.chain, bank=DELTA)
+    async with world.running() as node, terminal(world) as yinxin:
+        await node.open_epoch()
+        for labels in (released, waiting):
+            await install(node, labels)
+        logged, _ = await counts(node, released)
+        shown = (await yinxin("development", "--json")).json
+        page = await yinxin("development")
+    statement = CountsStatement.parse(logged.document.payload)
+    epsilon = statement.epsilon_micro / privacy.MICRO
+    first, second = shown["labels"]
+    assert (first["state"], first["epoch"], first["bank"]) == ("released", 10, str(HARBOUR))
+    assert (second["state"], second["epoch"], second["bank"]) == ("installed", 0, str(DELTA))
+    assert first["epsilon"] == pytest.approx(epsilon, abs=1e-3)
+    delta, harbour = shown["banks"]
+    assert (delta["epsilon_spent"], delta["epsilon_left"]) == (0, 3.0)
+    assert harbour["epsilon_spent"] == shown["budget"]["epsilon_spent"] == first["epsilon"]
+    assert 3.0 - epsilon < harbour["epsilon_left"] < 3.0
+    assert page.code == 0
+    words = ("released 已发布", "installed 已安装", HARBOUR.name, DELTA.name, "loans-2026")
+    assert all(word in page.out for word in words), page.out
 
 
 # --- noise -------------------------------------------------------------------------------------
