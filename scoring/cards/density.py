@@ -1,0 +1,51 @@
+"""Where in a fine bin the firms are taken to be, and exact places of a card's cut points.
+
+The catalogue publishes how many firms are in a fine bin, not where in it. A bin that a cut of a
+card divides therefore has to be shared out by an assumption: even spread within a bin between
+two edges; in the outer bins, which have one edge, a density that falls off from it
+exponentially, by the width of the bin next to it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+Point = Fraction | None
+"""A place on the number line; None is infinitely far."""
+Spread = Callable[[Point, Point, Point, Point], float]
+"""The mass of a piece [below, above) of a bin [low, high), out of a total of 1."""
+
+
+def exact(value: float) -> Fraction:
+    """A double as the decimal that it is written as: 0.1 is 1/10."""
+    return Fraction(repr(float(value)))
+
+
+def cell_at(cuts: Sequence[Fraction], value: Fraction) -> int:
+    """The index of the cell that a value lies in: see `scoring.cards.cells`."""
+    return bisect.bisect_left(cuts, value) + bisect.bisect_right(cuts, value)
+
+
+def spread_of(edges: Sequence[float]) -> Spread:
+    """How the firms of each bin that the edges make are spread within it."""
+    first = edges[1] - edges[0] if len(edges) > 1 else max(abs(edges[0]), 1.0)
+    last = edges[-1] - edges[-2] if len(edges) > 1 else first
+
+    def tail(distance: Point, width: float) -> float:
+        return 0.0 if distance is None else math.exp(-float(distance) / width)
+
+    def mass(below: Point, above: Point, low: Point, high: Point) -> float:
+        if low is None and high is not None:
+            near = None if above is None else high - above
+            return tail(near, first) - tail(None if below is None else high - below, first)
+        if high is None and low is not None:
+            near = None if below is None else below - low
+            return tail(near, last) - tail(None if above is None else above - low, last)
+        if below is None or above is None or low is None or high is None:
+            return 1.0
+        return float((above - below) / (high - low))
+
+    return mass
