@@ -34,6 +34,7 @@ from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from federation.policy import PolicyThresholds
 from federation.roster import Roster
+from federation.withdrawal import make_withdrawal
 from node.bank.bank import Bank
 from node.chain.store import sign_batch
 from node.clock import FixedClock
@@ -69,7 +70,7 @@ HUB_ROLES = {
     f"{_HUB}{m}": _BANK
     for m in ("GetChain", "GetRoster", "InstallModel", "GetKeys", "Prepare", "Query")
 }
-REGULATOR_ROLES = {f"{_REGULATOR}{m}": _BANK for m in ("Certify", "ReportFailure")}
+REGULATOR_ROLES = {f"{_REGULATOR}{m}": _BANK for m in ("Certify", "WithdrawModel", "ReportFailure")}
 
 
 def honest(message: Any) -> Any:
@@ -212,9 +213,15 @@ class TestRegulator(RegulatorServicer):
     change: Callable[[Any], Any] = honest
     results: dict[bytes, list[Any]] = field(default_factory=dict)
     fail_after: int | None = None
+    busy: list[tuple[int, int]] = field(default_factory=list)
+    """What it says while it judges: submissions ahead, seconds."""
+    delivered: bool = True
     reports: list[FailureReport] = field(default_factory=list)
 
     async def Certify(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        for ahead, seconds in self.busy:
+            progress = regulator_pb2.CertifyProgress(ahead=ahead, seconds=seconds)
+            yield regulator_pb2.CertifyReply(progress=progress)
         if request.submission not in self.results:
             self.results[request.submission] = list(self._decide(request.submission, peer()))
         for number, reply in enumerate(self.results[request.submission]):
@@ -285,6 +292,14 @@ class TestRegulator(RegulatorServicer):
                 chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
                 part = regulator_pb2.BundlePart(holder=str(holder), chunk=chunk)
                 yield regulator_pb2.CertifyReply(bundle=part)
+
+    async def WithdrawModel(self, request: Any, context: Any) -> regulator_pb2.WithdrawReply:
+        model = self.chain.model_of(request.certificate_hash)
+        if model is None:
+            raise Refusal(Reason.UNCERTIFIED_MODEL)
+        withdrawal = self.change(make_withdrawal(model.certificate, peer(), NOW))
+        signed = signed_to_wire(withdrawal.sign(self.chain.signing[REGULATOR]))
+        return regulator_pb2.WithdrawReply(withdrawal=signed, delivered=self.delivered)
 
     async def ReportFailure(self, request: Any, context: Any) -> common_pb2.Receipt:
         members: Members = self.chain.members
