@@ -9,10 +9,14 @@ division. Each attack is run against the real answer, and against answers withou
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from node.workers import jobs
+from node.workers.errors import HashMismatch
 from scoring.lattice import (
     ANSWER_BYTES,
     GOOD,
@@ -24,10 +28,11 @@ from scoring.lattice import (
     sanitise,
     serial,
 )
-from scoring.lattice.params import context
+from scoring.lattice.params import YINXIN_BFV_1, context
 from scoring.lattice.seal import Ciphertext, PublicEncryptor
 from scoring.words import MODULUS, ROWS
-from support.ring import exact_noise, from_ntt, in_ntt, spectrum, unspectrum
+from support.ring import answer_noise, exact_noise, from_ntt, in_ntt, spectrum, unspectrum
+from tests.attack.test_crafted_model_material import noisy
 
 Sanitiser = Callable[[Ciphertext, np.ndarray, PublicEncryptor], Ciphertext]
 PRIMES = context().primes
@@ -167,6 +172,58 @@ def test_noise_division_reads_nothing_from_a_flooded_answer(
     sanitiser: Sanitiser | None, bank: Bank, bits: np.ndarray, answer: Answering
 ) -> None:
     assert 0.45 < share_right(bank.divide_noise(answer(sanitiser)), bits) < 0.55
+
+
+# --- a bundle that the regulator did not make ---------------------------------------------------
+
+
+def crafted(bank: Bank) -> bytes:
+    """The bank's labels with a noise of 2^117 in c0: no check of form can see it."""
+    return noisy(bank.bundle, 0, YINXIN_BFV_1.flood_bits + 1)
+
+
+def test_noise_that_survives_flooding_reads_the_bucket(bank: Bank, bits: np.ndarray) -> None:
+    """The hash check left out. The noise comes out as 2^117·X, above a flood of ±2^115."""
+    for bundle, reads in ((crafted(bank), True), (bank.bundle, False)):
+        counter = LabelCounter(bank.keys.public_key, bundle, 1)
+        answer = counter.count((2,), bits.astype(np.uint16)[None, None, :], np.zeros((1, 2), int))
+        noise = answer_noise(answer, bank.keys.secret_key)
+        # After the switch by p1·p2 ≈ 2^108: 2^9 for X = 1 (not in the bin), 2^10 for X = 2.
+        guess = noise > 1.5 * 2.0 ** (YINXIN_BFV_1.flood_bits + 1 - 108)
+        assert np.array_equal(guess, bits) is reads
+
+
+def test_nothing_uncertified_is_parsed(
+    bank: Bank, bits: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a holder's worker does with files whose hashes are not in the certificate."""
+    touched: list[str] = []
+    for name in ("read_public_key", "read_labels", "read_weight"):
+        real = getattr(serial, name)
+        monkeypatch.setattr(
+            serial, name, lambda *a, _n=name, _r=real: (touched.append(_n), _r(*a))[1]
+        )
+    key, bundle = tmp_path / "public.key", tmp_path / "bundle"
+    hashes = sha256(bank.bundle).digest(), sha256(bank.keys.public_key).digest()
+
+    def count() -> bytes:
+        bins = bits.astype(np.uint16)[None, None, :]
+        return jobs.count_labels(str(key), str(bundle), *hashes, (2,), bins, 12_732)
+
+    for public, labelled in (
+        (bank.keys.public_key, crafted(bank)),
+        (bank.keys.public_key, b"YXL1"),
+        (generate_keys().public_key, bank.bundle),
+    ):
+        key.write_bytes(public)
+        bundle.write_bytes(labelled)
+        with pytest.raises(HashMismatch):
+            count()
+        assert touched == []
+    key.write_bytes(bank.keys.public_key)
+    bundle.write_bytes(bank.bundle)
+    assert len(count()) == ANSWER_BYTES
+    assert set(touched) == {"read_public_key", "read_labels", "read_weight"}
 
 
 def test_the_noise_is_what_the_bound_counts(bank: Bank, answer: Answering) -> None:
