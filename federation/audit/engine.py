@@ -21,6 +21,7 @@ from federation.audit.conduct.check import Check
 from federation.audit.conduct.firms import Probing, SameFirm
 from federation.audit.conduct.hours import Batches, QuietHours
 from federation.audit.conduct.volume import VolumeDay, VolumeHour
+from federation.audit.development import DEVELOPMENT_KINDS, Developments
 from federation.audit.findings import Finding
 from federation.audit.recent import EPOCH_SECONDS, Recent
 from federation.audit.reconcile import Reconciliation, role_of
@@ -49,6 +50,7 @@ USED_KINDS = BULK_KINDS | {
     Kind.LOAN_OPENED,
     Kind.LOAN_CLOSED,
     Kind.BATCH,
+    *DEVELOPMENT_KINDS,
 }
 """Kinds that tell the audit anything; the others need not be fed."""
 _FOR_EVER = 1 << 40
@@ -64,6 +66,7 @@ class Audit:
         self._uses = ConsentUses(str(hub))
         self._reconciliation = Reconciliation(str(hub), thresholds, books)
         self._uniqueness = Uniqueness(str(regulator), thresholds)
+        self._developments = Developments(str(regulator), thresholds)
         self._batches = Batches(thresholds)
         self._checks: tuple[Check, ...] = (
             QuietHours(thresholds),
@@ -94,6 +97,7 @@ class Audit:
     def event(self, event: Event) -> list[Finding]:
         """Takes any other entry, of any log, the hub's included."""
         found = self._reconciliation.event(event) + self._uniqueness.event(event)
+        found += self._developments.event(event)
         if event.kind not in BULK_KINDS and role_of(event.log) is Role.BANK:
             self._batches.event(event)
             for check in self._checks:
@@ -107,6 +111,7 @@ class Audit:
     def advance(self, now: int) -> list[Finding]:
         """Everything earlier than `now` (unix seconds) has been fed."""
         found = self._reconciliation.advance(now) + self._uniqueness.advance(now)
+        found += self._developments.advance(now)
         found += self._conduct(now)
         if now - self._advanced >= DAY:  # sweeping costs a look at all that is remembered
             self._advanced = now
@@ -123,6 +128,7 @@ class Audit:
         not over at `now` stay unjudged: their applications may yet come.
         """
         found = self._reconciliation.advance(_FOR_EVER) + self._uniqueness.advance(_FOR_EVER)
+        found += self._developments.advance(_FOR_EVER)
         found += self._conduct(_FOR_EVER)
         for check in self._checks:
             found += check.advance(now)

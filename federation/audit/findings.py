@@ -78,6 +78,13 @@ class FindingKind(StrEnum):
     SECOND_OPENING = "second-opening"
     SECOND_CTX_KEY = "second-ctx-key"
 
+    # Of development without data.
+    LABELS_UNCERTIFIED = "labels-uncertified"
+    COUNTS_REPEATED = "counts-repeated"
+    COUNTS_UNLOGGED = "counts-unlogged"
+    COUNTS_RECEIPT_MISSING = "counts-receipt-missing"
+    DEVELOPMENT_OVER_BUDGET = "development-over-budget"
+
     # The inspector's checks of conduct.
     QUIET_HOURS = "quiet-hours"
     VOLUME_HOUR = "volume-hour"
@@ -152,6 +159,7 @@ _SEVERITIES: dict[FindingKind, Severity] = {
     FindingKind.PERMIT_OVERLONG: Severity.WARNING,
     FindingKind.BANK_ENTRY_MISSING: Severity.WARNING,
     FindingKind.TIME_DISAGREES: Severity.WARNING,
+    FindingKind.COUNTS_RECEIPT_MISSING: Severity.WARNING,
     FindingKind.QUIET_HOURS: Severity.NOTICE,
     FindingKind.VOLUME_HOUR: Severity.WARNING,
     FindingKind.VOLUME_DAY: Severity.NOTICE,
@@ -401,5 +409,25 @@ TITLES: dict[FindingKind, dict[str, str]] = {
     FindingKind.NOT_COSIGNED: {
         "zh": "检查点未获足够见证签名",
         "en": "a checkpoint lacks the quorum of cosignatures",
+    },
+    FindingKind.LABELS_UNCERTIFIED: {
+        "zh": "标签或计数所依据的证书不在监管日志中，或属于另一机构",
+        "en": "labels or counts are of a certificate that the regulator did not log for that bank",
+    },
+    FindingKind.COUNTS_REPEATED: {
+        "zh": "同一证书下计数被释放了不止一次",
+        "en": "counts were released a second time under one certificate",
+    },
+    FindingKind.COUNTS_UNLOGGED: {
+        "zh": "银行收到的计数不在数据方日志中",
+        "en": "a bank received counts that the holder's log does not have",
+    },
+    FindingKind.COUNTS_RECEIPT_MISSING: {
+        "zh": "数据方已释放计数，银行未记录收到",
+        "en": "counts were released, and the bank logged no receipt",
+    },
+    FindingKind.DEVELOPMENT_OVER_BUDGET: {
+        "zh": "建模计数的年度隐私预算超限",
+        "en": "the counts of a year cost a firm more than the budget",
     },
 }

@@ -68,3 +68,9 @@ class AuditThresholds(BaseModel):
     probing_days: int = Field(default=30, ge=1, le=180)
     probing_share: float = Field(default=0.05, gt=0, le=0.5)
     """Two models are near-identical when at most this share of their columns has other points."""
+
+    development_bank_epsilon: float = Field(default=3.0, ge=0.1, le=10)
+    """ε at δ = 10⁻⁶ that counts for one bank may cost a firm within 365 days: of all holders as the
+    regulator certified them, and of each holder as it released them."""
+    development_holder_epsilon: float = Field(default=6.0, ge=0.1, le=12)
+    """The same of one holder for all banks together."""

@@ -31,6 +31,7 @@ from node.bank.errors import BankError
 from node.bank.files import read_file
 from node.bank.texts import Code
 from node.chain.development import development_certificate
+from node.log.attachments import attach_document
 from node.rpc.chunks import Assembler, pieces
 from node.rpc.convert import logged_from_wire, signed_to_wire
 from node.rpc.errors import RemoteFailure
@@ -182,7 +183,7 @@ class Counting:
         except ScoringError as error:
             raise _wrong(holder, str(error)) from error
         features = _features(work.catalogue, participant, opened.tolist())
-        await self._keep(work, statement, json.dumps(features).encode())
+        await self._keep(work, logged.document, statement, json.dumps(features).encode())
 
     async def _download(
         self, certificate: DevelopmentCertificate, participant: CountingHolder, epoch: int
@@ -205,7 +206,9 @@ class Counting:
             raise _wrong(holder, "there is no statement")
         return logged, answers.finish()
 
-    async def _keep(self, work: _Work, statement: CountsStatement, counts: bytes) -> None:
+    async def _keep(
+        self, work: _Work, signed: Signed, statement: CountsStatement, counts: bytes
+    ) -> None:
         agent, name, now = self._agent, work.development.name, self._agent.now()
         raw = entry(
             Kind.COUNTS_RECEIVED,
@@ -218,6 +221,7 @@ class Counting:
 
         def unit(connection: Connection) -> None:
             self._records.put_counts(connection, name, str(statement.holder), counts, now)
+            attach_document(connection, signed)
             agent.runtime.append(connection, Kind.COUNTS_RECEIVED, raw)
 
         await agent.write(unit)
