@@ -50,21 +50,33 @@ class Weighed:
     offset: float
 
 
-def weigh(found: Findings, model: Modelled, field_of: Mapping[str, str]) -> Weighed:
+def weigh(
+    found: Findings, model: Modelled, field_of: Mapping[str, str], *, score_unknown: bool = False
+) -> Weighed:
     """The best model of the evidence; `field_of` gives each holder's field.
+
+    `missing` has the mean points of the firms whose value is known; with `score_unknown`, a firm
+    that a holder does not know gets the points that this says of it instead, spread over the
+    holder's features. Points of `missing` that stand out are refused by policy d, so that such a
+    model is for comparison, or for holders whose coverage is public.
 
     Raises ScorecardError where no feature tells anything, or too few do in a field.
     """
     entries = found.features
     kept = [i for i, entry in enumerate(entries) if np.ptp(entry.log_odds) > 0]
     caps: dict[int, float] = {}
+    start: dict[int, float] = {}
     while kept:
         holders = {entries[i].holder for i in kept}
         absent = [
-            len(entries) + j for j, entry in enumerate(found.unknown) if entry.holder in holders
+            len(entries) + j
+            for j, entry in enumerate(found.unknown)
+            if score_unknown and entry.holder in holders
         ]
         chosen = [*kept, *absent]
-        raw, scale = _weights(model, chosen, [caps.get(i, math.inf) for i in chosen])
+        first = np.array([start.get(i, 0.0) for i in chosen])
+        raw, scale = _weights(model, chosen, [caps.get(i, math.inf) for i in chosen], first)
+        start = dict(zip(chosen, raw.tolist(), strict=True))
         weights = raw * scale
         points = _points(found, dict(zip(chosen, weights.tolist(), strict=True)), kept)
         spreads = {i: _spread(entries[i], points[i]) for i in kept}
@@ -93,14 +105,16 @@ def weigh(found: Findings, model: Modelled, field_of: Mapping[str, str]) -> Weig
     raise ScorecardError("counts: no feature tells good firms from bad ones; add firms or features")
 
 
-def _weights(model: Modelled, chosen: Sequence[int], caps: Sequence[float]) -> tuple[Floats, float]:
+def _weights(
+    model: Modelled, chosen: Sequence[int], caps: Sequence[float], start: Floats
+) -> tuple[Floats, float]:
     """Weights within 0 and the caps, and the scale that they lack.
 
-    Coordinate descent on ½wᵀ(Σ + ridge)w − δᵀw, which is convex: the order does not matter.
+    Coordinate descent on ½wᵀ(Σ + ridge)w − δᵀw, which is convex: order and start cost only time.
     """
     covariance, difference = model.covariance[np.ix_(chosen, chosen)], model.difference[chosen]
     penalised = covariance + RIDGE * np.eye(len(chosen))
-    weights = np.zeros(len(chosen))
+    weights = start.copy()
     for _ in range(_SWEEPS):
         before = weights.copy()
         for j, cap in enumerate(caps):
@@ -118,6 +132,8 @@ def _points(
     """Score points a bin. What an unknown firm gets is spread over the holder's features."""
     points = {i: FACTOR * weights[i] * found.features[i].log_odds for i in kept}
     for j, unknown in enumerate(found.unknown):
+        if len(found.features) + j not in weights:
+            continue
         mine = [i for i in kept if found.features[i].holder == unknown.holder]
         spreads = np.array([_spread(found.features[i], points[i]) for i in mine])
         if not spreads.any():
