@@ -298,6 +298,7 @@ def _item(scorecard: Scorecard, variable: Variable, told: Told, where: Text) -> 
         passed=told.figure <= told.limit,
         bins=told.event.bins or None,
         prior=round(told.prior, 4),
+        event=told.event.what if where is _PAIR else None,
         text=Text(
             zh=f"{variable.name}{told.event.what.zh}{inside}：{where.zh}使其概率由{told.prior:.1%}"
             f"平均升至{told.figure:.1%}，上限{told.limit:.1%}；超出时请缩小该特征的分值差距，"

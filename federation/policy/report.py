@@ -31,6 +31,8 @@ class PolicyItem(Document):
     """Labels of the bins of the feature that the figure is about (d)."""
     prior: float | None = None
     """The share of firms in those bins (d)."""
+    event: Text | None = None
+    """Of a figure on two successive months: in which month, or whether points rise or fall (d)."""
     about: tuple[str, ...] | None = None
     """All features that the figure names together, `holder feature` each (c)."""
 
