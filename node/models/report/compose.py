@@ -188,13 +188,12 @@ def _rule(rule: str, items: Sequence[PolicyItem], language: str) -> RuleRow:
 
 
 def _item(item: PolicyItem, names: Names) -> ItemRow:
-    feature = names.known(item.feature) if item.feature else None
     told = names.features(item.about) if item.about else ""
     return ItemRow(
         rule=item.rule,
         field=names.field(item.field),
         feature=names.feature(item.feature) if item.feature else told or "–",
-        bins=names.bins(feature, item.bins) if item.bins else "–",
+        bins=names.told_of(item),
         prior="–" if item.prior is None else f"{item.prior:.3f}",
         figure=number(item.figure, item.limit),
         limit=number(item.limit, item.limit),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from federation.policy import PolicyItem
 from node.models.report.texts import listed, of, say
 from scoring.catalogue import Catalogue, Feature
 from scoring.errors import ScoringError
@@ -65,6 +66,14 @@ class Names:
         if label in ("missing", "other"):
             return say(label, self.language)
         return label
+
+    def told_of(self, item: PolicyItem) -> str:
+        """What a figure of rule d is about: a set of bins, or a move between two months."""
+        event = of(item.event, self.language) if item.event else ""
+        bins = self.bins(self.known(item.feature), item.bins) if item.feature and item.bins else ""
+        if bins and event:
+            return f"{event}: {bins}" if self.language == "en" else f"{event}：{bins}"
+        return bins or event or "–"
 
     def bins(self, feature: Feature | None, labels: Sequence[str]) -> str:
         """A set of a feature's bins, neighbouring intervals joined into one."""

@@ -43,9 +43,9 @@ def _feature(
     language, feature = names.language, names.entry(entry)
     title = names.feature(name_of(entry))
     gains = [
-        Gain(names.bins(feature, item.bins), item.prior, item.figure, item.limit, item.passed)
+        Gain(names.told_of(item), item.prior, item.figure, item.limit, item.passed)
         for item in report.items
-        if item.rule == "d" and item.bins and item.feature == name_of(entry)
+        if item.rule == "d" and item.feature == name_of(entry)
     ]
     heads = say("told", language), say("told_numbers", language)
     return FeatureView(

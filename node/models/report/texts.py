@@ -59,6 +59,9 @@ WORDS: Final[dict[str, Text]] = {
         en="A record tells of no set of a feature's bins more than the limit",
     ),
     "failures": Text(zh="须修改之处", en="What has to be mended"),
+    "more": Text(
+        zh="另有{count}项未列出；用 --html 查看全部。", en="{count} more; --html shows all of them."
+    ),
     "field": Text(zh="评分项", en="Field"),
     "feature": Text(zh="特征", en="Feature"),
     "bins": Text(zh="区间", en="Bins"),
