@@ -8,10 +8,11 @@ Euclidean norm. The discrete Gaussian of scale σ on every count then gives ρ-z
     ρ = F / (2σ²)
 
 (Canonne, Kamath and Steinke, NeurIPS 2020, The discrete Gaussian for differential privacy, theorem
-4). For a firm whose data change, rather than appear, √F becomes √(2F) and ρ twice that.
+4 and its multivariate form). For a firm whose data change, rather than appear, √F becomes √(2F)
+and ρ twice as much.
 
 ρ adds up over releases, whatever a bank learns in between: over the holders of a certificate, which
-know the same firms, and over certificates (Bun and Steinke, TCC 2016, lemma 1.7). ε does not, so ρ
+know the same firms, and over certificates (Bun and Steinke, TCC 2016, lemma 2.3). ε does not, so ρ
 is what budgets sum. In documents and logs ρ is in units of 10⁻⁹, ε of 10⁻⁶, both rounded up, σ of
 10⁻³, and δ = 10^-exponent.
 """
@@ -76,9 +77,9 @@ def epsilon(rho: float, delta: float) -> float:
 
         ε = min over α > 1 of  αρ + (ln(1/δ) + α·ln(1 − 1/α) − ln(α − 1)) / (α − 1)
 
-    (Canonne, Kamath and Steinke 2020, corollary 13; it is below the ρ + 2√(ρ·ln(1/δ)) of Bun and
-    Steinke 2016, proposition 1.3). The bound holds at every α, so that a search that misses the
-    least is on the safe side.
+    (Canonne, Kamath and Steinke 2020, proposition 12, for a Rényi divergence of αρ; it is below
+    the ρ + 2√(ρ·ln(1/δ)) of Bun and Steinke 2016, proposition 1.3). The bound holds at every α,
+    so that a search that misses the least is on the safe side.
     """
     if rho == 0:
         return 0.0
