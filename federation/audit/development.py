@@ -56,6 +56,7 @@ class Developments:
         self._grace = thresholds.bank_grace
         self._certified: dict[str, str] = {}
         self._released: dict[tuple[str, str], Event] = {}
+        self._statements: set[tuple[str, bytes]] = set()
         self._received: set[bytes] = set()
         self._used: list[Event] = []
         self._unmatched: list[Event] = []
@@ -89,6 +90,7 @@ class Developments:
 
     def _release(self, event: Event) -> Iterator[Finding]:
         certificate, bank = _certificate(event), str(event.body.get("bank", ""))
+        self._statements.add((event.log, event.subject))
         first = self._released.setdefault((event.log, certificate), event)
         if first is not event:
             if first.subject == event.subject:
@@ -141,8 +143,7 @@ class Developments:
                 yield _found(FindingKind.COUNTS_RECEIPT_MISSING, bank, event, key=key)
             return
         holder = str(event.body.get("holder", ""))
-        released = self._released.get((holder, _certificate(event)))
-        if released is None or released.subject != event.subject:
+        if (holder, event.subject) not in self._statements:
             yield _found(FindingKind.COUNTS_UNLOGGED, holder, event, key=key)
 
 
