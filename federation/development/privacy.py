@@ -32,8 +32,6 @@ YEAR_SECONDS: Final = 365 * 86_400
 """The window of every budget of development."""
 DELTA_EXPONENT: Final = 6
 """δ = 10⁻⁶: the default of a certificate, and that of every budget."""
-DEFAULT_EPSILON_MICRO: Final = 3 * MICRO
-"""What a certificate may cost a firm over all participants, unless the regulator says less."""
 LEAST_SIGMA_MILLI: Final = MILLI
 MOST_SIGMA_MILLI: Final = 100_000 * MILLI
 """A larger one could leave the 24 bits of a count (`scoring.lattice.labels`)."""

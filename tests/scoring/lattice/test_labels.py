@@ -23,11 +23,13 @@ from scoring.lattice import (
     label_totals,
     labels_bytes,
     read_counts,
+    sanitise,
     serial,
 )
 from scoring.lattice.evaluate import BLIND_BITS
 from scoring.lattice.labels import MOST_NOISE
-from scoring.lattice.params import MAX_COLUMNS
+from scoring.lattice.params import MAX_COLUMNS, context
+from scoring.lattice.seal import Ciphertext, Context
 from scoring.words import MODULUS, ROWS
 
 LAYOUT = (4, 2, 6)
@@ -185,3 +187,91 @@ def test_blinded_columns_stay_where_seal_lifts_alike() -> None:
 
 def test_the_largest_count_and_noise_fit_into_their_bits() -> None:
     assert MAX_BUCKETS * ROWS + MOST_NOISE < 1 << 23
+
+
+# --- what the data does not show in -------------------------------------------------------------
+
+FIRST = (np.arange(ROWS) == 0).astype(np.uint16)
+DATA = {
+    "nobody known": np.zeros((2, 2, ROWS), dtype=np.uint16),
+    "one row": np.stack([np.stack([FIRST, FIRST])] * 2),
+    "dense": bins_of(2)[:, :2] % np.array([[[4], [2]]], dtype=np.uint16),
+    "all in one bin": np.ones((2, 2, ROWS), dtype=np.uint16),
+}
+
+
+@pytest.fixture
+def counter(keys: ModelKeys) -> LabelCounter:
+    return LabelCounter(keys.public_key, encrypt_labels(keys, labels(2)), 2)
+
+
+def test_what_is_sanitised_is_the_sum_over_buckets_bit_for_bit(
+    keys: ModelKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Σ_b Enc(L_b)·X_b of the protocol, with entries 1 and 2, whatever the blinding was."""
+    bundle = encrypt_labels(keys, labels(2))
+    counter = LabelCounter(keys.public_key, bundle, 2)
+    bins = bins_of(2)
+    monkeypatch.setattr(sanitise, "sanitise", lambda summed, clear, encryptor: summed)
+    answers = counter.count(LAYOUT, bins, quiet())
+    ring, size = context(), len(answers) // COLUMNS
+    weights = [ring.to_ntt(serial.read_weight(raw)) for raw in serial.read_labels(bundle, 2)]
+    for column, (feature, index) in enumerate(count_columns(LAYOUT)):
+        products = [
+            ring.multiply_plain(weight, ring.ntt_plaintext(np.where(rows[feature] == index, 2, 1)))
+            for weight, rows in zip(weights, bins, strict=True)
+        ]
+        expected = serial.write(ring.from_ntt(ring.add(*products)))
+        assert answers[column * size : (column + 1) * size] == expected
+
+
+def test_all_data_takes_one_path(counter: LabelCounter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal size, equal success, and the same calls into SEAL in the same order."""
+    calls: list[str] = []
+    for name in [name for name in vars(Context) if not name.startswith("__")]:
+        real = getattr(Context, name)
+
+        def spied(*args: object, _real: object = real, _name: str = name, **kw: object) -> object:
+            calls.append(_name)
+            return _real(*args, **kw)  # type: ignore[operator]
+
+        monkeypatch.setattr(Context, name, spied)
+    paths = set()
+    for bins in DATA.values():
+        calls.clear()
+        assert len(counter.count((4, 2), bins, quiet(4))) == 4 * ANSWER_BYTES
+        paths.add(tuple(calls))
+    assert len(paths) == 1
+
+
+def test_what_is_transformed_is_random_and_never_repeats(
+    counter: LabelCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[np.ndarray]] = []
+    real = Context.sum_products
+
+    def spied(self: Context, start: Ciphertext, terms: object) -> Ciphertext:
+        listed = list(terms)  # type: ignore[call-overload]
+        seen.append([column for _, column in listed])
+        return real(self, start, listed)
+
+    monkeypatch.setattr(Context, "sum_products", spied)
+    transformed = []
+    for bins in DATA.values():
+        seen.clear()
+        counter.count((4, 2), bins, quiet(4))
+        (blinds, *columns) = seen  # first the sum with R itself, of every bucket but the first
+        assert len(blinds) == 1 and len(columns) == 4
+        for times, (_, second) in enumerate(columns, start=1):
+            assert abs(float(second.astype(float).mean()) / 2**37 / times - 0.5) < 0.03
+            data = second - blinds[0] * np.uint64(times)
+            assert data.max() <= 1
+        transformed += [one.tobytes() for column in columns for one in column]
+    assert len(set(transformed)) == len(transformed)
+
+
+def test_no_answer_is_given_twice(keys: ModelKeys, counter: LabelCounter) -> None:
+    given = {counter.count((4, 2), DATA["dense"], quiet(4)) for _ in range(3)}
+    assert len(given) == 3
+    opened = [read_counts(keys.secret_key, one, 4, (0, 0)) for one in given]
+    assert all(np.array_equal(opened[0], other) for other in opened)
