@@ -189,10 +189,8 @@ def run(
         if number % 10 == 0:
             tell(f"{number}/{models}")
     return {
-        "simulated": {
-            "models": models,
-            "records": records,
-            "sets": sets,
-            "worst_ratio_to_bound": round(worst, 4),
-        }
+        "models": models,
+        "records": records,
+        "sets": sets,
+        "worst_ratio_to_bound": round(worst, 4),
     }
