@@ -20,11 +20,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "share": ("影响企业", "Firms"),
     "expected": ("平均变化", "Mean change"),
     "what": ("变化", "What changed"),
+    "more": ("另有 {more} 项较小的变化,见 --json", "{more} smaller changes are in --json"),
     "none": ("分箱完全吻合,没有变化", "The bins fit: nothing changed"),
     "score": (
-        "按公布频率:至多 {share} 的企业分数有变,平均变化至多 {expected} 分",
-        "By published frequencies at most {share} of firms get another score; the mean change is "
-        "at most {expected} points",
+        "按公布频率(视各指标独立):约 {share} 的企业分数有变;平均变化至多 {expected} 分",
+        "By published frequencies about {share} of firms get another score (features taken as "
+        "independent); the mean change is at most {expected} points",
     ),
     "sample": (
         "样本 {firms} 家:{changed} 分数有变,平均 {mean} 分,最大 {largest} 分",
@@ -37,6 +38,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "out": ("已写入 {out};下一步:yinxin model round", "Written: {out}; next: yinxin model round"),
 }
+
+_MOST: Final = 12
+"""Rows of changes with a figure that people are shown, the costliest first."""
 
 
 def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
@@ -53,23 +57,29 @@ def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
         points = [value for _, value, _ in item.bins]
         features.add_row(
             Text(item.characteristic),
-            f"{item.holder.rpartition('/')[2]}.{item.feature}",
+            Text(f"{item.holder.rpartition('/')[2]}.{item.feature}"),
             str(len(set(points))),
             f"{max(points) - min(points):.1f}",
             f"{item.expected:.2f}",
         )
     found = table([_say("characteristic", lang), _say("what", lang), _say("share", lang)], left=2)
-    for finding in report.findings:
+    ranked = sorted(report.findings, key=lambda finding: -finding.expected)
+    # What has no figure (lost values, dropped characteristics, notes) is always shown.
+    shown = [f for place, f in enumerate(ranked) if place < _MOST or not f.expected]
+    for finding in shown:
         text = finding.text.zh if language_of(lang) == "zh" else finding.text.en
         share = _percent(finding.share) if finding.share else "–"
         found.add_row(Text(finding.characteristic or report.tool), Text(text), share)
     share, expected = _percent(report.share), f"{report.expected:.2f}"
-    lines = [_say("score", lang).format(share=share, expected=expected)]
+    lines = []
+    if len(shown) < len(ranked):
+        lines.append(_say("more", lang).format(more=len(ranked) - len(shown)))
+    lines.append(_say("score", lang).format(share=share, expected=expected))
     if report.sample is not None:
         lines += _sample(report.sample, lang)
     lines.append(_say("out", lang).format(out=out))
-    shown = found if report.findings else Text(_say("none", lang) + "\n")
-    return Group(features, shown, Text("\n".join(lines)))
+    changes = found if shown else Text(_say("none", lang) + "\n")
+    return Group(features, changes, Text("\n".join(lines)))
 
 
 def _sample(cost: SampleCost, lang: str) -> list[str]:

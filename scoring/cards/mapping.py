@@ -35,6 +35,8 @@ class MappedCharacteristic(Document):
     feature: Name
     field: Name
     factor: Annotated[float, Field(description="catalogue value = factor × tool's value")] = 1.0
+    whole: bool = False
+    """The feature's values are whole numbers: a cut at 0.5 is then one at 1, and costs nothing."""
     categories: dict[str, str] = Field(default_factory=dict)
     """The catalogue's category of a category of the tool; the same name where not listed."""
     missing_as: float | str | None = None

@@ -59,7 +59,7 @@ class ImportReport(Document):
     features: tuple[FeatureReport, ...]
     findings: tuple[Finding, ...]
     share: float
-    """At most this share of firms gets another score than in the tool (by frequencies)."""
+    """Share of firms that get another score than in the tool, if features were independent."""
     expected: float
     """The mean absolute change of the score is at most this, in score points."""
     sample: SampleCost | None = None
