@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from bench.sme_features import AS_OF, invoice, tax, trade_partners
+from bench.sme_features import NOW, Window, invoice, tax, trade_partners
 from node.sample.codes import codes
 
 EXAMPLES: Final = Path(__file__).parents[1] / "deploy/examples/sme-invoices"
@@ -18,7 +18,7 @@ KINDS: Final = ("invoice", "tax", "trade_partners")
 SEED: Final = 123
 
 
-def write_files(data: Path, out: Path) -> None:
+def write_files(data: Path, out: Path, window: Window = NOW) -> None:
     """Write roster, holder files and mappings to `out`."""
     firms = pl.read_csv(data / "enterprises.csv")
     names = firms["enterprise"].to_list()
@@ -33,9 +33,9 @@ def write_files(data: Path, out: Path) -> None:
     for kind in KINDS:
         shutil.copy(EXAMPLES / "mappings" / f"{kind}.toml", out / "mappings")
     code = pl.col("enterprise").replace_strict(code_of)
-    _invoice_rows(invoice(data), code).write_csv(out / "invoice.csv", null_value="—")
-    _tax_rows(tax(data), code).write_parquet(out / "tax.parquet")
-    _write_partners(trade_partners(data), code_of, out / "trade_partners.db")
+    _invoice_rows(invoice(data, window), code).write_csv(out / "invoice.csv", null_value="—")
+    _tax_rows(tax(data, window), code).write_parquet(out / "tax.parquet")
+    _write_partners(trade_partners(data, window), code_of, out / "trade_partners.db", window)
 
 
 def _invoice_rows(table: pl.DataFrame, code: pl.Expr) -> pl.DataFrame:
@@ -66,7 +66,9 @@ def _tax_rows(table: pl.DataFrame, code: pl.Expr) -> pl.DataFrame:
     )
 
 
-def _write_partners(table: pl.DataFrame, code_of: dict[str, str], path: Path) -> None:
+def _write_partners(
+    table: pl.DataFrame, code_of: dict[str, str], path: Path, window: Window
+) -> None:
     path.unlink(missing_ok=True)
     figures = table.sort("enterprise").select(
         "enterprise",
@@ -93,6 +95,6 @@ def _write_partners(table: pl.DataFrame, code_of: dict[str, str], path: Path) ->
             connection.execute("INSERT INTO firm VALUES (?, ?)", (firm_id, code_of[name]))
             connection.execute(
                 f"INSERT INTO partner_month VALUES ({marks})",  # noqa: S608 - own headers only
-                (firm_id, f"{AS_OF:%Y-%m}", *row),
+                (firm_id, f"{window.as_of:%Y-%m}", *row),
             )
         connection.commit()

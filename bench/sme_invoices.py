@@ -6,8 +6,11 @@ part of the project. The firms get credit codes of region 999999, their features
 over three holders, and OUT gets what `node.sample` gives for generated firms:
 
 * `enterprises.csv`, `invoice.csv`, `tax.parquet`, `trade_partners.db`, `mappings/*.toml`;
-* `catalogue.json` with the frequencies of these firms, and `scorecard.json` developed on them;
+* `catalogue.json` with the statistics of these firms, and `scorecard.json` developed on them;
 * `report.json`: AUC and KS before and after rounding, on all firms and by cross-validation.
+
+The statistics are those of the same firms in January and December. They are exact: noise that
+hides one firm in 123 leaves nothing to publish, and these data are public.
 
 The firms' ratings are not used: the contest's bank gave D to those that defaulted.
 """
@@ -17,22 +20,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from bench.sme_features import MONTH_BEFORE
 from bench.sme_files import EXAMPLES, KINDS, SEED, write_files
 from federation.policy import PolicyThresholds, certify_policy
-from node.sample.develop import Bins, candidates, counts, holder_id, ingested
+from node.holder.statistics.release import Month
+from node.sample.develop import Bins, candidates, defaulted, holder_id, loaded
 from node.sample.evidence import Bad
 from node.sample.fitting import Candidate, Model, fit, rounded_scorecard
 from scoring.catalogue import Catalogue
 from scoring.documents import Text
+from scoring.estimates import NoisyTables, estimated
 from scoring.quality import auc, ks, rounding_cost
 from scoring.rounding import RoundedPoints
 from scoring.scorecard import Participant, Scorecard, ScoreField
+from scoring.statistics import histograms, moments, normal_scores, transitions
 
 FIELDS: Final = (
     ScoreField(name="trade", title=Text(zh="经营开票", en="Trade"), reason="R04", step=1),
@@ -88,11 +96,38 @@ def cross_validated(catalogue: Catalogue, bins: Bins, bad: Bad) -> dict[str, dic
     }
 
 
-def develop(catalogue: Catalogue, bins: Bins, bad: Bad) -> tuple[Catalogue, Scorecard, Any]:
-    """Return catalogue with frequencies, scorecard and report."""
+def exact(catalogue: Catalogue, kind: str, now: Month, before: Month) -> NoisyTables:
+    """Return a holder's statistics without noise: of data that are public."""
+    counts = catalogue.bins_per_feature(kind)
+    firms = np.split(histograms(counts, now.bins, now.known), np.cumsum([1, *counts])[:-1])
+    moves = transitions(counts, before.bins, before.known, now.bins, now.known)
+    squares = np.split(moves, np.cumsum([count**2 for count in counts])[:-1])
+    scores = tuple(normal_scores(of.tolist()) for of in firms[1:])
+    return NoisyTables(
+        rows=len(now.known),
+        known=int(firms[0][0]),
+        counts=tuple(firms[1:]),
+        moves=tuple(
+            table.reshape(len(row), -1) for table, row in zip(squares, scores, strict=True)
+        ),
+        move_scale=0.0,
+        scores=scores,
+        moments=moments(scores, now.bins, now.known),
+    )
+
+
+def develop(
+    catalogue: Catalogue, now: Mapping[str, Month], before: Mapping[str, Month], bad: Bad
+) -> tuple[Catalogue, Scorecard, Any]:
+    """Return catalogue with statistics, scorecard and report."""
+    bins = {kind: month.bins for kind, month in now.items()}
     firms = candidates(catalogue, bins, np.ones(len(bad), dtype=np.bool_), FIELD_OF)
     model, card, rounded = fitted(catalogue, firms, bad)
-    public = catalogue.with_frequencies(counts(catalogue, bins))
+    tables = {
+        holder_id(kind): (kind, exact(catalogue, kind, month, before[kind]))
+        for kind, month in now.items()
+    }
+    public = estimated(catalogue, catalogue.version, tables)
     cost = rounding_cost(
         model.features, rounded, {(c.holder, c.feature.name): c.bins for c in firms}, bad
     )
@@ -117,8 +152,11 @@ def prepare(data: Path, out: Path) -> Any:
     """Write everything to `out` and return the report."""
     write_files(data, out)
     catalogue = Catalogue.from_json((EXAMPLES / "catalogue.json").read_bytes())
-    bins, bad = ingested(out, catalogue)
-    public, card, report = develop(catalogue, bins, bad)
+    now = loaded(out, catalogue)
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(data, Path(folder), MONTH_BEFORE)
+        before = loaded(Path(folder), catalogue, MONTH_BEFORE.as_of)
+    public, card, report = develop(catalogue, now, before, defaulted(out))
     texts = {
         "catalogue.json": public.to_json(),
         "scorecard.json": card.to_json(),

@@ -1,10 +1,11 @@
 """Develops the sample scorecard: `python -m node.sample.develop --out node/sample/data`.
 
 A script for model developers (extra `models`), in a process of its own; nodes never import
-it. It generates a sample, ingests it as holders would, fits on 70 % of the firms, rounds to
-certification policy, checks policy a and b, and writes
+it. It generates a sample of two months, ingests it as holders would, fits on 70 % of the firms,
+rounds to certification policy, checks all of policy, and writes
 
-* `catalogue-sample-1.json`: the catalogue with the frequencies and loadings of the sample;
+* `catalogue-sample-1.json`: the catalogue with the holders' statistics, made with differential
+  privacy as each holder makes its own;
 * `scorecard-sample-1.json`: the scorecard;
 * `scorecard-sample-1.report.json`: AUC and KS before and after rounding, on both parts.
 """
@@ -16,6 +17,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +25,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from federation.policy import PolicyThresholds, certify_policy
+from federation.identity import SpiffeId
+from federation.policy import PolicyReport, PolicyThresholds, certify_policy
+from federation.statistics import HolderStatistics, next_catalogue
 from node.files import replacing
 from node.holder.ingest import align, ingest
 from node.holder.mapping import load_mapping
+from node.holder.statistics.mechanism import Budget
+from node.holder.statistics.release import Month, release
 from node.sample.evidence import Bad
 from node.sample.fitting import Candidate, Model, fit, rounded_scorecard
-from node.sample.generate import generate
+from node.sample.generate import TODAY, generate
 from scoring.catalogue import Catalogue
 from scoring.documents import Text
 from scoring.quality import rounding_cost
@@ -38,11 +44,16 @@ from scoring.scorecard import Participant, Scorecard, ScoreField
 
 Bins = Mapping[str, NDArray[np.uint16]]
 
+CHAIN: Final = "csj"
 TRUST_DOMAIN: Final = "csj.yinxin.example"
 VERSION: Final = "sample-1"
 ENTERPRISES: Final = 20_000
 SEED: Final = 20260630
+BUDGET: Final = Budget(epsilon=1.0, delta=1e-6)
+"""What each holder's statistics spend."""
 _TRAINED: Final = 0.7
+_GREATEST_SHARE: Final = 0.45
+"""Of a field's spread, for one feature: a field in which no feature is large hides each."""
 
 FIELD_OF: Final[Mapping[str, str]] = {
     "registry": "compliance",
@@ -67,60 +78,55 @@ def holder_id(kind: str) -> str:
     return f"spiffe://{TRUST_DOMAIN}/holder/{kind.replace('_', '-')}"
 
 
-def ingested(folder: Path, catalogue: Catalogue) -> tuple[dict[str, NDArray[np.uint16]], Bad]:
-    """Return bins by kind, shape (features, firms), of a sample folder, and who defaulted."""
-    listing = pl.read_csv(folder / "enterprises.csv")
-    roster = listing["uscc"].to_list()
-    bins = {}
-    for path in sorted((folder / "mappings").glob("*.toml")):
-        mapping = load_mapping(path, catalogue)
-        table, _ = ingest(mapping, catalogue, folder / f"{mapping.kind}.rejected.csv")
-        bins[mapping.kind], _ = align(roster, table, catalogue)
-    return bins, listing["default"].to_numpy() == 1
+def loaded(folder: Path, catalogue: Catalogue, as_of: date | None = None) -> dict[str, Month]:
+    """Return by kind what each holder of a sample folder knows of the firms.
 
-
-def counts(catalogue: Catalogue, bins: Bins) -> dict[str, list[float]]:
-    """Return how many firms lie in each bin, by feature id, for `Catalogue.with_frequencies`."""
-    return {
-        feature.id: np.bincount(row, minlength=feature.bin_count).tolist()
-        for kind, rows in bins.items()
-        for feature, row in zip(catalogue.features_of(kind), rows, strict=True)
-    }
-
-
-def published(catalogue: Catalogue, bins: Bins, model: Model | None = None) -> Catalogue:
-    """Return the catalogue, as version `sample-1`, with the frequencies that `bins` have.
-
-    With a model, also with each feature's loading: the correlation of its points with the
-    first principal component of all points.
+    `as_of` takes the place of the day that the mapping files name.
     """
-    loadings = _loadings(catalogue, bins, model) if model else {}
-    counted = catalogue.with_frequencies(counts(catalogue, bins))
-    return Catalogue(
-        version=VERSION,
-        name=Text(zh="示例目录", en="Sample catalogue"),
-        holders=counted.holders,
-        features=tuple(
-            feature.model_copy(update={"loading": loadings.get(feature.id)})
-            for feature in counted.features
-        ),
-    )
+    roster = pl.read_csv(folder / "enterprises.csv")["uscc"].to_list()
+    months = {}
+    for path in sorted((folder / "mappings").glob("*.toml")):
+        mapping = load_mapping(path, catalogue, as_of=as_of)
+        table, _ = ingest(mapping, catalogue, folder / f"{mapping.kind}.rejected.csv")
+        months[mapping.kind] = Month(*align(roster, table, catalogue))
+    return months
 
 
-def _loadings(catalogue: Catalogue, bins: Bins, model: Model) -> dict[str, float]:
-    kinds = {holder_id(kind): kind for kind in bins}
-    names, columns = [], []
-    for real in model.features:
-        kind = kinds[real.holder]
-        index = [f.name for f in catalogue.features_of(kind)].index(real.feature)
-        names.append(f"{kind}.{real.feature}")
-        columns.append(real.points[bins[kind][index]])
-    table = np.stack(columns)
-    table = (table - table.mean(axis=1, keepdims=True)) / table.std(axis=1, keepdims=True)
-    values, vectors = np.linalg.eigh(table @ table.T / table.shape[1])
-    loadings = vectors[:, -1] * np.sqrt(values[-1])
-    loadings *= np.sign(loadings.sum())
-    return {n: round(float(np.clip(v, -1, 1)), 3) for n, v in zip(names, loadings, strict=True)}
+def defaulted(folder: Path) -> Bad:
+    """Return who of a sample's firms defaulted."""
+    return np.asarray(pl.read_csv(folder / "enterprises.csv")["default"].to_numpy() == 1)
+
+
+def published(
+    catalogue: Catalogue, now: Mapping[str, Month], before: Mapping[str, Month], budget: Budget
+) -> Catalogue:
+    """Return the catalogue, as version `sample-1`, with the statistics that the holders publish.
+
+    Each holder spends the budget once, by the code that its own command runs. The noise is not
+    repeatable, so neither is the result.
+    """
+    statistics = []
+    for kind, month in now.items():
+        features = [(f.name, f.bin_count) for f in catalogue.features_of(kind)]
+        made = release(features, month, before[kind], budget)
+        statistics.append(
+            HolderStatistics(
+                chain=CHAIN,
+                holder=SpiffeId.parse(holder_id(kind)),
+                kind=kind,
+                catalogue=catalogue.digest(),
+                epoch=2,
+                before=1,
+                rows=len(month.known),
+                known=made.known,
+                features=made.features,
+                products=made.products,
+                budget=made.budget,
+                made=int(datetime.combine(TODAY, time(), UTC).timestamp()),
+            )
+        )
+    titled = catalogue.model_copy(update={"name": Text(zh="示例目录", en="Sample catalogue")})
+    return next_catalogue(titled, VERSION, statistics)
 
 
 def candidates(
@@ -137,6 +143,23 @@ def candidates(
     ]
 
 
+def told_too_much(card: Scorecard, policy: PolicyReport) -> set[str]:
+    """Return the features, `kind.name`, of which records tell more than rule d allows.
+
+    Most are near copies of others at their holder, such as months late and days late: who knows
+    one knows the other. The next fit does without them.
+    """
+    names = {
+        f"{entry.holder} {entry.feature}": f"{card.kind_of(entry.holder)}.{entry.feature}"
+        for entry in card.points
+    }
+    return {
+        names[item.feature]
+        for item in policy.failures
+        if item.rule == "d" and item.feature in names
+    }
+
+
 def quality(model: Model, rounded: RoundedPoints, firms: list[Candidate], bad: Bad) -> Any:
     """Return AUC and KS before and after rounding, as plain data."""
     bins = {(c.holder, c.feature.name): c.bins for c in firms}
@@ -149,26 +172,38 @@ def quality(model: Model, rounded: RoundedPoints, firms: list[Candidate], bad: B
     }
 
 
-def develop(catalogue: Catalogue, bins: Bins, bad: Bad) -> tuple[Catalogue, Scorecard, Any]:
-    """Return catalogue with frequencies, scorecard and report for firms of known outcome."""
+def develop(
+    catalogue: Catalogue, now: Mapping[str, Month], before: Mapping[str, Month], bad: Bad
+) -> tuple[Catalogue, Scorecard, Any]:
+    """Return published catalogue, scorecard and report for firms of known outcome."""
+    public = published(catalogue, now, before, BUDGET)
+    bins = {kind: month.bins for kind, month in now.items()}
     training = np.random.default_rng(SEED).random(len(bad)) < _TRAINED
-    model = fit(candidates(catalogue, bins, training), bad[training])
     kinds = [kind for kind in catalogue.kinds if kind in bins]
-    card, rounded = rounded_scorecard(
-        model,
-        name="sample",
-        version="1",
-        catalogue_version=VERSION,
-        participants=[Participant(holder=holder_id(kind), kind=kind) for kind in kinds],
-        fields=FIELDS,
-    )
-    public = published(catalogue, bins, model)
-    policy = certify_policy(card, public, PolicyThresholds())
+    left_out: set[str] = set()
+    while True:
+        used = [c for c in candidates(public, bins, training) if c.feature.id not in left_out]
+        model = fit(used, bad[training], greatest_share=_GREATEST_SHARE)
+        card, rounded = rounded_scorecard(
+            model,
+            name="sample",
+            version="1",
+            catalogue_version=VERSION,
+            participants=[Participant(holder=holder_id(kind), kind=kind) for kind in kinds],
+            fields=FIELDS,
+        )
+        policy = certify_policy(card, public, PolicyThresholds())
+        told = told_too_much(card, policy)
+        if not told:
+            break
+        left_out |= told
     report = {
         "scorecard": f"{card.name} {card.version}",
         "catalogue": VERSION,
+        "statistics": {"epsilon_a_holder": BUDGET.epsilon, "delta": BUDGET.delta},
         "sample": {"enterprises": len(bad), "seed": SEED},
         "features": len(card.points),
+        "left_out": sorted(left_out),
         "fields": {f.name: sum(e.field == f.name for e in card.points) for f in card.fields},
         "record_bits": {f.name: f.width for f in card.layout().fields},
         "training": quality(model, rounded, candidates(catalogue, bins, training), bad[training]),
@@ -190,9 +225,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     catalogue = Catalogue.from_json(options.catalogue.read_bytes())
     with tempfile.TemporaryDirectory() as folder:
-        generate(options.enterprises, SEED, Path(folder))
-        bins, bad = ingested(Path(folder), catalogue)
-    public, card, report = develop(catalogue, bins, bad)
+        months = []
+        for name, earlier in (("now", False), ("before", True)):
+            generate(options.enterprises, SEED, Path(folder) / name, month_before=earlier)
+            months.append(loaded(Path(folder) / name, catalogue))
+        bad = defaulted(Path(folder) / "now")
+    public, card, report = develop(catalogue, months[0], months[1], bad)
     options.out.mkdir(parents=True, exist_ok=True)
     files = {
         "catalogue-sample-1.json": public.to_json(),

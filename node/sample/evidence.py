@@ -20,7 +20,9 @@ def weights_of_evidence(
 ) -> Floats:
     """Return ln(share of good / share of bad) a fine bin, equal where optbinning merges bins.
 
-    Half a firm is added to each count, so that a group without defaults stays finite.
+    Half a firm is added to each count, so that a group without defaults stays finite. `missing` has
+    the evidence of the group nearest to the mean of the firms known: points of its own would say of
+    a firm which holder does not know it (policy d).
     """
     order = _order(feature)
     ranks = np.empty(feature.bin_count, dtype=np.float64)
@@ -37,9 +39,11 @@ def weights_of_evidence(
     goods = np.bincount(groups[bins], weights=~bad, minlength=groups.max() + 1) + 0.5
     bads = np.bincount(groups[bins], weights=bad, minlength=groups.max() + 1) + 0.5
     woe = np.log(goods / goods.sum()) - np.log(bads / bads.sum())
-    if known.all():
-        woe[0] = 0.0  # nobody was missing, so nothing is known of those who will be
-    return np.asarray(woe[groups], dtype=np.float64)
+    evidence = np.asarray(woe[groups], dtype=np.float64)
+    if known.any():
+        mean = evidence[bins[known]].mean()
+        evidence[MISSING] = min(evidence[1:].tolist(), key=lambda value: abs(value - mean))
+    return evidence
 
 
 def _binning(feature: Feature, smallest_bin: float) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 from federation.policy import PolicyThresholds, certify_policy
 from node.demo.independent import reference_records
+from node.demo.layout import KINDS, plan
 from node.sample import CATALOGUE, REPORT, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.quality import auc
@@ -36,14 +37,20 @@ def test_it_passes_policy(catalogue: Catalogue, scorecard: Scorecard) -> None:
     assert [item.text.en for item in report.failures] == []
 
 
-def test_its_catalogue_is_the_starting_one_with_frequencies(catalogue: Catalogue) -> None:
+def test_its_catalogue_is_the_starting_one_with_statistics(catalogue: Catalogue) -> None:
     base = Catalogue.from_json((ROOT / "scoring/data/catalogue-1.json").read_bytes())
     assert catalogue.version == "sample-1"
-    bare = {"frequencies": None, "loading": None}
+    bare = {"frequencies": None, "loading": None, "transitions": None}
     assert [f.model_copy(update=bare) for f in catalogue.features] == [
         f.model_copy(update=bare) for f in base.features
     ]
     assert catalogue.holders == base.holders
+    layout = plan(Path(), list(KINDS))
+    holders = {str(party.id): kind for kind, party in layout.holders.items()}
+    assert {one.holder: one.kind for one in catalogue.recognition or ()} == holders
+    for feature in catalogue.features:
+        given = feature.kind in KINDS
+        assert (feature.transitions is not None) is (feature.loading is not None) is given
 
 
 def test_it_fits_a_record_and_the_flooding_bound(
@@ -80,20 +87,23 @@ def test_it_separates_another_sample(tmp_path: Path, scorecard: Scorecard) -> No
 
 
 @pytest.mark.slow
-def test_the_script_writes_the_same_again(
+def test_the_script_writes_one_that_passes_again(
     tmp_path: Path, catalogue: Catalogue, scorecard: Scorecard
 ) -> None:
+    """The noise is new each time: figures are near, points may differ, policy is met."""
     pytest.importorskip("optbinning", reason="extra `models` is not installed")
     command = [sys.executable, "-m", "node.sample.develop", "--out", str(tmp_path)]
     command += ["--catalogue", str(ROOT / "scoring/data/catalogue-1.json")]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=110).returncode == 0
     names = sorted(path.name for path in CATALOGUE.parent.glob("*.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    again = Scorecard.from_json((tmp_path / "scorecard-sample-1.json").read_bytes())
-    assert again.points == scorecard.points
-    # Another processor's arithmetic may move the last digits of a fit.
-    assert again.scale.offset == pytest.approx(scorecard.scale.offset, abs=0.01)
-    frequencies = Catalogue.from_json((tmp_path / "catalogue-sample-1.json").read_bytes())
-    assert [f.frequencies for f in frequencies.features] == [
-        f.frequencies for f in catalogue.features
-    ]
+    again = json.loads((tmp_path / "scorecard-sample-1.report.json").read_text())
+    before = json.loads(REPORT.read_text())
+    assert again["holdout"]["auc"]["after"] == pytest.approx(
+        before["holdout"]["auc"]["after"], abs=0.01
+    )
+    made = Catalogue.from_json((tmp_path / "catalogue-sample-1.json").read_bytes())
+    assert made != catalogue
+    for one, other in zip(made.features, catalogue.features, strict=True):
+        if one.frequencies is not None:
+            assert one.frequencies == pytest.approx(other.frequencies, abs=0.01)
