@@ -28,6 +28,7 @@ from scoring.scorecard import FeaturePoints, Scorecard, jumps
 MOST_RUNGS: Final = 64
 """Narrower points of a feature that are tried."""
 MOST_REPEATS: Final = 6
+_ZH: Final = {"missing": "缺失", "other": "其他"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def _options(submission: Submission, failing: Sequence[PolicyItem]) -> Iterator[
     for entry, points in _narrower(submission, field, own):
         said = _said_points(submission, entry, points)
         option = with_changes(submission, {(entry.holder, entry.feature): points})
-        if option is not None:
+        # Rounding takes a second: only points that meet rule a are rounded again.
+        if option is not None and all(item.passed for item in spread.check(option)):
             yield option.scorecard, (said,)
             yield from _rounded(option, field, said, again)
     for other in submission.scorecard.fields:
@@ -273,10 +275,11 @@ def _said_points(submission: Submission, entry: FeaturePoints, points: Points) -
         for label, old, new in zip(feature.bin_labels, entry.points, points, strict=True)
         if old != new
     ]
-    listed = ", ".join(f"{label}: {old}→{new}" for label, old, new in moved)
+    en_list = ", ".join(f"{label}: {old}→{new}" for label, old, new in moved)
+    zh_list = "、".join(f"{_ZH.get(label, label)} {old}→{new}" for label, old, new in moved)
     gaps = max(jumps(entry.points), default=0), max(jumps(points), default=0)
     fewer = len(set(entry.points)) - len(set(points))
-    zh, en = f"{name.zh}的分值改为 {listed}", f"Points of {name.en}: {listed}"
+    zh, en = f"{name.zh}的分值改为：{zh_list}", f"Points of {name.en}: {en_list}"
     if gaps[0] != gaps[1]:
         zh += f"（最大间隔由{gaps[0]}变为{gaps[1]}）"
         en += f" (widest gap from {gaps[0]} to {gaps[1]})"

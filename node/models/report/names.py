@@ -89,17 +89,23 @@ class Names:
                 runs[-1].append(place)
             else:
                 runs.append([place])
-        return listed([*parts, *(_joined(feature, run[0], run[-1]) for run in runs)], self.language)
+        return listed(
+            [
+                *parts,
+                *(_joined(feature, run[0], run[-1]) or say("any", self.language) for run in runs),
+            ],
+            self.language,
+        )
 
 
 def _joined(feature: Feature, first: int, last: int) -> str:
-    """The interval from one bin to another, both included."""
+    """The interval from one bin to another, both included; empty for all of them."""
     labels = feature.bin_labels
     if first == last:
         return labels[first]
     lower, upper = labels[first], labels[last]
     if lower.startswith("<"):
-        return "−∞ … ∞" if upper.startswith("≥") else "< " + _upper(upper)
+        return "" if upper.startswith("≥") else "< " + _upper(upper)
     if upper.startswith("≥"):
         return "≥ " + _lower(lower)
     return f"[{_lower(lower)}, {_upper(upper)})"

@@ -136,7 +136,7 @@ WORDS: Final[dict[str, Text]] = {
     ),
     "missing": Text(zh="缺失", en="missing"),
     "other": Text(zh="其他", en="other"),
-    "below": Text(zh="< {edge}", en="< {edge}"),
+    "any": Text(zh="任意数值", en="any number"),
     "page": Text(zh="第 {page} 页，共 {pages} 页", en="Page {page} of {pages}"),
     "fewest_features": Text(
         zh="a：支撑一个评分项的非公开特征，至少",
