@@ -38,7 +38,7 @@ HISTORY_SECONDS = 730 * 86_400
 """How long a certified scorecard counts when later ones are judged: 24 months."""
 SUBMISSION_BYTES = 1 << 20
 KEY_BYTES = 1 << 19
-REPORT_BYTES = 1 << 20
+REPORT_BYTES = 1 << 21
 
 
 class Submission(Document):

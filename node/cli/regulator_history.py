@@ -75,13 +75,14 @@ def _table(found: list[dict[str, Any]], lang: str) -> Any:
 
     which = 0 if language_of(lang) == "zh" else 1
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for names in _HEADINGS.values():
-        table.add_column(names[which], overflow="fold")
+    for column, names in _HEADINGS.items():
+        whole = column in {"certificate", "until", "counted"}
+        table.add_column(names[which], overflow="fold", no_wrap=whole)
     for one in found:
         untold = one["state"] == "withdrawn" and not one["delivered"]
         table.add_row(
             one["name"],
-            one["certificate"][:12],
+            one["certificate"][:8],
             one["bank"].rpartition("/")[2],
             one["form"],
             _STATES["untold" if untold else one["state"]][which],
