@@ -122,6 +122,16 @@ class QueryLedger:
         )
         return changed.rowcount == 1
 
+    def answered(self, connection: Connection) -> list[QueryRow]:
+        """Every answered query, the oldest first."""
+        columns = bank_queries.c
+        rows = connection.execute(
+            select(bank_queries)
+            .where(columns.state == State.ANSWERED.value)
+            .order_by(columns.created, columns.id)
+        )
+        return [self._opened(row) for row in rows]
+
     def count(self, connection: Connection) -> dict[str, int]:
         """How many queries are in each state."""
         found = dict.fromkeys((state.value for state in State), 0)
@@ -131,8 +141,9 @@ class QueryLedger:
 
     def _one(self, connection: Connection, condition: Any) -> QueryRow | None:
         row = connection.execute(select(bank_queries).where(condition)).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else self._opened(row)
+
+    def _opened(self, row: Any) -> QueryRow:
         identifier, state = bytes(row.id), State(row.state)
         content = json.loads(self._key.open(bytes(row.sealed), _aad(identifier, state)))
         return QueryRow(identifier, bytes(row.body), state, row.created, content)

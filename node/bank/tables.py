@@ -129,3 +129,11 @@ bank_refusals = Table(
 )
 """Refused submissions by their id. `catalogue` is the catalogue's digest; submission and verdict
 are sealed."""
+
+bank_outcomes = Table(
+    "bank_outcomes",
+    metadata,
+    Column("query", LargeBinary, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What became of the firms that were asked about, by the query's id; sealed."""
