@@ -6,7 +6,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from node.bench import audit, blind, log_tree, network, oblivious, permits, query_log, sizes, words
+from node.bench import (
+    audit,
+    blind,
+    log_tree,
+    network,
+    oblivious,
+    permits,
+    policy,
+    query_log,
+    sizes,
+    words,
+)
 from node.bench.errors import BenchError
 from node.bench.measure import Meter, Result, Row
 from node.bench.setting import Group, Setting
@@ -19,6 +30,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     query_log.GROUP,
     log_tree.GROUP,
     audit.GROUP,
+    policy.GROUP,
     network.GROUP,
     sizes.GROUP,
 )
