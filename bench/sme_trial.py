@@ -49,7 +49,7 @@ async def _trial(layout: Layout, processes: Processes, data: Path) -> dict[str, 
     await setup.enrol_members(layout)
     codes = setup.enterprises(layout)
     await setup.announce(layout, codes, catalogue, DAYS)
-    token = setup.api_token(layout)
+    token = await setup.api_token(layout)
     await starting.start(processes, layout.servers, _quiet)
     await starting.load(processes, layout, EPOCH, _quiet)
     await setup.open_epoch(layout, EPOCH)
@@ -86,6 +86,7 @@ async def _ask_all(
         bank=layout.bank.id,
         purpose=Purpose.LOAN_APPROVAL,
         fields=tuple(field.name for field in scorecard.fields),
+        disclosed=scorecard.disclosed,
         chains=(CHAIN,),
         days=DAYS,
     )
