@@ -21,7 +21,7 @@ ROWS_OF_GROUP = (
         "policy.certify",
         Unit.MILLISECONDS,
         f"a scorecard of {FIELDS} fields and {FEATURES} features of {KINDS} holders judged with "
-        f"{EARLIER} earlier ones, one of them valid; every field spans every holder",
+        f"{EARLIER} earlier ones, one of them valid",
         "the same scorecard judged alone",
     ),
 )
@@ -91,7 +91,7 @@ def _scorecard(number: int, rng: np.random.Generator) -> Scorecard:
             {
                 "holder": _HOLDERS[place // PER_KIND],
                 "feature": f"f{place % PER_KIND}",
-                "field": f"x{place % FIELDS}",
+                "field": f"x{place * FIELDS // FEATURES}",
                 "points": (levels - levels.min()).tolist(),
             }
         )
