@@ -7,7 +7,8 @@ round. Both change the scale of w, which is then set as that of one variable: δ
 the prudent one.
 
 Policy a asks of a field that no feature dominates it; one that would is held down and the rest
-weighed again. A feature that says next to nothing is dropped, one at a time.
+weighed again. It also asks for five non-public features that carry a field: a feature that says
+next to nothing is dropped, one at a time, but of the five that say most each is lifted to its part.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ GREATEST_SHARE: Final = 0.5
 """The share of its field's spread above which a feature is held down: policy a's 60 %, with room
 for rounding."""
 
+FEWEST_FEATURES: Final = 5
+"""Non-public features that a field keeps: policy a wants as many to carry it."""
+CARRYING_SHARE: Final = 0.06
+LIFTED_SHARE: Final = 0.07
+"""The share of its field's sum of spreads that each of those has to have, policy a's 5 % with room
+for rounding; and the one that it gets where it has less."""
+MOST_LIFT: Final = 3.0
+"""The largest weight that lifting gives: beyond, it would make a signal of noise."""
+
 _RELIEF: Final = 0.9
 _SWEEPS: Final = 200
 _CLOSE: Final = 1e-7
@@ -63,63 +73,99 @@ def weigh(
     Raises ScorecardError where no feature tells anything, or too few do in a field.
     """
     entries = found.features
+    fields = [field_of[entry.holder] for entry in entries]
+    own = {i: field for i, field in enumerate(fields) if not entries[i].feature.public}
+    _check_feasible(fields, own)
     kept = [i for i, entry in enumerate(entries) if np.ptp(entry.log_odds) > 0]
-    caps: dict[int, float] = {}
+    bounds: dict[int, tuple[float, float]] = {}
     start: dict[int, float] = {}
     while kept:
-        holders = {entries[i].holder for i in kept}
-        absent = [
-            len(entries) + j
-            for j, entry in enumerate(found.unknown)
-            if score_unknown and entry.holder in holders
-        ]
-        chosen = [*kept, *absent]
-        first = np.array([start.get(i, 0.0) for i in chosen])
-        raw, scale = _weights(model, chosen, [caps.get(i, math.inf) for i in chosen], first)
+        chosen = kept + (_absent(found, kept) if score_unknown else [])
+        limits = [bounds.get(i, (0.0, math.inf)) for i in chosen]
+        raw, scale = _weights(model, chosen, limits, [start.get(i, 0.0) for i in chosen])
         start = dict(zip(chosen, raw.tolist(), strict=True))
-        weights = raw * scale
-        points = _points(found, dict(zip(chosen, weights.tolist(), strict=True)), kept)
+        points = _points(found, {i: scale * weight for i, weight in start.items()}, kept)
         spreads = {i: _spread(entries[i], points[i]) for i in kept}
-        totals = _field_spreads(entries, spreads, field_of)
+        sums, independent = _field_spreads(spreads, fields, own)
+        carriers = _carriers(entries, spreads, own)
         weak = [
-            i for i in kept if spreads[i] <= LEAST_SHARE * totals[field_of[entries[i].holder]][0]
+            i for i in kept if i not in carriers and spreads[i] <= LEAST_SHARE * sums[fields[i]]
         ]
         if weak:
-            kept.remove(min(weak, key=lambda i: spreads[i]))
+            # One at a time: what a weak feature knew goes to those that resemble it.
+            kept.remove(min(weak, key=lambda i: (spreads[i], entries[i].iv)))
             continue
-        strong = [
-            i
-            for i in kept
-            if not entries[i].feature.public
-            and spreads[i] > GREATEST_SHARE * totals[field_of[entries[i].holder]][1]
-        ]
-        if not strong:
-            offset = BASE_SCORE + FACTOR * (
-                found.base - float(weights @ model.mean[chosen]) - math.log(BASE_ODDS)
-            )
-            real = tuple(_real(entries[i], points[i], field_of) for i in kept)
-            return Weighed(real, offset)
-        _check_feasible([entries[i] for i in kept], field_of)
+        low = [i for i in carriers if spreads[i] < CARRYING_SHARE * sums[fields[i]]]
+        strong = [i for i in own if spreads.get(i, 0.0) > GREATEST_SHARE * independent[fields[i]]]
+        if not low and not strong:
+            middle = scale * float(raw @ model.mean[chosen])
+            offset = BASE_SCORE + FACTOR * (found.base - middle - math.log(BASE_ODDS))
+            return Weighed(tuple(_real(entries[i], points[i], fields[i]) for i in kept), offset)
+        for i in low:
+            bounds[i] = _lifted(entries[i], sums[fields[i]] / (FACTOR * scale), fields[i])
         for i in strong:
-            caps[i] = _RELIEF * float(raw[chosen.index(i)])
+            bounds[i] = (0.0, _RELIEF * start[i])
     raise ScorecardError("counts: no feature tells good firms from bad ones; add firms or features")
 
 
+def _check_feasible(fields: Sequence[str], own: Mapping[int, str]) -> None:
+    for field in dict.fromkeys(fields):
+        number = list(own.values()).count(field)
+        if number < FEWEST_FEATURES:
+            raise ScorecardError(
+                f"field {field}: {number} non-public features, and {FEWEST_FEATURES} have to carry "
+                "it; merge it with another field"
+            )
+
+
+def _absent(found: Findings, kept: Sequence[int]) -> list[int]:
+    """The variables of the firms unknown to holders of which a feature is kept."""
+    holders = {found.features[i].holder for i in kept}
+    first = len(found.features)
+    return [first + j for j, entry in enumerate(found.unknown) if entry.holder in holders]
+
+
+def _carriers(
+    entries: Sequence[Evidence], spreads: Mapping[int, float], own: Mapping[int, str]
+) -> set[int]:
+    """The five non-public features of each field that have most of its spread."""
+    best: set[int] = set()
+    for field in set(own.values()):
+        members = [i for i in spreads if own.get(i) == field]
+        members.sort(key=lambda i: (spreads[i], entries[i].iv), reverse=True)
+        best.update(members[:FEWEST_FEATURES])
+    return best
+
+
+def _lifted(entry: Evidence, total: float, field: str) -> tuple[float, float]:
+    """Bounds that lift a feature to its part of a field's spread; `total` is at weights of 1."""
+    wanted = LIFTED_SHARE * total / max(_spread(entry, entry.log_odds), 1e-9)
+    if wanted > MOST_LIFT:
+        raise ScorecardError(
+            f"field {field}: too few non-public features tell anything for {FEWEST_FEATURES} to "
+            "carry it; merge it with another field"
+        )
+    return wanted, math.inf
+
+
 def _weights(
-    model: Modelled, chosen: Sequence[int], caps: Sequence[float], start: Floats
+    model: Modelled,
+    chosen: Sequence[int],
+    bounds: Sequence[tuple[float, float]],
+    start: Sequence[float],
 ) -> tuple[Floats, float]:
-    """Weights within 0 and the caps, and the scale that they lack.
+    """Weights within bounds, and the scale that they lack.
 
     Coordinate descent on ½wᵀ(Σ + ridge)w − δᵀw, which is convex: order and start cost only time.
     """
     covariance, difference = model.covariance[np.ix_(chosen, chosen)], model.difference[chosen]
     penalised = covariance + RIDGE * np.eye(len(chosen))
-    weights = start.copy()
+    weights = np.array(start)
     for _ in range(_SWEEPS):
         before = weights.copy()
-        for j, cap in enumerate(caps):
+        for j, (least, most) in enumerate(bounds):
             rest = difference[j] - penalised[j] @ weights + penalised[j, j] * weights[j]
-            weights[j] = min(max(rest / penalised[j, j], 0.0), cap)
+            weights[j] = min(max(rest / penalised[j, j], least), most)
         if np.abs(weights - before).max() < _CLOSE:
             break
     power = float(weights @ model.prudent[np.ix_(chosen, chosen)] @ weights)
@@ -152,36 +198,22 @@ def _spread(entry: Evidence, points: Floats) -> float:
 
 
 def _field_spreads(
-    entries: Sequence[Evidence], spreads: Mapping[int, float], field_of: Mapping[str, str]
-) -> dict[str, tuple[float, float]]:
+    spreads: Mapping[int, float], fields: Sequence[str], own: Mapping[int, str]
+) -> tuple[dict[str, float], dict[str, float]]:
     """By field: the sum of spreads, and the root of the squares of the non-public ones."""
-    totals: dict[str, tuple[float, float]] = {}
+    sums, independent = dict.fromkeys(fields, 0.0), dict.fromkeys(fields, 0.0)
     for i, spread in spreads.items():
-        field = field_of[entries[i].holder]
-        plain, independent = totals.get(field, (0.0, 0.0))
-        own = 0.0 if entries[i].feature.public else spread
-        totals[field] = plain + spread, math.hypot(independent, own)
-    return totals
+        sums[fields[i]] += spread
+        if i in own:
+            independent[fields[i]] = math.hypot(independent[fields[i]], spread)
+    return sums, independent
 
 
-def _check_feasible(entries: Sequence[Evidence], field_of: Mapping[str, str]) -> None:
-    own = dict.fromkeys((field_of[entry.holder] for entry in entries), 0)
-    for entry in entries:
-        own[field_of[entry.holder]] += not entry.feature.public
-    for field, number in own.items():
-        # Even n equal features have 1/√n of the spread each.
-        if number * GREATEST_SHARE**2 <= 1:
-            raise ScorecardError(
-                f"field {field}: {number} non-public features that tell anything are too few for "
-                f"none to have over {GREATEST_SHARE:.0%} of the spread; merge it with another field"
-            )
-
-
-def _real(entry: Evidence, points: Floats, field_of: Mapping[str, str]) -> RealPoints:
+def _real(entry: Evidence, points: Floats, field: str) -> RealPoints:
     return RealPoints(
         holder=entry.holder,
         feature=entry.feature.name,
-        field=field_of[entry.holder],
+        field=field,
         public=entry.feature.public,
         points=points,
         frequencies=np.array(entry.feature.frequencies, dtype=np.float64),
