@@ -44,7 +44,7 @@ _PUBLISHED: Final = 0.05
 """Weight of the published frequencies besides the sample's, for bins that the sample lacks."""
 _LEAST_SHARE: Final = 1e-6
 """Weight of a group that never occurs, so that it still gets its nearest level."""
-STEPS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8)
+STEPS: Final = (0.7, 0.8, 0.9, 1.0, 1.15, 1.35, 1.6)
 """Steps tried, as multiples of the one that `scoring.rounding` finds."""
 _KS_SHARE: Final = 0.25
 """What KS counts for besides AUC: it hangs on one point of the curve, so it is the noisier."""
@@ -93,8 +93,8 @@ def round_by_sample(
     each programme solved. Raises ScorecardError as `round_points` does, and for a sample that
     lacks a feature or an outcome.
     """
-    plain = round_points(features, levels, support)
     sample.check(features)
+    plain = round_points(features, levels, support)
     choices: dict[str, list[FieldPoints]] = {}
     for field in plain.steps:
         members = [feature for feature in features if feature.field == field]

@@ -27,7 +27,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "alone": ("单项 AUC 前→后", "AUC alone"),
     "passed": ("准入规则：通过", "Policy: passes"),
     "failed": ("准入规则：未通过", "Policy: refused"),
-    "tightened": ("因规则 d 收窄", "drawn together for rule d"),
+    "narrowed": ("因规则 d 收窄", "narrowed for rule d"),
     "model": ("模型", "Model"),
     "mean": ("均值", "Mean"),
     "deviation": ("标准差", "Deviation"),
@@ -120,7 +120,7 @@ def _features(rows: Sequence[Mapping[str, Any]], lang: str) -> Table:
     heads = ["field", "feature", "values", "span", "change", *(["alone"] if alone else [])]
     made = table([say(k, lang) for k in heads], left=2)
     for row in rows:
-        mark = " *" if "tightened_to" in row else ""
+        mark = " *" if "narrowed_by" in row else ""
         cells = [
             row["field"],
             f"{row['holder'].rpartition('/')[2]}/{row['feature']}{mark}",
@@ -131,8 +131,8 @@ def _features(rows: Sequence[Mapping[str, Any]], lang: str) -> Table:
         if alone:
             cells.append(f"{row['auc']['before']:.3f} → {row['auc']['after']:.3f}")
         made.add_row(*cells, style="dim" if row["levels"] == 1 else "")
-    if any("tightened_to" in row for row in rows):
-        made.caption, made.caption_justify = f"* {say('tightened', lang)}", "left"
+    if any("narrowed_by" in row for row in rows):
+        made.caption, made.caption_justify = f"* {say('narrowed', lang)}", "left"
     return made
 
 

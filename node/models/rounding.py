@@ -2,12 +2,13 @@
 
 With a sample the points are chosen by integer programming (`scoring.integer`), without one from
 the published frequencies alone (`scoring.rounding`). Then policy judges the scorecard. Where its
-rule d finds that a record would tell too much of a feature, that feature's real points are drawn
-together, so that it spans one level fewer, and the card is rounded again.
+rule d finds that a record would tell too much of some of a feature's bins, the real points on
+either side of those bins are moved together by a level's worth, and the card is rounded again.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,8 +29,8 @@ from scoring.integer import Sample, round_by_sample
 from scoring.rounding import RealPoints, RoundedPoints, round_points
 from scoring.scorecard import FeaturePoints, Scale, Scorecard, ScoreField
 
-ATTEMPTS: Final = 12
-"""How often features that show too much are drawn together before the verdict is given as it is."""
+ATTEMPTS: Final = 16
+"""How often cuts that show too much are narrowed before the verdict is given as it is."""
 
 Points = Mapping[tuple[str, str], tuple[int, ...]]
 Tell = Callable[[str], None]
@@ -37,15 +38,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Rounded:
-    """A rounded card. `real` are the points that were rounded last, `tightened` the features that
-    rule d made smaller, with the share of their points that is left.
-    """
+    """A rounded card, policy's verdict, and by how many score points rule d narrowed features."""
 
     card: RealCard
     scorecard: Scorecard
     rounded: RoundedPoints
     report: PolicyReport
-    tightened: dict[tuple[str, str], float]
+    narrowed: dict[tuple[str, str], float]
 
 
 def round_card(
@@ -64,15 +63,17 @@ def round_card(
     """
     limits = thresholds or PolicyThresholds()
     real = card.real_points(catalogue)
-    left = dict.fromkeys((feature.key for feature in real), 1.0)
+    labels = {
+        feature.key: found.bin_labels
+        for feature, found in zip(real, card.catalogued(catalogue), strict=True)
+    }
 
     def admits(field: str, points: Points) -> bool:
         """Whether a field passes rule a with these points."""
         alone = _scorecard(card, points, {field: 1.0}, 0.0)
         return all(item.passed for item in spread.check(Submission(alone, catalogue, limits)))
 
-    def attempt() -> Rounded:
-        points = [_drawn(feature, left[feature.key]) for feature in real]
+    def attempt(points: Sequence[RealPoints]) -> Rounded:
         if sample is None:
             rounded = round_points(points, limits.most_levels, limits.jump_support)
         else:
@@ -88,19 +89,29 @@ def round_card(
         scorecard = _scorecard(card, rounded.points, rounded.steps, offset)
         report = certify_policy(scorecard, catalogue, limits, earlier)
         tell(f"policy: {len(report.failures)} / {len(report.items)}")
-        tightened = {key: share for key, share in left.items() if share < 1}
-        return Rounded(card, scorecard, rounded, report, tightened)
+        narrowed = {
+            before.key: float(np.ptp(before.points) - np.ptp(after.points))
+            for before, after in zip(real, points, strict=True)
+            if np.ptp(after.points) < np.ptp(before.points)
+        }
+        return Rounded(card, scorecard, rounded, report, narrowed)
 
-    result = attempt()
+    points = real
+    result = attempt(points)
     for _ in range(ATTEMPTS):
-        shown = {item.feature for item in result.report.failures if item.rule == "d"}
-        named = [f.key for f in real if f"{f.holder} {f.feature}" in shown]
-        if not named:
+        told: dict[str, list[frozenset[str]]] = {}
+        for item in result.report.failures:
+            if item.rule == "d" and item.feature:
+                told.setdefault(item.feature, []).append(frozenset(item.bins or ()))
+        if not told:
             break
-        for key in named:
-            levels = max(result.rounded.points[key])
-            left[key] *= (levels - 1) / levels if levels > 1 else 0.5
-        result = attempt()
+        points = [
+            _narrowed(feature, labels[feature.key], sets, result.rounded)
+            if (sets := told.get(f"{feature.holder} {feature.feature}"))
+            else feature
+            for feature in points
+        ]
+        result = attempt(points)
     return result
 
 
@@ -140,7 +151,28 @@ def _scorecard(
     )
 
 
-def _drawn(feature: RealPoints, share: float) -> RealPoints:
-    """A feature with its points drawn towards their mean, to a share of their range."""
-    mean = np.average(feature.points, weights=feature.frequencies)
-    return replace(feature, points=mean + share * (feature.points - mean))
+def _narrowed(
+    feature: RealPoints,
+    labels: Sequence[str],
+    told: Sequence[frozenset[str]],
+    rounded: RoundedPoints,
+) -> RealPoints:
+    """The feature with the cuts around the bins of `told` narrowed by a level's worth of points.
+
+    A set without bins (a move between two months) may be any cut's doing, and narrows all. The
+    mean stays.
+    """
+    whole = np.array(rounded.points[feature.key])
+    step, points = rounded.steps[feature.field], feature.points.copy()
+    for low, high in itertools.pairwise(np.unique(whole).tolist()):
+        sides = [
+            {bool(labels[i] in bins) for i in np.flatnonzero((whole == low) | (whole == high))}
+            for bins in told
+        ]
+        if all(bins and len(side) == 1 for bins, side in zip(told, sides, strict=True)):
+            continue
+        above = whole >= high
+        gap = float(points[above].min() - points[~above].max())
+        points[above] -= min(step, max(gap, 0.0))
+    points += np.average(feature.points - points, weights=feature.frequencies)
+    return replace(feature, points=points)

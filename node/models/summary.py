@@ -70,9 +70,8 @@ def _feature(feature: RealPoints, rounded: Rounded, sample: Sample | None) -> di
         "span": float(np.ptp(points)),
         "change": float(change),
     }
-    share = rounded.tightened.get(feature.key)
-    if share is not None:
-        found["tightened_to"] = share
+    if feature.key in rounded.narrowed:
+        found["narrowed_by"] = rounded.narrowed[feature.key]
     if sample is not None:
         bins = sample.bins[feature.key]
         found["auc"] = {

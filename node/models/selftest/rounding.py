@@ -81,7 +81,7 @@ def run(tell: Callable[[str], None], firms: int = FIRMS) -> dict[str, Any]:
         "ks_nearest": ks(nearest, test.bad),
         "firms": len(test.bad),
         "passes_policy": rounded.report.passed,
-        "tightened": {f: share for (_, f), share in rounded.tightened.items()},
+        "narrowed": {feature: by for (_, feature), by in rounded.narrowed.items()},
     }
 
 
