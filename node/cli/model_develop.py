@@ -11,6 +11,7 @@ import typer
 from federation.identity import Role, SpiffeId
 from node.bank.development.errors import LabelsRefused
 from node.cli.bank_shared import DEFAULT, Config, run, told
+from node.cli.model_develop_build import build
 from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, language_of, progress
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ develop = typer.Typer(
     help="Develop a scorecard from labels alone: the data stays with its holders. / 无数据建模",
 )
 app.add_typer(develop, name="develop")
+develop.command()(build)
 
 Name = Annotated[str, typer.Option("--name", help="What the development is called. / 任务名称")]
 MICRO = 1_000_000
