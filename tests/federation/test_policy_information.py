@@ -194,11 +194,11 @@ def test_a_disclosed_feature_may_be_told() -> None:
     data = attack.submitted.model_dump(mode="json")
     named = {
         i.feature.split()[0].rsplit("/", 1)[1] + "." + i.feature.split()[1]
-        for i in attack.report().failures
+        for i in attack.report.failures
         if i.feature
     }
     disclosed = Scorecard.build(data | {"disclosed": sorted(named)})
-    assert not attack.report().passed
+    assert not attack.report.passed
     assert certify_policy(disclosed, CATALOGUE, PolicyThresholds()).passed
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -63,6 +64,7 @@ class Attack:
     features: frozenset[str]
     read: Callable[[Firms], tuple[float, float]]
 
+    @cached_property
     def report(self) -> PolicyReport:
         """Policy's verdict."""
         before = [Earlier(card, CATALOGUE, self.valid) for card in self.earlier]
@@ -71,7 +73,7 @@ class Attack:
     def refused(self) -> bool:
         """Whether policy refuses, by the rule that is there for it, and names every feature."""
         named: set[str] = set()
-        for item in self.report().failures:
+        for item in self.report.failures:
             if item.rule == self.rule:
                 named.update(item.about or ([item.feature] if item.feature else []))
         return self.features <= named
