@@ -176,7 +176,9 @@ def _text(
     )
     parts: list[RenderableType] = [head, _summary(card, found, zh)]
     if bins:
-        parts += [_bin_table(entry, zh) for entry in _by_iv(found)]
+        for entry in _by_iv(found):
+            name = f"{entry.holder.rpartition('/')[2]}.{entry.feature.name}"
+            parts += [Text(f"{_title(entry, zh)} · {name}"), _bin_table(entry, zh)]
     return Group(*parts, tail)
 
 
@@ -218,8 +220,7 @@ def _bin_table(entry: Evidence, zh: bool) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"{_title(entry, zh)} · {entry.holder.rpartition('/')[2]}.{entry.feature.name}"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(_HEADINGS["bin"][not zh], overflow="fold")
     for heading in ("share", "woe"):
         table.add_column(_HEADINGS[heading][not zh], justify="right", no_wrap=True)

@@ -210,13 +210,12 @@ def _evidence(
 ) -> Evidence:
     all_shares = np.concatenate([[max(1 - shares.sum(), 0.0)], shares])
     all_shares /= all_shares.sum()
-    bad = all_shares / (1 + np.exp(base + np.concatenate([[unknown], mean])))
-    good = all_shares - bad
+    bad_share = 1 / (1 + np.exp(base + np.concatenate([[unknown], mean])))
+    good, bad = all_shares * (1 - bad_share), all_shares * bad_share
+    moves = good * bad_share
+    slopes = _iv_slopes(good, bad, moves)[1:]
     good, bad = good / good.sum(), bad / bad.sum()
-    # A bin where nobody is has nothing to say.
-    woe = np.log(np.maximum(good, 1e-12) / np.maximum(bad, 1e-12))
-    # d IV / d θ_k: both shares and woe move; to first order 2·share·woe.
-    slopes = 2 * all_shares[1:] * woe[1:]
+    woe = _woe(good, bad)
     centred = np.concatenate([[0.0], mean - _centre(shares, mean)])
     return Evidence(
         holder=entry.holder,
@@ -227,4 +226,21 @@ def _evidence(
         woe=woe,
         iv=float(((good - bad) * woe).sum()),
         iv_deviation=float(np.sqrt(max(slopes @ covariance @ slopes, 0.0))),
+    )
+
+
+def _woe(good: Floats, bad: Floats) -> Floats:
+    # A bin where nobody is has nothing to say.
+    return np.asarray(np.log(np.maximum(good, 1e-12) / np.maximum(bad, 1e-12)))
+
+
+def _iv_slopes(good: Floats, bad: Floats, moves: Floats) -> Floats:
+    """The derivative of the IV by the log odds of each bin: good gain `moves`, bad lose them."""
+    goods, bads = good.sum(), bad.sum()
+    good, bad = good / goods, bad / bads
+    woe, gap = _woe(good, bad), good - bad
+    by_good = woe + gap / np.maximum(good, 1e-12)
+    by_bad = woe + gap / np.maximum(bad, 1e-12)
+    return np.asarray(
+        moves / goods * (by_good - good @ by_good) + moves / bads * (by_bad - bad @ by_bad)
     )
