@@ -13,6 +13,7 @@ from node.bank.errors import BankError
 from node.bank.texts import Code
 from node.cli.bank_business import application, batch, loan
 from node.cli.bank_queries import evidence, query, verify
+from node.cli.bank_quota import quota
 from node.cli.bank_shared import (
     DEFAULT,
     Config,

@@ -57,8 +57,8 @@ def read_outcomes(text: str) -> list[Line]:
     return [_line(number, row) for number, row in enumerate(table, 2)]
 
 
-def _line(number: int, row: Mapping[str, str | None]) -> Line:
-    cells = {name: (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
+def _line(number: int, row: Mapping[Any, Any]) -> Line:
+    cells = {name: (row[name] or "").strip() for name in row if name is not None}
     bad = _WORDS.get(cells["outcome"].lower())
     if bad is None:
         raise OutcomeError(f"line {number}, outcome: {cells['outcome']!r}; give 1 (bad) or 0")

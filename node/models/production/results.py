@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from node.bank.bank import Bank
-from scoring.scored import Scored
 from scoring.scorecard import Scorecard
+from scoring.scored import Scored
 
 
 @dataclass(frozen=True)
