@@ -197,9 +197,9 @@ class LabelVerdict(Document):
         if self.epsilon_asked > self.epsilon_left:
             asked, left = self.epsilon_asked / 1e6, self.epsilon_left / 1e6
             found.append(
-                f"申请 ε = {asked:g}，一年预算尚余 {left:g}；请降低 --epsilon 或等待"
+                f"申请 ε = {asked:.4g}，一年预算尚余 {left:.4g}；请降低 --epsilon 或等待"
                 if zh
-                else f"asks for ε = {asked:g}, the year's budget has {left:g} left; "
+                else f"asks for ε = {asked:.4g}, the year's budget has {left:.4g} left; "
                 "lower --epsilon or wait"
             )
         return found
