@@ -168,21 +168,21 @@ class Scorer:
         return float(self.scores({name: [value] for name, value in record.items()})[0])
 
     def reasons(self, record: Record) -> list[str]:
-        """Reason codes of one record, the weightiest first (PMML 4.4, Scorecard).
+        """Reason codes of one record, each once, the weightiest first (PMML 4.4, Scorecard).
 
-        Raises ScorecardError for a card without reason codes or baselines, and as `score` does.
+        What characteristics with one code lose against their baselines is added up. Raises
+        ScorecardError for a card without reason codes or baselines, and as `score` does.
         """
         if self.card.reason_algorithm is None:
             raise ScorecardError("reason_algorithm: this card uses no reason codes")
         sign = 1 if self.card.reason_algorithm == "pointsBelow" else -1
-        ranked = []
+        weights: dict[str, float] = {}
         for name, cells in self.cells.items():
-            attribute = cells.characteristic.attributes[int(cells.owners_of([record[name]])[0])]
-            code, baseline = (
-                attribute.reason or cells.characteristic.reason,
-                cells.characteristic.baseline,
-            )
-            if code is None or baseline is None:
+            made = cells.characteristic
+            points = float(self.partial(name, [record[name]])[0])
+            attribute = made.attributes[int(cells.owners_of([record[name]])[0])]
+            code = attribute.reason or made.reason
+            if code is None or made.baseline is None:
                 raise ScorecardError(f"{name}: no reason code or baseline; give it both")
-            ranked.append((sign * (baseline - attribute.points), code))
-        return [code for _, code in sorted(ranked, key=lambda item: -item[0])]
+            weights[code] = weights.get(code, 0.0) + sign * (made.baseline - points)
+        return sorted(weights, key=lambda code: -weights[code])
