@@ -146,7 +146,7 @@ def test_changed_points_keep_the_mean_score() -> None:
 
 def mean(card: Scorecard) -> float:
     steps = {field.name: field.step for field in card.fields}
-    return card.scale.offset + sum(steps[e.field] * expected(e) for e in card.points)
+    return float(card.scale.offset + sum(steps[e.field] * expected(e) for e in card.points))
 
 
 def expected(entry: FeaturePoints) -> float:
