@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -134,7 +135,7 @@ class HolderService(HolderServicer):
         digest = exactly(request.certificate_hash, 32, "certificate_hash")
         release = await self._counts.release(digest, request.epoch)
         yield common_pb2.CountsPart(statement=logged_to_wire(release.statement))
-        for piece in file_pieces(release.counts):
+        for piece in await asyncio.to_thread(list, file_pieces(release.counts)):
             chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
             yield common_pb2.CountsPart(counts=chunk)
 
