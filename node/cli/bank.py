@@ -36,7 +36,7 @@ app = typer.Typer(
     help="A bank's agent: certify, prepare, query. / 银行端",
 )
 add_enrolment(app, Role.BANK)
-for command in (certify, query, evidence, verify):
+for command in (certify, query, evidence, verify, quota):
     app.command(command.__name__)(command)
 for name, group in (("batch", batch), ("application", application), ("loan", loan)):
     app.add_typer(group, name=name)
