@@ -20,23 +20,23 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "share": ("影响企业", "Firms"),
     "expected": ("平均变化", "Mean change"),
     "what": ("变化", "What changed"),
-    "more": ("另有 {more} 项较小的变化,见 --json", "{more} smaller changes are in --json"),
-    "none": ("分箱完全吻合,没有变化", "The bins fit: nothing changed"),
+    "more": ("另有 {more} 项较小的变化，见 --json", "{more} smaller changes are in --json"),
+    "none": ("分箱完全吻合，没有变化", "The bins fit: nothing changed"),
     "score": (
-        "按公布频率(视各指标独立):约 {share} 的企业分数有变;平均变化至多 {expected} 分",
+        "按公布频率（视各指标独立）：约 {share} 的企业分数有变；平均变化至多 {expected} 分",
         "By published frequencies about {share} of firms get another score (features taken as "
         "independent); the mean change is at most {expected} points",
     ),
     "sample": (
-        "样本 {firms} 家:{changed} 分数有变,平均 {mean} 分,最大 {largest} 分",
+        "样本 {firms} 家：{changed} 分数有变，平均 {mean} 分，最大 {largest} 分",
         "Sample of {firms} firms: {changed} get another score, on average by {mean}, at most by "
         "{largest} points",
     ),
     "quality": (
-        "AUC {auc_before} → {auc_after},KS {ks_before} → {ks_after}",
+        "AUC {auc_before} → {auc_after}，KS {ks_before} → {ks_after}",
         "AUC {auc_before} → {auc_after}, KS {ks_before} → {ks_after}",
     ),
-    "out": ("已写入 {out};下一步:yinxin model round", "Written: {out}; next: yinxin model round"),
+    "out": ("已写入 {out}；下一步：yinxin model round", "Written: {out}; next: yinxin model round"),
 }
 
 _MOST: Final = 12
@@ -48,9 +48,10 @@ def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    figures = ("share", "expected")
     features = table(
         [_say(key, lang) for key in ("characteristic", "feature", "values", "span", "expected")],
-        title=f"{report.card} · {report.tool}",
+        title=" · ".join(dict.fromkeys((report.card, report.tool))),
         left=2,
     )
     for item in report.features:
@@ -62,14 +63,15 @@ def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
             f"{max(points) - min(points):.1f}",
             f"{item.expected:.2f}",
         )
-    found = table([_say("characteristic", lang), _say("what", lang), _say("share", lang)], left=2)
+    found = table([_say(key, lang) for key in ("characteristic", "what", *figures)], left=2)
     ranked = sorted(report.findings, key=lambda finding: -finding.expected)
     # What has no figure (lost values, dropped characteristics, notes) is always shown.
     shown = [f for place, f in enumerate(ranked) if place < _MOST or not f.expected]
     for finding in shown:
         text = finding.text.zh if language_of(lang) == "zh" else finding.text.en
         share = _percent(finding.share) if finding.share else "–"
-        found.add_row(Text(finding.characteristic or report.tool), Text(text), share)
+        change = f"{finding.expected:.2f}" if finding.expected else "–"
+        found.add_row(Text(finding.characteristic or report.tool), Text(text), share, change)
     share, expected = _percent(report.share), f"{report.expected:.2f}"
     lines = []
     if len(shown) < len(ranked):

@@ -116,7 +116,7 @@ def _notes(card: ToolCard, mapping: CardMapping) -> list[Finding]:
     notes = [Finding(kind="note", characteristic="", text=note) for note in card.notes]
     for name, points in mapping.dropped.items():
         text = Text(
-            zh=f"链上没有此变量:每家企业一律计 {points:g} 分(工具分)",
+            zh=f"链上没有此变量：每家企业一律计 {points:g} 分（工具分）",
             en=f"the chain does not have it: every firm gets {points:g} of the tool's points",
         )
         notes.append(Finding(kind="dropped", characteristic=name, text=text))

@@ -163,7 +163,7 @@ def _from_rows(rows: list[dict[str, Any]]) -> ToolCard:
         digits = max(decimals)
         notes.append(
             Text(
-                zh=f"表中分割点只有 {digits} 位小数;要精确,请导出拟合对象",
+                zh=f"表中分割点只有 {digits} 位小数；要精确，请导出拟合对象",
                 en=f"the table rounds cut points to {digits} decimals; for exact ones {_RECIPE}",
             )
         )

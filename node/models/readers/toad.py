@@ -107,7 +107,7 @@ def _numbers(
     else:
         notes.append(
             Text(
-                zh=f"{name}:没有缺失分箱;toad 把缺失值当作 {MISSING_AS:g} 评分,此处照办",
+                zh=f"{name}：没有缺失分箱；toad 把缺失值当作 {MISSING_AS:g} 评分，此处照办",
                 en=f"{name}: no bin for missing values; toad scores them as {MISSING_AS:g}: kept",
             )
         )
@@ -142,7 +142,7 @@ def _categories(
         Attribute(label="(unknown)", points=lowest, default=True, missing="nan" not in named)
     )
     note = Text(
-        zh=f"{name}:卡中没有的类别按最低分 {lowest:g} 计,与 toad 一致",
+        zh=f"{name}：卡中没有的类别按最低分 {lowest:g} 计，与 toad 一致",
         en=f"{name}: a category that the card does not name gets the lowest points, {lowest:g}, "
         "as in toad",
     )
