@@ -9,8 +9,9 @@ from dataclasses import replace
 from federation.errors import FederationError
 from federation.policy.mending import Key, Points, feature_of
 from federation.policy.report import PolicyItem, PolicyReport
-from federation.policy.steps import Step, rungs, said_changes, tidied, with_changes
+from federation.policy.steps import Step, rungs, tidied, with_changes
 from federation.policy.submission import Submission, name_of
+from federation.policy.wording import said_changes
 from scoring.documents import Text
 from scoring.scorecard import FeaturePoints, Scorecard
 

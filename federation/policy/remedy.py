@@ -22,8 +22,9 @@ from typing import Final
 
 from federation.policy import PolicyReport, certify_policy
 from federation.policy.conceal import Exhausted, conceal
+from federation.policy.disguise import disguise
 from federation.policy.mending import shift
-from federation.policy.steps import Step, disguise, mend
+from federation.policy.steps import Step, mend
 from federation.policy.submission import Submission
 from scoring.documents import Text
 from scoring.scorecard import Scorecard
@@ -86,10 +87,12 @@ def remedies(
     judge = _Judge(judgements, tell)
     original, current = submission.scorecard, report
     found: list[Remedy] = []
+    tried: list[tuple[tuple[str, ...], PolicyReport]] = []
     for rules in _ORDER * _ROUNDS:
         failing = tuple(r for r in rules if any(i.rule == r for i in current.failures))
-        if not failing:
+        if not failing or (rules, current) in tried:
             continue
+        tried.append((rules, current))
         try:
             step = _step(rules, submission, current, judge)
             after = (step.report or judge(step.submission)) if step else None

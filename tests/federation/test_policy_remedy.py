@@ -11,9 +11,10 @@ import pytest
 import node.sample as sample
 from federation.identity import SpiffeId
 from federation.policy import Earlier, PolicyReport, PolicyThresholds, certify_policy
+from federation.policy.disguise import drivers
 from federation.policy.mending import ladder, shift, with_points
 from federation.policy.remedy import Remedies, remedies
-from federation.policy.steps import drivers, plain_failures
+from federation.policy.steps import plain_failures
 from federation.policy.submission import Submission
 from scoring.catalogue import Catalogue
 from scoring.scorecard import FeaturePoints, Scorecard
