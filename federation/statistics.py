@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from federation.documents import Array, Bytes32, Document, Id, Name, Part, Time
-from federation.errors import Reason, Refusal
+from federation.errors import DocumentError, Refusal
 from federation.identity import Role
 from federation.membership import Members
 from federation.signed import Signed
@@ -109,28 +109,36 @@ class HolderStatistics(Document):
 
 
 def read_statistics(signed: Signed, members: Members) -> HolderStatistics:
-    """A holder's statistics, verified. Raises SignatureInvalid, DocumentError, or Refusal for a
-    signer that is no holder of that kind in this chain.
+    """A holder's statistics, verified. Raises SignatureInvalid, or DocumentError for a malformed
+    document and for a signer that is no holder of that kind in this chain.
     """
-    claimed = HolderStatistics.parse(signed.payload).holder
-    member = members.require(claimed, Role.HOLDER)
+    claimed = HolderStatistics.parse(signed.payload)
+    try:
+        member = members.require(claimed.holder, Role.HOLDER)
+    except Refusal as error:
+        raise DocumentError(
+            "statistics.holder", f"{claimed.holder} is no holder of the chain now"
+        ) from error
     statistics = HolderStatistics.open_(signed, member.signing)
     if statistics.chain != members.root.chain:
-        raise Refusal(Reason.WRONG_CHAIN, f"statistics are of chain {statistics.chain}")
+        raise DocumentError("statistics.chain", f"is {statistics.chain}, another chain")
     if statistics.kind != member.kind:
-        raise Refusal(Reason.CONFLICT, f"{claimed} is of kind {member.kind}, not {statistics.kind}")
+        raise DocumentError(
+            "statistics.kind", f"is {statistics.kind}, but {claimed.holder} is of {member.kind}"
+        )
     return statistics
 
 
 def check_features(statistics: HolderStatistics, catalogue: Catalogue) -> None:
-    """Raises Refusal(conflict) unless the features and bins are the catalogue's."""
+    """Raises DocumentError unless the features and bins are the catalogue's."""
     have = [(feature.name, len(feature.counts)) for feature in statistics.features]
     want = [(f.name, f.bin_count) for f in catalogue.features_of(statistics.kind)]
     if have != want:
-        raise Refusal(
-            Reason.CONFLICT,
-            f"statistics of {statistics.holder}: features or bins are not those of catalogue "
-            f"{catalogue.version}; make them for an epoch of a catalogue with the same bins",
+        raise DocumentError(
+            "statistics.features",
+            f"of {statistics.holder} are not the features and bins of catalogue "
+            f"{catalogue.version}",
+            "make statistics of an epoch whose catalogue has the same",
         )
 
 
@@ -139,12 +147,12 @@ def next_catalogue(
 ) -> Catalogue:
     """The catalogue, as `version`, with what these statistics say; the rest stays as it was.
 
-    Raises Refusal(conflict) for two statistics of one holder or features that do not fit, and
+    Raises DocumentError for two statistics of one holder or features that do not fit, and
     CatalogueError where they make no figure.
     """
     holders = [one.holder for one in statistics]
     if len(set(holders)) < len(holders):
-        raise Refusal(Reason.CONFLICT, "statistics: a holder stands twice; give its newest alone")
+        raise DocumentError("statistics.holder", "stands twice", "give its newest alone")
     for one in statistics:
         check_features(one, catalogue)
     given = {str(one.holder): (one.kind, one.tables()) for one in statistics}

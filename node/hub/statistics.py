@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from federation.errors import Reason, Refusal
+from federation.errors import DocumentError
 from federation.signed import Signed
 from federation.statistics import HolderStatistics, next_catalogue, read_statistics
 from node.config import HubConfig
@@ -27,8 +27,8 @@ def build_catalogue(
 ) -> tuple[Catalogue, list[HolderStatistics]]:
     """The catalogue as `version` with what these statistics say, and the statistics.
 
-    Raises SignatureInvalid, DocumentError, or Refusal for statistics that are no member holder's or
-    do not fit the catalogue or the epoch that they name; CatalogueError where they make no figure.
+    Raises SignatureInvalid or DocumentError for statistics that are no member holder's or do not
+    fit the catalogue or the epoch that they name; CatalogueError where they make no figure.
     """
     members = hub.chain.members(connection, hub.clock.now())
     statistics = [read_statistics(signed, members) for signed in documents]
@@ -38,9 +38,10 @@ def build_catalogue(
             one.rows,
             one.catalogue,
         ):
-            raise Refusal(
-                Reason.CONFLICT,
-                f"statistics of {one.holder}: epoch {one.epoch} was announced with another roster "
-                "or catalogue, or not at all",
+            raise DocumentError(
+                "statistics.epoch",
+                f"{one.epoch}, of {one.holder}, was announced with another roster or catalogue, "
+                "or not at all",
+                "ask the holder for statistics of an epoch of this chain",
             )
     return next_catalogue(catalogue, version, statistics), statistics

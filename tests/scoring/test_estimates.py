@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -27,7 +28,10 @@ TITLE = Text(zh="甲", en="a")
 HOLDER = "spiffe://csj.example/holder/tax-1"
 
 
-def catalogue(senses: tuple[str | None, ...] = ("better", "worse", None)) -> Catalogue:
+Sense = Literal["better", "worse"] | None
+
+
+def catalogue(senses: tuple[Sense, ...] = ("better", "worse", None)) -> Catalogue:
     return Catalogue(
         version="1",
         name=TITLE,
