@@ -12,7 +12,7 @@ import pytest
 
 from federation.errors import DocumentError
 from federation.uscc import Uscc
-from node.holder.ingest import FeatureTable, ingest
+from node.holder.ingest import FeatureTable, align, ingest
 from node.holder.mapping import load_mapping
 from node.sample import SampleError, codes, generate
 from node.sample.population import population
@@ -217,3 +217,51 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
 def test_one_firm_is_enough(tmp_path: Path) -> None:
     generate(1, 1, tmp_path)
     assert pl.read_csv(tmp_path / "enterprises.csv").height == 1
+
+
+@pytest.fixture(scope="module")
+def month_before(
+    tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue
+) -> dict[str, FeatureTable]:
+    folder = tmp_path_factory.mktemp("before")
+    generate(FIRMS, 5, folder, month_before=True)
+    return {
+        table.kind: ingest(
+            load_mapping(folder / "mappings" / f"{table.kind}.toml", catalogue),
+            catalogue,
+            folder / "rejected.csv",
+        )[0]
+        for table in TABLES
+    }
+
+
+def test_a_month_before_most_bins_are_the_same_and_some_are_not(
+    sample: Path,
+    tables: dict[str, FeatureTable],
+    month_before: dict[str, FeatureTable],
+    catalogue: Catalogue,
+) -> None:
+    roster = pl.read_csv(sample / "enterprises.csv")["uscc"].to_list()
+    for kind, table in tables.items():
+        now, known = align(roster, table, catalogue)
+        before, knew = align(roster, month_before[kind], catalogue)
+        assert (known == knew).mean() > 0.99
+        both = known & knew
+        same = (now[:, both] == before[:, both]).mean(axis=1)
+        assert same.min() > 0.75, kind
+        assert 0.85 < same.mean() < 0.995, kind
+        assert 25 <= (table.as_of - month_before[kind].as_of).days <= 31
+
+
+def test_a_month_before_firms_are_a_month_younger(
+    tables: dict[str, FeatureTable], month_before: dict[str, FeatureTable]
+) -> None:
+    now, before = tables["registry"], month_before["registry"]
+    ages = dict(zip(before.codes, before.columns["months_since_founding"].tolist(), strict=True))
+    differences = [
+        age - ages[code]
+        for code, age in zip(now.codes, now.columns["months_since_founding"].tolist(), strict=True)
+        if code in ages
+    ]
+    assert np.nanmedian(differences) == 1
+    assert np.nanmin(differences) >= 0 and np.nanmax(differences) <= 2
