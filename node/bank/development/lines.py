@@ -43,7 +43,7 @@ def read_labels(labels: Path, consents: Path) -> Labels:
     missing = [number for number, (firm, _) in enumerate(outcomes, 2) if firm not in given]
     if missing:
         zh = f"{len(missing)} 家企业没有建模授权（标签文件第 {missing[0]} 行起）"
-        en = f"{len(missing)} firms have no development consent (from line {missing[0]} on)"
+        en = f"no development consent for {len(missing)} of the firms, from line {missing[0]} on"
         raise LabelsInvalid("consents", Said(zh, en))
     bad = sum(outcome for _, outcome in outcomes)
     lines = tuple(label_line(outcome, given[firm]) for firm, outcome in outcomes)

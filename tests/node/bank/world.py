@@ -68,9 +68,15 @@ _REGULATOR = "/yinxin.v1.Regulator/"
 _BANK = frozenset({Role.BANK})
 HUB_ROLES = {
     f"{_HUB}{m}": _BANK
-    for m in ("GetChain", "GetRoster", "InstallModel", "GetKeys", "Prepare", "Query")
+    for m in (
+        *("GetChain", "GetRoster", "InstallModel", "GetKeys", "Prepare", "Query"),
+        *("InstallLabels", "Counts"),
+    )
 }
-REGULATOR_ROLES = {f"{_REGULATOR}{m}": _BANK for m in ("Certify", "WithdrawModel", "ReportFailure")}
+REGULATOR_ROLES = {
+    f"{_REGULATOR}{m}": _BANK
+    for m in ("Certify", "WithdrawModel", "ReportFailure", "CertifyLabels")
+}
 
 
 def honest(message: Any) -> Any:
@@ -329,11 +335,17 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, chain: Chain, database: str = "") -> AsyncIterator[World]:
+async def world(
+    folder: Path,
+    chain: Chain,
+    database: str = "",
+    hubs: type[TestHub] = TestHub,
+    regulators: type[TestRegulator] = TestRegulator,
+) -> AsyncIterator[World]:
     """Starts hub and regulator, and writes the bank's folder."""
     tls = TlsChain(folder / "tls")
-    hub = TestHub(chain, Network(chain))
-    regulator = TestRegulator(chain)
+    hub = hubs(chain, Network(chain))
+    regulator = regulators(chain)
     servers = []
     for own, roles, add in (
         (HUB, HUB_ROLES, lambda server: add_HubServicer_to_server(hub, server)),
