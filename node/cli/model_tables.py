@@ -38,7 +38,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "only_first": ("仅甲通过", "Only first"),
     "only_second": ("仅乙通过", "Only second"),
     "neither": ("均拒绝", "Neither"),
-    "bad_rate": ("违约率", "bad"),
+    "swaps": ("各分数线下的企业数", "Firms by decision at a cut-off"),
+    "swaps_known": (
+        "各分数线下的企业数（违约率）",
+        "Firms by decision at a cut-off (share that defaulted)",
+    ),
     "correlation": ("相关系数", "Correlation"),
     "ranks": ("秩相关", "rank correlation"),
     "mean_change": ("平均分差", "mean difference"),
@@ -163,9 +167,11 @@ def comparison_view(found: Mapping[str, Any], lang: str) -> RenderableType:
     lines.append(" · ".join(agreement))
     if "auc_difference" in found:
         lines.append(f"{say('difference', lang)} {interval(found['auc_difference'])}")
+    known = all("auc" in model for model in found["models"])
     return Group(
         *(Text(line) for line in lines),
         _models(found["models"], lang),
+        *([_known(found["models"], lang)] if known else []),
         _swaps(found["swaps"], lang),
         _dimensions(found["dimensions"], lang),
     )
@@ -181,33 +187,36 @@ def _figure(value: float | None) -> str:
 
 
 def _models(models: Sequence[Mapping[str, Any]], lang: str) -> Table:
-    known = all("auc" in model for model in models)
-    heads = [say(k, lang) for k in ("model", "mean", "deviation", "grades")]
-    made = table([*heads, *(["AUC", "KS"] if known else [])])
+    made = table([say(k, lang) for k in ("model", "mean", "deviation", "grades")])
     for model in models:
         counts = list(model["grades"].values())[::-1]
-        cells = [
+        made.add_row(
             model["model"],
             f"{model['mean']:.1f}",
             f"{model['deviation']:.1f}",
             f"C {bars(counts)} AAA",
-        ]
-        if known:
-            cells += [interval(model["auc"]), interval(model["ks"])]
-        made.add_row(*cells)
+        )
+    return made
+
+
+def _known(models: Sequence[Mapping[str, Any]], lang: str) -> Table:
+    made = table([say("model", lang), "AUC", "KS"])
+    for model in models:
+        made.add_row(model["model"], interval(model["auc"]), interval(model["ks"]))
     return made
 
 
 def _swaps(swaps: Sequence[Mapping[str, Any]], lang: str) -> Table:
     names = ("both", "only_first", "only_second", "neither")
-    made = table([say(k, lang) for k in ("cut_off", *names)])
+    known = any("bad_rate" in swap[name] for swap in swaps for name in names)
+    made = table(
+        [say(k, lang) for k in ("cut_off", *names)], say("swaps_known" if known else "swaps", lang)
+    )
     for swap in swaps:
-        cells = [f"≥ {swap['cut_off']}"]
+        cells = [f"{swap['cut_off']}"]
         for name in names:
             part = swap[name]
-            rate = (
-                f" ({part['bad_rate']:.1%} {say('bad_rate', lang)})" if "bad_rate" in part else ""
-            )
+            rate = f" ({part['bad_rate']:.1%})" if "bad_rate" in part else ""
             cells.append(f"{part['firms']:,}{rate}")
         made.add_row(*cells)
     return made

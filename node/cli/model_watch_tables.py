@@ -27,7 +27,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "against_first": ("对照：首个数据期", "against the first epoch"),
     "outcomes": ("已知结果（违约）", "Outcomes (bad)"),
     "dimension": ("评分项", "Dimension"),
-    "shift": ("均值偏移（分）", "Mean shift, points"),
+    "shift": ("均值偏移", "Mean shift"),
     "grade": ("等级", "Grade"),
     "bad": ("违约", "Bad"),
     "expected": ("模型违约率", "Expected"),
@@ -37,7 +37,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "stable": ("稳定", "stable"),
     "moving": ("偏移", "moving"),
     "changed": ("显著变化", "changed"),
-    "drift": ("各评分项 PSI 与均值偏移", "PSI of each dimension, and mean shift"),
+    "drift": (
+        "各评分项 PSI 与均值偏移（分）",
+        "PSI of each dimension, and shift of its mean in points",
+    ),
     "calibration": ("校准：等级违约率", "Calibration: default rate by grade"),
     "convention": (
         "惯例：PSI 低于 0.1 稳定，0.25 起为显著变化；样本少时不超过随机水平两倍的记为稳定",
@@ -75,9 +78,9 @@ def scores_view(models: Sequence[Mapping[str, Any]], lang: str) -> RenderableTyp
         title.append(f"  {model['certificate'][:12]} · ", style="dim")
         title.append(_word("against" if given else "against_first", lang), style="dim")
         title.append(f" ({model['development_firms']:,})", style="dim")
-        parts += [title, _epochs(model, given, lang), _drift(model, lang)]
+        parts += [title, _epochs(model, given, lang), _coverage(model, lang), _drift(model, lang)]
         if model["calibration"]:
-            parts.append(_calibration(model["calibration"], lang))
+            parts += [_outcomes(model, lang), _calibration(model["calibration"], lang)]
     parts.append(Text(_word("convention", lang), style="dim"))
     return Group(*parts)
 
@@ -91,31 +94,43 @@ def _psi(figure: Mapping[str, Any], lang: str) -> Text:
 
 def _epochs(model: Mapping[str, Any], given: bool, lang: str) -> Table:
     tenths = "tenths" if given else "tenths_first"
-    heads = ["epoch", "firms", "mean", tenths, "grades", "coverage", "thin", "psi", "outcomes"]
-    known = any("auc" in epoch["outcomes"] for epoch in model["epochs"])
-    made = table([*(_word(h, lang) for h in heads), *(["AUC", "KS"] if known else [])])
+    heads = ["epoch", "firms", "mean", tenths, "grades", "psi"]
+    made = table([_word(head, lang) for head in heads])
     for epoch in model["epochs"]:
-        outcomes = epoch["outcomes"]
-        cells: list[Any] = [
+        made.add_row(
             str(epoch["epoch"]),
             f"{epoch['firms']:,}",
             f"{epoch['mean']:.0f}",
             bars(epoch["tenths"]),
             bars(list(epoch["grades"].values())[::-1]),
-            bars(epoch["coverage"]),
-            f"{epoch['thin']:,} ({epoch['thin'] / epoch['firms']:.0%})",
             _psi(epoch["drift"], lang),
+        )
+    return made
+
+
+def _coverage(model: Mapping[str, Any], lang: str) -> Table:
+    made = table([_word(head, lang) for head in ("epoch", "coverage", "thin")])
+    for epoch in model["epochs"]:
+        thin = f"{epoch['thin']:,} ({epoch['thin'] / epoch['firms']:.0%})"
+        made.add_row(str(epoch["epoch"]), bars(epoch["coverage"]), thin)
+    return made
+
+
+def _outcomes(model: Mapping[str, Any], lang: str) -> Table:
+    made = table([*(_word(head, lang) for head in ("epoch", "outcomes")), "AUC", "KS"])
+    for epoch in model["epochs"]:
+        outcomes = epoch["outcomes"]
+        made.add_row(
+            str(epoch["epoch"]),
             f"{outcomes['known']:,} ({outcomes['bad']:,})",
-        ]
-        if known:
-            cells += [interval(outcomes[k], 2) if k in outcomes else "–" for k in ("auc", "ks")]
-        made.add_row(*cells)
+            *(interval(outcomes[k]) if k in outcomes else "–" for k in ("auc", "ks")),
+        )
     return made
 
 
 def _drift(model: Mapping[str, Any], lang: str) -> Table:
-    """A row a dimension, a pair of columns an epoch; the latest three."""
-    epochs = model["epochs"][-3:]
+    """A row a dimension, a pair of columns an epoch; the latest two."""
+    epochs = model["epochs"][-2:]
     heads = [_word("dimension", lang)]
     for epoch in epochs:
         heads += [f"{_word('epoch', lang)} {epoch['epoch']} · PSI", _word("shift", lang)]

@@ -166,7 +166,7 @@ def _narrowed(
     step, points = rounded.steps[feature.field], feature.points.copy()
     for low, high in itertools.pairwise(np.unique(whole).tolist()):
         sides = [
-            {bool(labels[i] in bins) for i in np.flatnonzero((whole == low) | (whole == high))}
+            {labels[i] in bins for i in np.flatnonzero((whole == low) | (whole == high)).tolist()}
             for bins in told
         ]
         if all(bins and len(side) == 1 for bins, side in zip(told, sides, strict=True)):
