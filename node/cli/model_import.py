@@ -1,4 +1,4 @@
-"""`yinxin model`: import, map and export: from and to the tools of the trade."""
+"""`yinxin model`: import, map, edges and export: from and to the tools of the trade."""
 
 from __future__ import annotations
 
@@ -122,6 +122,24 @@ def map_command(
     names = [made.name for made in card.characteristics]
     open_names = [name for name in names if name not in matched]
     emit({"matched": list(matched), "to_decide": open_names, "out": str(out)}, as_json)
+
+
+@app.command("edges")
+def edges_command(
+    mapping: Annotated[
+        Path, typer.Option("--map", help="The mapping, TOML or JSON. / 变量映射文件")
+    ],
+    catalogue: CatalogueOption,
+    as_json: AsJson = False,
+) -> None:
+    """Cut points to fit a model with, in the tool's units: it imports without loss. / 分割点"""
+    from node.models.maps import read_mapping
+    from node.models.reading import read_catalogue
+    from scoring.cards.edges import edges
+
+    with guard():
+        found = edges(read_mapping(mapping), read_catalogue(catalogue))
+    emit(found, as_json)
 
 
 @app.command("export")

@@ -12,6 +12,7 @@ import bisect
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Final
 
 Point = Fraction | None
 """A place on the number line; None is infinitely far."""
@@ -19,9 +20,22 @@ Spread = Callable[[Point, Point, Point, Point], float]
 """The mass of a piece [below, above) of a bin [low, high), out of a total of 1."""
 
 
+_LAST_DIGITS: Final = Fraction(1, 10**14)
+
+
 def exact(value: float) -> Fraction:
     """A double as the decimal that it is written as: 0.1 is 1/10."""
     return Fraction(repr(float(value)))
+
+
+def at_edges(cuts: Sequence[Fraction], edges: Sequence[float]) -> list[Fraction]:
+    """The cuts, those that are an edge but for a double's last digits at it (10/3 × 3)."""
+    places = [exact(edge) for edge in edges]
+    moved = []
+    for cut in cuts:
+        near = min(places, key=lambda place: abs(place - cut))
+        moved.append(near if abs(near - cut) <= abs(near) * _LAST_DIGITS else cut)
+    return moved if len(set(moved)) == len(moved) else list(cuts)
 
 
 def cell_at(cuts: Sequence[Fraction], value: Fraction) -> int:

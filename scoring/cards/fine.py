@@ -10,7 +10,15 @@ from fractions import Fraction
 from scoring.cards.card import Characteristic
 from scoring.cards.cells import NOBODY, Cells, cells_of
 from scoring.cards.changes import Change, boundary, lost_categories, lost_value, merged, shifted
-from scoring.cards.density import Point, Spread, cell_at, exact, on_whole_numbers, spread_of
+from scoring.cards.density import (
+    Point,
+    Spread,
+    at_edges,
+    cell_at,
+    exact,
+    on_whole_numbers,
+    spread_of,
+)
 from scoring.cards.mapping import MappedCharacteristic, Method
 from scoring.catalogue import Feature
 from scoring.errors import ScorecardError
@@ -102,7 +110,8 @@ class _Maker:
     def numbers(self) -> Fine:
         """Missing, special values, intervals."""
         factor = exact(self.how.factor)
-        cuts = [exact(cut) * factor for cut in self.cells.cuts.tolist()]
+        exactly = [exact(cut) * factor for cut in self.cells.cuts.tolist()]
+        cuts = at_edges(exactly, self.feature.bins.edges)
         owners = self.cells.owners.tolist()
         if factor < 0:
             cuts, owners = cuts[::-1], owners[::-1]

@@ -11,7 +11,6 @@ The file may come from anyone: a document type or an entity is refused before it
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -218,10 +217,26 @@ def _attribute(
     points = number(row.get("partialScore"), f"{where}: partialScore")
     return Attribute(
         label=predicate.text,
-        points=points if math.isfinite(points) else 0.0,
-        intervals=tuple(cell.interval() for cell in cells if field.numeric and not cell.missing),
+        points=points,
+        intervals=tuple(_joined(cells)) if field.numeric else (),
         values=tuple(cell.name for cell in cells if not field.numeric and cell.name),
         missing=any(cell.missing for cell in cells),
         default=any(cell.other for cell in cells),
         reason=row.get("reasonCode"),
     )
+
+
+def _joined(cells: list[Cell]) -> list[Interval]:
+    """Rising numeric cells as intervals, neighbours without a gap as one."""
+    joined: list[Interval] = []
+    for cell in cells:
+        if cell.missing:
+            continue
+        span = cell.interval()
+        last = joined[-1] if joined else None
+        if last and last.high == span.low is not None and (last.high_closed or span.low_closed):
+            end = {"high": span.high, "high_closed": span.high_closed}
+            joined[-1] = last.model_copy(update=end)
+        else:
+            joined.append(span)
+    return joined

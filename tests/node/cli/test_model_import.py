@@ -92,6 +92,9 @@ def test_draft_decide_import(card: Path, tmp_path: Path) -> None:
     assert sales.points[0] == 11
     assert (late.points[0], late.points[1]) == (15, 30)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    code, output = run("edges", *COMMON[2:], "--map", str(path), "--json")
+    assert code == 0
+    assert json.loads(output)["taxable_sales_12m"][:3] == [50, 100, 200]
     for lang, wanted in (("zh", "约"), ("en", "features taken")):
         code, output = run(*arguments, "--lang", lang)
         assert code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from scoring.cards.card import Attribute, Characteristic, ToolScale
 from scoring.cards.cells import Scorer
 from scoring.cards.density import exact
+from scoring.cards.edges import edges
 from scoring.cards.importing import Imported, import_card
 from scoring.cards.real import RealCard
 from scoring.cards.sample import sample_cost
@@ -145,6 +147,19 @@ def trade(*rows: tuple[float, tuple[str, ...]], default: float | None = None) ->
     if default is not None:
         attributes.append(Attribute(label="else", points=default, default=True))
     return Characteristic(name="t", type="category", attributes=tuple(attributes))
+
+
+@pytest.mark.parametrize("factor", [1, 0.01, 10000, -3])
+def test_a_card_fitted_on_the_catalogues_edges_loses_nothing(factor: float) -> None:
+    how = mapping({"name": "s", "feature": "sales", "factor": factor})
+    cuts = edges(how, CATALOGUE)["s"]
+    assert cuts == sorted(edge / factor for edge in (10, 20, 40))
+    ends: list[float | None] = [None, *cuts, None]
+    made = number("s", *((a, b, float(i)) for i, (a, b) in enumerate(itertools.pairwise(ends))))
+    found = import_card(card(made), how, CATALOGUE)
+    assert found.report.share == 0
+    assert points(found) == ([0.0, 0.0, 1.0, 2.0, 3.0] if factor > 0 else [0.0, 3.0, 2.0, 1.0, 0.0])
+    assert set(kinds(found)) == (set() if factor > 0 else {"boundary"})
 
 
 def test_categories_are_renamed_merged_and_lost() -> None:

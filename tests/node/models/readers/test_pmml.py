@@ -116,6 +116,16 @@ def test_missing_and_invalid_values_as_the_schema_has_them() -> None:
         from_xml(listed)
 
 
+def test_cells_are_joined_to_intervals() -> None:
+    not_one = simple("notEqual", "1") + simple("lessOrEqual", "7") + REST
+    made = from_xml(document(not_one)).characteristics[0].attributes
+    assert [[str(span) for span in a.intervals] for a in made] == [
+        ["(-inf, 1.0)", "(1.0, inf)"],
+        ["[1.0, 1.0]"],
+        [],
+    ]
+
+
 def test_reason_codes_and_baselines() -> None:
     rows = f'<Attribute partialScore="1" reasonCode="own">{ABOVE}</Attribute>{REST}'
     card = from_xml(document(rows, reasons="true", characteristic='baselineScore="4"'))
