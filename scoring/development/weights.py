@@ -32,7 +32,7 @@ FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
 """Score points a unit of log odds."""
 RIDGE: Final = 0.1
 """Added to the variance of every variable, in squared log odds."""
-LEAST_SHARE: Final = 0.03
+LEAST_SHARE: Final = 0.01
 """The share of its field's sum of spreads below which a feature is dropped."""
 GREATEST_SHARE: Final = 0.5
 """The share of its field's spread above which a feature is held down: policy a's 60 %, with room
