@@ -101,20 +101,22 @@ def _view(profile: Profile, found: tuple[Quota, ...], lang: str) -> RenderableTy
         else ("Product", "Base stated", "Multiple", "Quota, yuan")
     )
     made = table(headings)
-    made.add_column("依据" if zh else "Rule")
     for item in found:
         row: tuple[Any, ...] = (
             item.title.zh if zh else item.title.en,
             f"{item.base:,}",
             f"{item.multiple.normalize():f}",
             Text(f"{item.amount:,.0f}", style="bold green" if item.amount else "dim"),
-            item.rule.zh if zh else item.rule.en,
         )
         made.add_row(*row)
+    rules = [
+        f"{item.title.zh}：{item.rule.zh}" if zh else f"{item.title.en}: {item.rule.en}"
+        for item in found
+    ]
     note = (
         "申报基数由企业向银行提供，平台不核验；数据方的原始数据不会到达银行。"
         if zh
         else "Bases are the applicant's own statement, unchecked here: no holder's value comes to "
         "the bank."
     )
-    return Group(head, made, Text(note, style="dim"))
+    return Group(head, made, *(Text(rule) for rule in rules), Text(note, style="dim"))

@@ -23,7 +23,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "feature": ("指标", "Feature"),
     "values": ("档位 前→后", "Values"),
     "span": ("分差 前→后", "Span, points"),
-    "change": ("均方根变化", "Change (rms)"),
+    "change": ("变化", "Change"),
     "alone": ("单项 AUC 前→后", "AUC alone"),
     "passed": ("准入规则：通过", "Policy: passes"),
     "failed": ("准入规则：未通过", "Policy: refused"),
@@ -70,7 +70,10 @@ def table(headings: Sequence[str], title: str = "", left: int = 1) -> Table:
     made = Table(box=SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left")
     made.title_style = "bold"
     for index, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if index < left else "right", no_wrap=index >= left)
+        text = index < left
+        made.add_column(
+            heading, justify="left" if text else "right", no_wrap=not text, overflow="fold"
+        )
     return made
 
 
