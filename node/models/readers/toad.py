@@ -2,7 +2,7 @@
 
 toad scores a value that is missing, in a numeric column without a bin `nan`, as if it were -1;
 a category that no bin names gets the lowest points of its column. Both are kept, and noted.
-`export()` rounds points to two decimals: for the exact ones give `export(decimal=17)`, or take
+`export()` rounds points to two decimals: for the exact ones give `export(decimal=12)`, or take
 the object.
 """
 
