@@ -156,8 +156,8 @@ def loadings(holders: Sequence[NoisyTables], senses: Sequence[int]) -> list[floa
     E[x_f x_g] ≈ λ_f V_f · λ_g V_g to first order in the correlation (Mehler's expansion), so
     μ = λ V is fitted to the off-diagonal products by least squares with |μ_f| ≤ V_f, which is the
     nearest one-factor matrix that is valid. Pairs count by known · (1 - missing_f)(1 - missing_g).
-    A holder's features share more than the factor common to all holders, so this is an upper bound
-    of their part in it (docs/statistics.md).
+    What only this holder's features share is in it, too: mostly an upper bound of the part of the
+    factor common to all holders, but no sure one (docs/statistics.md).
 
     None below three features. Raises CatalogueError where no feature has a sense.
     """
