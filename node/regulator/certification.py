@@ -100,6 +100,10 @@ class CertificationDesk:
             for one in self.decisions.certified(connection, banks, now - HISTORY_SECONDS)
         ]
 
+    def busy(self) -> int:
+        """How many submissions are judged or wait."""
+        return self._queue.length
+
     async def tidy(self) -> None:
         """Removes what is left of expired and of interrupted certifications."""
         now = self.regulator.clock.now()

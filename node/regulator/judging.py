@@ -48,6 +48,11 @@ class Queue:
     _waiting: list[Ahead] = field(default_factory=list)
     _of: Counter[SpiffeId] = field(default_factory=Counter)
 
+    @property
+    def length(self) -> int:
+        """Whoever has the turn, and those that wait for it."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def turn(self, bank: SpiffeId, ahead: Ahead) -> AsyncIterator[None]:
         """The bank's turn, once it has come. Raises DeskBusy at once when too many wait."""

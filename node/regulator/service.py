@@ -129,6 +129,7 @@ async def build(regulator: Regulator) -> None:
     desk = CertificationDesk(regulator, sync)
     await desk.tidy()
     regulator.closing.append(desk.worker.close)
+    regulator.metrics.watch("desk_submissions", "Scorecards judged or waiting", desk.busy)
     labels = LabelDesk(regulator, sync)
     await labels.tidy()
     service = RegulatorService(regulator, desk, delivery, labels)

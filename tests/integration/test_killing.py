@@ -160,7 +160,7 @@ async def test_the_regulator_is_killed_while_it_certifies(chain: RunningChain) -
     regulator = chain.layout.regulator
     async with busy(chain, regulator):
         task = asyncio.create_task(chain.certify(small_scorecard("2")))
-        await running_jobs(chain, regulator)
+        await running_jobs(chain, regulator, "desk_submissions")
         chain.kill(regulator)
         names(await failure(task), regulator)
     async with chain.agent() as agent:
@@ -304,12 +304,12 @@ async def busy(chain: RunningChain, party: Party) -> AsyncIterator[list[psutil.P
                 worker.resume()
 
 
-async def running_jobs(chain: RunningChain, party: Party) -> None:
-    """Waits until a node has given a worker a job."""
+async def running_jobs(chain: RunningChain, party: Party, gauge: str = "pool_running") -> None:
+    """Waits until a node has given a worker a job, by the gauge that shows it."""
     async with httpx.AsyncClient(trust_env=False) as http:
         for _ in range(600):
             page = (await http.get(f"http://{party.metrics}/metrics")).text
-            if "yinxin_pool_running 1.0" in page:
+            if f"yinxin_{gauge} 1.0" in page:
                 return
             await asyncio.sleep(0.05)
     raise TimeoutError(f"{party.name} has given its worker no job")
