@@ -24,6 +24,7 @@ from node.chain.tables import chain_documents
 from node.demo.layout import CHAIN, Party
 from node.enterprise.enterprise import Enterprise
 from node.log.tables import log_attachments
+from node.regulator.tables import mirror_entries
 from node.sample.develop import loaded
 from node.storage.schema import log_entries
 from scoring.development.counts import Counts
@@ -109,6 +110,7 @@ async def test_a_bank_gets_counts_of_its_labels_with_noise_and_nothing_else(
     assert abs(differences.mean()) < 4 * counts.sigma / len(differences) ** 0.5
 
     _check_logs(chain, made["certificate"])
+    await _check_audit(chain)
 
 
 def _differences(chain: RunningChain, counts: Counts, labelled: dict[str, int]) -> Iterator[int]:
@@ -148,6 +150,25 @@ def _check_logs(chain: RunningChain, certificate: str) -> None:
         documents = connection.execute(chain_documents.select()).all()
     assert [bytes(d.hash).hex() for d in documents if d.kind == DEVELOPMENT] == [certificate]
     assert sum(int(str(entry["rho"])) for entry in _holders(chain)) == certified["rho"]
+
+
+async def _check_audit(chain: RunningChain) -> None:
+    """The regulator has all of it in its mirror, and its audit finds nothing wrong with it."""
+    regulator = chain.layout.regulator
+
+    def mirrored() -> int:
+        kind = Kind.COUNTS_RECEIVED.value
+        with chain.database(regulator) as connection:
+            found = connection.execute(mirror_entries.select().where(mirror_entries.c.kind == kind))
+            return len(found.all())
+
+    await chain.until(lambda: mirrored() == len(KINDS), 60.0)
+    arguments = ("--once", "--settle", "0", "--finish", "--workers", "1", "--json")
+    config = str(regulator.config)
+    status, out, err = await yinxin("regulator", "audit", *arguments, "--config", config)
+    assert status == 0, err
+    about = ("labels-", "counts-", "development-")
+    assert not [kind for kind in json.loads(out)["findings"] if kind.startswith(about)]
 
 
 def _holders(chain: RunningChain) -> Iterator[dict[str, Any]]:
