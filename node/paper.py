@@ -116,15 +116,18 @@ class Sheet:
 
     def box(self, parts: list[Paragraph], wash: Any = WASH, edge: Any = BRAND) -> Table:
         """Paragraphs set off from the rest."""
-        table = Table([[parts]], colWidths=[WIDTH])
+        # A row a paragraph: a long box goes on over the page.
+        table = Table([[part] for part in parts], colWidths=[WIDTH])
         table.setStyle(
             TableStyle(
                 [
                     ("BACKGROUND", (0, 0), (-1, -1), wash),
                     ("LINEBEFORE", (0, 0), (0, -1), 4, edge),
                     ("LEFTPADDING", (0, 0), (-1, -1), 14),
-                    ("TOPPADDING", (0, 0), (-1, -1), 9),
-                    ("BOTTOMPADDING", (0, 0), (-1, -1), 10),
+                    ("TOPPADDING", (0, 0), (-1, -1), 0),
+                    ("BOTTOMPADDING", (0, 0), (-1, -1), 0),
+                    ("TOPPADDING", (0, 0), (-1, 0), 9),
+                    ("BOTTOMPADDING", (0, -1), (-1, -1), 10),
                 ]
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from federation.errors import FederationError
@@ -39,8 +39,6 @@ def conceal(submission: Submission, report: PolicyReport, judge: Judge) -> Step 
     try:
         last = _Narrowing(step.submission, judge).run(told)
     except Exhausted:
-        last = None
-    if last is None:
         last = _disclosed(step.submission, told)
     return Step(last.submission, step.changes + last.changes, last.report)
 
@@ -74,7 +72,7 @@ def _withdrawn(submission: Submission, judge: Judge) -> tuple[Step, PolicyReport
     return None
 
 
-def _disclosed(submission: Submission, told: Told) -> Step:
+def _disclosed(submission: Submission, told: Iterable[Key]) -> Step:
     """The features disclosed: the last resort."""
     card = submission.scorecard
     kinds = [(card.kind_of(holder), feature) for holder, feature in told]
@@ -92,49 +90,64 @@ class _Narrowing:
     """The least narrowing, by bisection on each feature's ladder, all features at once.
 
     A ladder's rung 0 is the points as they are. Of each feature `low` is a rung that tells too
-    much, `high` one that does not, or the last, of which nothing is known yet.
+    much, `high` one that does not, or the last, of which nothing is known yet. A feature whose
+    last rung tells too much keeps its points, and is disclosed.
     """
 
     def __init__(self, submission: Submission, judge: Judge) -> None:
         self._submission = submission
         self._judge = judge
+        self._entries = {(e.holder, e.feature): e for e in submission.scorecard.points}
         self._ladders: dict[Key, list[Points]] = {}
         self._low: dict[Key, int] = {}
         self._high: dict[Key, int] = {}
+        self._given_up: list[Key] = []
 
-    def run(self, told: Told) -> Step | None:
-        """The narrowed submission, None where none was found; raises Exhausted."""
-        best: dict[Key, int] = {}
+    def run(self, told: Told) -> Step:
+        """The narrowed submission; raises Exhausted where none was found in time."""
+        best: tuple[dict[Key, int], int] | None = None
         step: Step | None = None
-        while self._begin(told):
+        while True:
+            self._begin(told)
             trial = {key: self._rung(key) for key in self._ladders}
-            if step is not None and trial == best:
+            if step is not None and best == (trial, len(self._given_up)):
                 return step
-            points = {key: self._ladders[key][rung] for key, rung in trial.items()}
-            narrower = with_changes(self._submission, points)
-            option = tidied(narrower) if narrower else None
+            changed = self._changed(trial)
             try:
-                report = self._judge(option) if option else None
+                report = self._judge(changed.submission) if changed else None
             except Exhausted:
                 if step is None:
                     raise
                 return step
-            told = _told(option.scorecard, report) if option and report else {}
-            if option and report and not told:
-                said = said_changes(self._submission, option, points)
-                best, step = trial, Step(option, said, report)
+            told = _told(changed.submission.scorecard, report) if changed and report else {}
+            if changed and report and not told:
+                best = trial, len(self._given_up)
+                step = Step(changed.submission, changed.changes, report)
             # Where rules a and b fail together, all are narrowed further.
-            if not self._learn(trial, told if report else trial):
-                return None
-        return None
+            self._learn(trial, told if report else trial)
 
-    def _begin(self, told: Told) -> bool:
-        """Ladders for features that are new; false where one has none."""
-        entries = {(e.holder, e.feature): e for e in self._submission.scorecard.points}
+    def _begin(self, told: Told) -> None:
+        """Ladders for features that are new."""
         for key in [key for key in told if key not in self._ladders]:
-            ladder = rungs(self._submission, entries[key], self._edges(entries[key], told[key]))
-            self._ladders[key], self._low[key], self._high[key] = ladder, 0, len(ladder) - 1
-        return all(len(ladder) > 1 for ladder in self._ladders.values())
+            edges = self._edges(self._entries[key], told[key])
+            ladder = rungs(self._submission, self._entries[key], edges)
+            if len(ladder) > 1:
+                self._ladders[key], self._low[key], self._high[key] = ladder, 0, len(ladder) - 1
+            else:
+                self._given_up.append(key)
+
+    def _changed(self, trial: Mapping[Key, int]) -> Step | None:
+        """The submission on these rungs; None where rules a and b do not hold."""
+        points = {key: self._ladders[key][rung] for key, rung in trial.items()}
+        narrower = with_changes(self._submission, points)
+        option = tidied(narrower) if narrower else None
+        if option is None:
+            return None
+        said = said_changes(self._submission, option, points)
+        if not self._given_up:
+            return Step(option, said)
+        disclosed = _disclosed(option, self._given_up)
+        return Step(disclosed.submission, said + disclosed.changes)
 
     def _edges(self, entry: FeaturePoints, items: Sequence[PolicyItem]) -> list[int]:
         """The values under the gaps beside the sets of bins that are told too much of."""
@@ -150,8 +163,8 @@ class _Narrowing:
         low, high = self._low[key], self._high[key]
         return (low + high) // 2 if high - low > 1 else high
 
-    def _learn(self, trial: Mapping[Key, int], failing: Container[Key]) -> bool:
-        """Moves the ends of each search; false where a feature is at its last rung."""
+    def _learn(self, trial: Mapping[Key, int], failing: Container[Key]) -> None:
+        """Moves the ends of each search, and gives up on a feature at its last rung."""
         for key, rung in trial.items():
             if key not in failing:
                 self._high[key] = rung
@@ -160,5 +173,5 @@ class _Narrowing:
             if rung == self._high[key]:  # what passed before does not beside the others
                 self._high[key] = len(self._ladders[key]) - 1
             if rung == self._high[key]:
-                return False
-        return True
+                del self._ladders[key]
+                self._given_up.append(key)

@@ -10,13 +10,21 @@ import pytest
 
 import node.sample as sample
 from federation.identity import SpiffeId
-from federation.policy import Earlier, PolicyReport, PolicyThresholds, certify_policy
+from federation.policy import (
+    Earlier,
+    PolicyItem,
+    PolicyReport,
+    PolicyThresholds,
+    certify_policy,
+)
+from federation.policy.conceal import conceal
 from federation.policy.disguise import drivers
 from federation.policy.mending import ladder, shift, with_points
 from federation.policy.remedy import Remedies, remedies
 from federation.policy.steps import plain_failures
 from federation.policy.submission import Submission
 from scoring.catalogue import Catalogue
+from scoring.documents import Text
 from scoring.scorecard import FeaturePoints, Scorecard
 from support.small import KINDS, small_catalogue, small_scorecard
 
@@ -167,3 +175,41 @@ def test_the_shipped_sample_with_one_feature_trebled_is_mended() -> None:
     assert found.whole is not None
     again = dataclasses.replace(submission, scorecard=found.whole)
     assert certify_policy(again.scorecard, catalogue, DEFAULT).passed
+
+
+def test_what_cannot_be_hidden_is_disclosed_and_the_rest_narrowed_no_more_than_needed() -> None:
+    """The search alone: one feature is always told too much of, another while it spans over 2."""
+    stubborn, wide = CARD.points[0], CARD.points[1]
+    assert max(wide.points) == 3
+    judged_cards: list[Scorecard] = []
+
+    def judge(submission: Submission) -> PolicyReport:
+        judged_cards.append(submission.scorecard)
+        entries = {(e.holder, e.feature): e for e in submission.scorecard.points}
+        span = max(entries[wide.holder, wide.feature].points)
+        open_ = "tax.f0" not in submission.scorecard.disclosed
+        return PolicyReport(items=(told(stubborn, not open_), told(wide, span <= 2)))
+
+    submission = submit(CARD)
+    step = conceal(submission, judge(submission), judge)
+    assert step is not None and step.report is not None and step.report.passed
+    after = {(e.holder, e.feature): e for e in step.submission.scorecard.points}
+    assert step.submission.scorecard.disclosed == ("tax.f0",)
+    assert max(after[stubborn.holder, stubborn.feature].points) > 0
+    assert max(after[wide.holder, wide.feature].points) == 2
+    assert len(judged_cards) <= 8
+    assert not plain_failures(step.submission)
+
+
+def told(entry: FeaturePoints, passed: bool) -> PolicyItem:
+    return PolicyItem(
+        rule="d",
+        field=entry.field,
+        feature=f"{entry.holder} {entry.feature}",
+        figure=0.5 if passed else 0.9,
+        limit=0.7,
+        passed=passed,
+        bins=("≥ 100",),
+        prior=0.4,
+        text=Text(zh="甲", en="x"),
+    )

@@ -7,6 +7,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -167,6 +168,16 @@ def test_a_browser_runs_the_pages_own_script_alone() -> None:
     assert policy.group(1).startswith("default-src 'none'")
     assert f"script-src 'sha256-{digest}'" in policy.group(1)
     assert "url(" not in html and "@import" not in html
+
+
+def test_a_remedy_of_many_changes_goes_on_over_pages(tmp_path: Path) -> None:
+    about = subject()
+    assert about.remedies
+    changes = tuple(Text(zh=f"改动{n} " * 20, en=f"change {n} " * 20) for n in range(90))
+    many = replace(about.remedies.found[0], changes=changes)
+    long = replace(about, remedies=replace(about.remedies, found=(many,)))
+    text = told(pdf(long, "en"), tmp_path)
+    assert all(f"change {n} " in text for n in range(90))
 
 
 def test_the_same_gives_the_same() -> None:
