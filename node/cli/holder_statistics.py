@@ -28,8 +28,8 @@ def statistics(
 ) -> None:
     """Count firms with differential privacy, sign, and write for the hub. / 生成差分隐私统计
 
-    Frequencies, moves between bins and what features have in common, with discrete Gaussian noise.
-    The same epochs again give the same document and spend nothing.
+    Frequencies, moves between bins, and what features have in common. The same epochs again give
+    the same document and spend nothing. / 频率、月度转移、共同因子载荷；重复执行不再花费预算
     """
     from node.files import replacing
     from node.holder.statistics.making import make
@@ -55,6 +55,7 @@ def statistics(
             "kind": document.kind,
             "document": document.hash.hex(),
             "repeated": made.repeated,
+            "spent_now": 0 if made.repeated else document.budget.epsilon_micro / MICRO,
             "epsilon": document.budget.epsilon_micro / MICRO,
             "delta": 1 / document.budget.delta_inverse,
             "epsilon_this_year": made.spent_micro / MICRO,
@@ -62,25 +63,4 @@ def statistics(
             "out": str(path),
         }
 
-    result = run(config, work)
-    emit(result, as_json, None if as_json else _text(result))
-
-
-def _text(result: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    told = "nothing 无（已有）" if result["repeated"] else f"ε {result['epsilon']:g}"
-    shown = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in (
-        ("epochs 数据期", f"{result['epoch']}, before 上月 {result['before'] or '–'}"),
-        ("privacy 隐私", f"ε {result['epsilon']:g}, δ {result['delta']:g}"),
-        ("spent now 本次花费", told),
-        (
-            "this year 本年累计",
-            f"ε {result['epsilon_this_year']:g} of 共 {result['epsilon_a_year']:g}",
-        ),
-        ("document 文档", result["document"]),
-        ("file 文件", result["out"]),
-    ):
-        shown.add_row(name, value)
-    return shown
+    emit(run(config, work), as_json)

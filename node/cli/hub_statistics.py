@@ -30,8 +30,8 @@ def build(
 ) -> None:
     """Verify statistics and write the catalogue that they give. / 由统计生成新目录
 
-    Kinds without statistics, and moves of holders without a month before, stay as they are in
-    `--from`. Publish the result with `hub catalogue publish`.
+    What no statistics speak of stays as in `--from`. Publish the result with `hub catalogue
+    publish`. / 未涉及的内容沿用基础目录
     """
     from node.files import replacing
     from node.hub.statistics import build_catalogue
