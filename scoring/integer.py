@@ -39,6 +39,9 @@ FieldPoints = dict[Key, tuple[int, ...]]
 Admits = Callable[[str, FieldPoints], bool]
 """Whether a field may have these points: what policy asks beyond b."""
 
+Memo = dict[tuple[str, bytes], tuple[RoundedPoints, list[FieldPoints]]]
+"""Fields that were rounded before, by name and real points: alone, and all candidates."""
+
 ROUNDS: Final = 4
 _PUBLISHED: Final = 0.05
 """Weight of the published frequencies besides the sample's, for bins that the sample lacks."""
@@ -86,26 +89,38 @@ def round_by_sample(
     levels: int = LEVELS,
     support: int = JUMP_SUPPORT,
     tell: Callable[[str], None] = lambda _: None,
+    memo: Memo | None = None,
 ) -> RoundedPoints:
     """Round every field to policy b so that AUC and KS on the sample stay.
 
     `admits` says of a field's points whether the rest of policy allows them; `tell` is told of
-    each programme solved. Raises ScorecardError as `round_points` does, and for a sample that
-    lacks a feature or an outcome.
+    each programme solved. Calls that differ in some fields alone may share a `memo`. Raises
+    ScorecardError as `round_points` does, and for a sample that lacks a feature or an outcome.
     """
     sample.check(features)
-    plain = round_points(features, levels, support)
+    memo = {} if memo is None else memo
     choices: dict[str, list[FieldPoints]] = {}
-    for field in plain.steps:
+    alone = []
+    for field in dict.fromkeys(feature.field for feature in features):
         members = [feature for feature in features if feature.field == field]
-        found = [{m.key: plain.points[m.key] for m in members}]
-        for multiple in STEPS:
-            tell(f"{field} × {multiple:g}")
-            step = multiple * plain.steps[field]
-            for points in _Rounds(members, sample, step, levels, support):
-                if points not in found and (admits is None or admits(field, points)):
-                    found.append(points)
-        choices[field] = found
+        key = field, b"".join(member.points.tobytes() for member in members)
+        if key not in memo:
+            plain = round_points(members, levels, support)
+            found = [dict(plain.points)]
+            for multiple in STEPS:
+                tell(f"{field} × {multiple:g}")
+                step = multiple * plain.steps[field]
+                for points in _Rounds(members, sample, step, levels, support):
+                    if points not in found and (admits is None or admits(field, points)):
+                        found.append(points)
+            memo[key] = plain, found
+        alone.append(memo[key][0])
+        choices[field] = memo[key][1]
+    plain = RoundedPoints(
+        {key: row for one in alone for key, row in one.points.items()},
+        {field: step for one in alone for field, step in one.steps.items()},
+        sum(one.offset for one in alone),
+    )
     chosen = _choose(features, sample, choices)
     after, before = (
         rounding_cost(features, r, sample.bins, sample.bad).auc_after for r in (chosen, plain)
@@ -125,7 +140,10 @@ def _choose(
 
     def judged(chosen: Mapping[str, int]) -> tuple[float, float]:
         columns = [sums[field][index] for field, index in chosen.items()]
-        scores = np.column_stack(columns) @ _steps(columns, real)[0]
+        steps, _ = _steps(columns, real)
+        if (steps <= 0).any():
+            return 0.0, 0.0
+        scores = np.column_stack(columns) @ steps
         found = auc(scores, sample.bad)
         return found, found + _KS_SHARE * ks(scores, sample.bad)
 
@@ -140,6 +158,10 @@ def _choose(
         if best == before:
             break
     steps, offset = _steps([sums[field][index] for field, index in taken.items()], real)
+    if (steps <= 0).any():
+        raise ScorecardError(
+            "sample: a field's points fall where the score rises; give a larger sample"
+        )
     points = {key: row for f, index in taken.items() for key, row in choices[f][index].items()}
     return RoundedPoints(points, dict(zip(taken, steps.tolist(), strict=True)), offset)
 
@@ -152,10 +174,6 @@ def _steps(columns: Sequence[Floats], real: Floats) -> tuple[Floats, float]:
     """Steps and constant of the least squares fit of the real score by the fields' sums."""
     rows = np.column_stack([*columns, np.ones(len(real))])
     fitted, *_ = np.linalg.lstsq(rows, real, rcond=None)
-    if (fitted[:-1] <= 0).any():
-        raise ScorecardError(
-            "sample: a field's points fall where the score rises; give a larger sample"
-        )
     return np.asarray(fitted[:-1], dtype=np.float64), float(fitted[-1])
 
 

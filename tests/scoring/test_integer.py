@@ -35,7 +35,7 @@ def sample_of(made: list[RealPoints], firms: int = 3000, seed: int = 5) -> Sampl
 
 @pytest.mark.parametrize("seed", [1, 3])
 def test_points_obey_policy_b_and_lose_no_more_than_plain_rounding(seed: int) -> None:
-    made = features(seed, count=9)
+    made = features(seed, count=6)
     sample = sample_of(made)
     rounded = round_by_sample(made, sample)
     assert_policy_b(made, rounded)
