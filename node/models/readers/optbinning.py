@@ -39,8 +39,8 @@ def dump(scorecard: Any, path: str | Path) -> None:
 def from_object(scorecard: Any) -> ToolCard:
     """The card of a fitted `optbinning.Scorecard` of a binary target.
 
-    The scale is known for `pdo_odds`, and without scaling where the estimator is logistic. Raises
-    ModelFileError for a scorecard that is not fitted, or whose target is continuous.
+    The scale is what `pdo_odds` states, or else follows from the logistic estimator's constant.
+    Raises ModelFileError for a scorecard that is not fitted, or whose target is continuous.
     """
     if not getattr(scorecard, "_is_fitted", False):
         raise ModelFileError("scorecard: not fitted; call fit first")
@@ -48,43 +48,63 @@ def from_object(scorecard: Any) -> ToolCard:
         raise ModelFileError("scorecard: its target is continuous; fit one for good and bad firms")
     table = scorecard.table(style="detailed")
     process = scorecard.binning_process_
-    characteristics = []
+    characteristics, fitted = [], []
     for variable in process.get_support(names=True):
-        points = table[table["Variable"] == variable]["Points"].tolist()
-        characteristics.append(
-            _binned(str(variable), process.get_binned_variable(variable), points)
+        rows = table[table["Variable"] == variable]
+        made, plain = _binned(
+            str(variable), process.get_binned_variable(variable), rows["Points"].tolist()
         )
+        characteristics.append(made)
+        evidence = rows["WoE"].astype(float) * rows["Coefficient"].astype(float)
+        fitted.append((evidence.tolist()[:plain], rows["Points"].tolist()[:plain]))
     return ToolCard(
         name=TOOL,
         tool=TOOL,
         initial=float(scorecard.intercept_),
         characteristics=tuple(characteristics),
-        scale=_scale(scorecard),
+        scale=_scale(scorecard, fitted),
     )
 
 
-def _scale(scorecard: Any) -> ToolScale | None:
-    better = "smaller" if scorecard.reverse_scorecard else "larger"
-    if scorecard.scaling_method == "pdo_odds":
+def _scale(
+    scorecard: Any, fitted: Sequence[tuple[Sequence[float], Sequence[float]]]
+) -> ToolScale | None:
+    """What the scores mean: as the scaling states it, or by the estimator's constant.
+
+    `fitted` has for each variable its bins' parts of the log odds of bad, and their points, which
+    are linear in them (but for rounding): a score is `base + slope · (log odds - constant)`.
+    """
+    if scorecard.scaling_method == "pdo_odds" and not scorecard.reverse_scorecard:
         given = scorecard.scaling_method_params
-        return ToolScale.build(
-            {
-                "score": float(given["scorecard_points"]),
-                "odds": float(given["odds"]),
-                "pdo": float(given["pdo"]),
-                "better": better,
-            }
+        return ToolScale(
+            score=float(given["scorecard_points"]),
+            odds=float(given["odds"]),
+            pdo=float(given["pdo"]),
         )
-    if scorecard.scaling_method is None and not (scorecard.rounding or scorecard.intercept_based):
-        # The sum of points is the log odds of bad without the estimator's constant.
-        constant = getattr(scorecard.estimator_, "intercept_", None)
-        if constant is not None:
-            odds = math.exp(-float(constant[0]))
-            return ToolScale(score=0.0, odds=odds, pdo=math.log(2), better="smaller")
-    return None
+    constant = getattr(scorecard.estimator_, "intercept_", None)
+    if constant is None:
+        return None
+    above = below = 0.0
+    for parts, points in fitted:
+        middle = math.fsum(parts) / len(parts)
+        above += math.fsum((a - middle) * p for a, p in zip(parts, points, strict=True))
+        below += math.fsum((a - middle) ** 2 for a in parts)
+    if not above:
+        return None
+    slope = above / below
+    base = float(scorecard.intercept_) + math.fsum(
+        (math.fsum(points) - slope * math.fsum(parts)) / len(parts) for parts, points in fitted
+    )
+    return ToolScale(
+        score=base,
+        odds=math.exp(-float(constant[0])),
+        pdo=math.log(2) * abs(slope),
+        better="smaller" if slope > 0 else "larger",
+    )
 
 
-def _binned(name: str, variable: Any, points: Sequence[float]) -> Characteristic:
+def _binned(name: str, variable: Any, points: Sequence[float]) -> tuple[Characteristic, int]:
+    """A variable's characteristic, and how many of its bins are neither special nor missing."""
     codes = variable.special_codes
     specials = list(codes.values()) if isinstance(codes, Mapping) else [codes]
     labels = [str(key) for key in codes] if isinstance(codes, Mapping) else ["Special"]
@@ -118,11 +138,12 @@ def _binned(name: str, variable: Any, points: Sequence[float]) -> Characteristic
         # A category unknown to the fit has index -1, the last, which is that of missing values.
         unknown = -1 if variable.cat_unknown is None else int(variable.cat_unknown)
         last.append(Attribute(label="(unknown)", points=points[unknown], default=True))
-    return Characteristic(
+    made = Characteristic(
         name=name,
         type="number" if numeric else "category",
         attributes=(*special, *plain, *last),
     )
+    return made, first
 
 
 @reading(TOOL)

@@ -38,12 +38,16 @@ class ToolMissing(NodeError):
 
 @dataclass(frozen=True)
 class Fitted:
-    """One model: as read, records (a column a characteristic), and its tool's scores of them."""
+    """One model: as read, records (a column a characteristic), and its tool's scores of them.
+
+    `odds` are the tool's own odds of good to bad, where it tells and its scores are not rounded.
+    """
 
     name: str
     card: ToolCard
     table: Mapping[str, list[Any]]
     scores: NDArray[np.float64]
+    odds: NDArray[np.float64] | None = None
 
 
 @contextlib.contextmanager
@@ -138,6 +142,7 @@ def of_optbinning() -> Iterator[Fitted]:
         {"scaling_method": "pdo_odds", "scaling_method_params": pdo},
         {"scaling_method": "pdo_odds", "scaling_method_params": pdo, "rounding": True},
         {"scaling_method": "min_max", "scaling_method_params": {"min": 300, "max": 850}},
+        {"reverse_scorecard": True, "scaling_method": "pdo_odds", "scaling_method_params": pdo},
         {"intercept_based": True, "scaling_method": "pdo_odds", "scaling_method_params": pdo},
         {},
     ]
@@ -157,7 +162,10 @@ def of_optbinning() -> Iterator[Fitted]:
             card = optbinning.from_object(model)
             probed = probes(firms(150 + seed)[0], card)
             scores = np.asarray(model.score(probed), dtype=np.float64)
-        yield Fitted(f"optbinning-{seed}", card, records(probed), scores)
+            # predict gives a category that the fit has not seen other points than score does.
+            bad_share = model.predict_proba(probed)[:-1, 1]
+        odds = None if setting.get("rounding") else (1 - bad_share) / bad_share
+        yield Fitted(f"optbinning-{seed}", card, records(probed), scores, odds)
 
 
 def _by_csv(card: Any) -> ToolCard:
@@ -219,7 +227,7 @@ def of_toad() -> Iterator[Fitted]:
             transformer = tool.transform.WOETransformer()
             woe = transformer.fit_transform(binned, bad)
             model = tool.ScoreCard(
-                combiner=combiner, transer=transformer, pdo=40, rate=2, base_odds=20, C=10.0
+                combiner=combiner, transer=transformer, pdo=40, rate=2 + seed, base_odds=20, C=10.0
             )
             model.fit(woe, bad)
             card = toad.from_object(model)
@@ -229,4 +237,6 @@ def of_toad() -> Iterator[Fitted]:
                 card = toad.from_json(json.dumps(exported, ensure_ascii=False))
             probed = probes(firms(350 + seed)[0], card)
             scores = np.asarray(model.predict(probed), dtype=np.float64)
-        yield Fitted(f"toad-{seed}", card, records(probed), scores)
+            bad_share = model.predict_proba(probed)[:, 1]
+        odds = (1 - bad_share) / bad_share
+        yield Fitted(f"toad-{seed}", card, records(probed), scores, odds)

@@ -35,6 +35,17 @@ def test_no_record_differs(fitted: list[tools.Fitted]) -> None:
         assert imports.mismatches(scores, model.scores) == 0, model.name
 
 
+def test_the_scale_says_what_the_model_means(fitted: list[tools.Fitted]) -> None:
+    """The chain's score of a card is 600 + 40 log2(odds / 20) by the tool's own probabilities."""
+    for model in fitted:
+        if model.odds is None or model.card.scale is None:
+            continue
+        chain = [model.card.scale.on_chain(score) for score in model.scores[: len(model.odds)]]
+        assert chain == pytest.approx(600 + 40 * np.log2(model.odds / 20), abs=1e-6), model.name
+    if "optbinning" in fitted[0].name:
+        assert sum(model.odds is not None for model in fitted) == 5
+
+
 def test_our_csv_and_json_say_the_same(fitted: list[tools.Fitted]) -> None:
     for model in fitted:
         again = ToolCard.from_json(model.card.to_json())
