@@ -51,6 +51,6 @@ def read_tool_card(path: Path, tool: str) -> ToolCard:
 def _is_own(raw: bytes) -> bool:
     try:
         data = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.get("format") == FORMAT

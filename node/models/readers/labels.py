@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import itertools
 import math
@@ -37,6 +38,10 @@ def reading(tool: str) -> Callable[[Callable[_Given, _Read]], Callable[_Given, _
                 return read(*args, **kwargs)
             except ValidationError as failure:
                 raise ModelFileError(f"{tool}: {describe(failure.title, failure)}") from None
+            except csv.Error as failure:
+                raise ModelFileError(f"{tool}: no CSV ({failure}); save the file again") from None
+            except RecursionError:
+                raise ModelFileError(f"{tool}: nested too deeply; flatten it") from None
 
         return wrapped
 

