@@ -311,7 +311,7 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         Said("请更正后重新运行", "correct them and run the command again"),
     ),
     Code.LABELS_REFUSED: (
-        Said("监管方不予认证，共 {count} 项原因", "the regulator refuses them on {count} counts"),
+        Said("监管方未予认证，原因 {count} 项", "the regulator certifies none; reasons: {count}"),
         Said("请按所列原因更正后重新提交", "mend what is listed and submit them again"),
     ),
     Code.DEVELOPMENT_UNKNOWN: (

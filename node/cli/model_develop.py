@@ -31,6 +31,8 @@ develop.command()(build)
 
 Name = Annotated[str, typer.Option("--name", help="What the development is called. / 任务名称")]
 MICRO = 1_000_000
+_SENDING = "labels / 标签"
+_JUDGED = "judged by the regulator / 监管方审核"
 MOST_LINES = 20
 """Reasons of a refusal that are shown to people; `--json` has all."""
 
@@ -69,21 +71,20 @@ def labels(
         )
         terms = Terms(holders, round(epsilon * MICRO), days=days)
         with progress(as_json) as bar:
-            task = bar.add_task("labels / 标签", total=None)
-            made = await bank.labels.certify(
-                name,
-                given,
-                terms,
-                getpass.getuser(),
-                lambda done, of: bar.update(task, completed=done, total=of),
-            )
+            task = bar.add_task(_SENDING, total=None)
+
+            def tell(done: int, of: int) -> None:
+                told_of = _SENDING if done < of else _JUDGED
+                bar.update(task, completed=done, total=of, description=told_of)
+
+            made = await bank.labels.certify(name, given, terms, getpass.getuser(), tell)
         return _development_view(made)
 
     try:
         view = run(config, work, lang, passing=LabelsRefused, workers=False)
     except LabelsRefused as refused:
         _show_refusal(refused, lang, as_json)
-    emit(view, as_json)
+    emit(view, as_json, None if as_json else _labels_text(view, lang))
 
 
 @develop.command()
@@ -120,15 +121,39 @@ def _development_view(development: Development) -> dict[str, Any]:
 
 def _show_refusal(refused: LabelsRefused, lang: str, as_json: bool) -> NoReturn:
     """Why, line by line: line n of the submission is line n + 1 of the table."""
+    from rich.text import Text
+
     language = language_of(lang)
     reasons = refused.verdict.reasons(language, above=1)
-    shown = {"passed": False, "reasons": reasons}
-    if not as_json and len(reasons) > MOST_LINES:
+    shown = reasons[:MOST_LINES]
+    if len(reasons) > MOST_LINES:
         more = len(reasons) - MOST_LINES
-        last = f"另有 {more} 项，见 --json" if language == "zh" else f"{more} more: see --json"
-        shown["reasons"] = [*reasons[:MOST_LINES], last]
-    emit(shown, as_json)
+        shown.append(f"另有 {more} 项，见 --json" if language == "zh" else f"{more} more: --json")
+    text = None if as_json else Text("\n".join(f"· {reason}" for reason in shown))
+    emit({"passed": False, "reasons": reasons}, as_json, text)
     fail(f"{refused.problem(language)}; {refused.remedy(language)}")
+
+
+def _labels_text(view: dict[str, Any], lang: str) -> RenderableType:
+    """What is certified, and what to do next."""
+    from rich.text import Text
+
+    zh = language_of(lang) == "zh"
+    who = ", ".join(holder.rpartition("/")[2] for holder in view["participants"])
+    total = _totals(view["good"], view["bad"], lang)
+    following = f"yinxin model develop counts --name {view['name']}"
+    lines = [
+        f"{view['name']} · {total} · ε = {view['epsilon']:g} · δ = {view['delta']}",
+        f"{'证书' if zh else 'certificate'} {view['certificate']}",
+        f"{'计数方：' if zh else 'counted by '}{who}",
+        f"{'下一步：' if zh else 'next: '}{following}",
+    ]
+    return Text("\n".join(lines))
+
+
+def _totals(good: int, bad: int, lang: str) -> str:
+    zh = language_of(lang) == "zh"
+    return f"正常 {good} · 违约 {bad}" if zh else f"{good} paid · {bad} defaulted"
 
 
 def _counts_text(found: Counts, lang: str) -> RenderableType:
@@ -140,18 +165,18 @@ def _counts_text(found: Counts, lang: str) -> RenderableType:
 
     zh = language_of(lang) == "zh"
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("数据方", "指标", "计数") if zh else ("Holder", "Features", "Counts"):
-        table.add_column(title, overflow="fold")
+    table.add_column("数据方" if zh else "Holder", overflow="fold")
+    for title in ("指标", "计数") if zh else ("Features", "Counts"):
+        table.add_column(title, justify="right")
     for participant in found.participants:
         features = [f for f in found.features if f.holder == participant.holder]
         numbers = sum(2 * len(feature.good) for feature in features)
         table.add_row(participant.holder, str(len(features)), str(numbers))
-    labels_ = (
-        f"{found.good} 正常 · {found.bad} 违约" if zh else f"{found.good} good · {found.bad} bad"
-    )
-    noise = f"σ = {found.sigma:.3f}" + (f" · ε = {found.epsilon:g}" if found.epsilon else "")
-    epoch = f"{'第' if zh else 'epoch'} {found.epoch}{' 期' if zh else ''}"
-    return Group(Text(f"{found.name} · {labels_} · {noise} · {epoch}"), table)
+    noise = f"σ = {found.sigma:.1f}" + (f" · ε = {found.epsilon:.3g}" if found.epsilon else "")
+    epoch = f"第 {found.epoch} 期" if zh else f"epoch {found.epoch}"
+    head = f"{found.name} · {_totals(found.good, found.bad, lang)} · {noise} · {epoch}"
+    following = f"yinxin model develop build --name {found.name} --out card.json"
+    return Group(Text(head), table, Text(f"{'下一步：' if zh else 'next: '}{following}"))
 
 
 def _split(text: str) -> list[str]:

@@ -73,10 +73,12 @@ class Counting:
         await agent.sync.sync()
         work = await self._work(name)
         state = await agent.read(lambda c: self._records.installed(c, name))
-        certificate = work.certificate
+        certificate, fixed = work.certificate, work.development.epoch
+        if fixed is not None and epoch not in (None, fixed):
+            raise BankError(Code.DEVELOPMENT_EPOCH, "epoch", name=name, epoch=fixed)
         missing = [p for p in certificate.participants if not state.get(str(p.holder))]
         if missing:
-            chosen = await self._epoch(work, epoch)
+            chosen = await self._epoch(work, epoch if fixed is None else fixed)
             new = [p for p in missing if str(p.holder) not in state]
             await _all(self._install(work, participant) for participant in new)
             await _all(self._count(work, participant, chosen) for participant in missing)
@@ -129,12 +131,9 @@ class Counting:
 
         return await agent.read(look)
 
-    async def _epoch(self, work: _Work, wanted: int | None) -> OpenEpoch:
+    async def _epoch(self, work: _Work, number: int | None) -> OpenEpoch:
         """The epoch in which all is counted; kept with the development. Raises BankError."""
-        agent, name, fixed = self._agent, work.development.name, work.development.epoch
-        if fixed is not None and wanted not in (None, fixed):
-            raise BankError(Code.DEVELOPMENT_EPOCH, "epoch", name=name, epoch=fixed)
-        number = wanted if fixed is None else fixed
+        agent, name = self._agent, work.development.name
         fitting = (e for e in await open_epochs(agent) if _fits(work.certificate, e))
         found = next((e for e in fitting if number in (None, e.number)), None)
         if found is None:
