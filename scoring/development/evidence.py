@@ -52,9 +52,9 @@ class Evidence:
     """A feature of a holder: shape (bins,) each, `missing` first.
 
     `log_odds` is centred on the firms whose value is known; `missing` has 0, as what an unknown
-    firm means is in `Unknown`. `deviation` is that of `log_odds`, `woe` ln(share of good / share
-    of bad), `shares` the labelled firms in the bin. `iv` is the information value, Σ (share of good
-    − share of bad)·woe over the bins.
+    firm means is in `Unknown`. `deviation` is that of `log_odds`; `shares`, `good` and `bad` are
+    the shares of the labelled, good and bad firms in the bin. `iv` is the information value,
+    Σ (good − bad)·woe over the bins.
     """
 
     holder: str
@@ -62,7 +62,8 @@ class Evidence:
     shares: Floats
     log_odds: Floats
     deviation: Floats
-    woe: Floats
+    good: Floats
+    bad: Floats
     iv: float
     iv_deviation: float
 
@@ -70,6 +71,11 @@ class Evidence:
     def key(self) -> tuple[str, str]:
         """(holder, feature)."""
         return self.holder, self.feature.name
+
+    @property
+    def woe(self) -> Floats:
+        """The weight of evidence of each bin: ln(share of good / share of bad)."""
+        return _woe(self.good, self.bad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,6 @@ def _evidence(
     moves = good * bad_share
     slopes = _iv_slopes(good, bad, moves)[1:]
     good, bad = good / good.sum(), bad / bad.sum()
-    woe = _woe(good, bad)
     centred = np.concatenate([[0.0], mean - _centre(shares, mean)])
     return Evidence(
         holder=entry.holder,
@@ -223,9 +228,10 @@ def _evidence(
         shares=all_shares,
         log_odds=centred,
         deviation=np.concatenate([[0.0], np.sqrt(np.maximum(np.diag(covariance), 0.0))]),
-        woe=woe,
-        iv=float(((good - bad) * woe).sum()),
-        iv_deviation=float(np.sqrt(max(slopes @ covariance @ slopes, 0.0))),
+        good=good,
+        bad=bad,
+        iv=float((good - bad) @ _woe(good, bad)),
+        iv_deviation=math.sqrt(max(float(slopes @ covariance @ slopes), 0.0)),
     )
 
 

@@ -61,16 +61,18 @@ def modelled(found: Findings, catalogue: Catalogue) -> Modelled:
     Raises ScorecardError where loadings or recognition are not published.
     """
     known = {unknown.holder: _recognition(catalogue, unknown.holder) for unknown in found.unknown}
-    pairs = [_difference(entry.shares, entry.log_odds, found.base) for entry in found.features]
-    for unknown in found.unknown:
-        shares = np.array([known[unknown.holder], 1 - known[unknown.holder]])
-        pairs.append(_difference(shares, np.array([0.0, unknown.log_odds]), found.base))
+    means = [
+        (float(entry.good @ entry.log_odds), float(entry.bad @ entry.log_odds))
+        for entry in found.features
+    ]
+    means += [_unknown_means(entry, known[entry.holder], found.base) for entry in found.unknown]
+    good, bad = np.array(means).T
     absent = _absences(found.unknown, known)
     return Modelled(
-        difference=np.array([difference for difference, _ in pairs]),
+        difference=good - bad,
         covariance=_blocks(_features(found.features, known, FACTORS), absent),
         prudent=_blocks(_features(found.features, known, PRUDENT_FACTORS), absent),
-        mean=np.array([mean for _, mean in pairs]),
+        mean=(good + bad) / 2,
     )
 
 
@@ -88,12 +90,12 @@ def _recognition(catalogue: Catalogue, holder: str) -> float:
         raise ScorecardError(f"catalogue: {failure}") from None
 
 
-def _difference(shares: Floats, log_odds: Floats, base: float) -> tuple[float, float]:
-    """Mean over the good less mean over the bad firms, and the mean of the two."""
+def _unknown_means(entry: Unknown, known: float, base: float) -> tuple[float, float]:
+    """What unknown firms add to the mean over the good and over the bad firms."""
+    shares, log_odds = np.array([known, 1 - known]), np.array([0.0, entry.log_odds])
     bad = shares / (1 + np.exp(base + log_odds))
     good = shares - bad
-    above, under = np.average(log_odds, weights=good), np.average(log_odds, weights=bad)
-    return float(above - under), float(above + under) / 2
+    return float(np.average(log_odds, weights=good)), float(np.average(log_odds, weights=bad))
 
 
 def _features(entries: tuple[Evidence, ...], known: dict[str, float], factors: float) -> Floats:
