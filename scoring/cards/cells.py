@@ -67,13 +67,12 @@ class Cells:
         other = len(self.owners) - 1
         owners = [*self.owners.tolist(), self.missing]
         names = {"": other + 1, **self.names}
-        return np.array(
-            [
-                owners[other + 1 if value is None or value != value else names.get(value, other)]
-                for value in (values.tolist() if isinstance(values, np.ndarray) else values)
-            ],
-            dtype=np.int64,
-        )
+        # Categories may be coded with whole numbers: 1 is "1".
+        places = [
+            other + 1 if value is None or value != value else names.get(str(value), other)
+            for value in (values.tolist() if isinstance(values, np.ndarray) else values)
+        ]
+        return np.array([owners[place] for place in places], dtype=np.int64)
 
 
 def cells_of(characteristic: Characteristic) -> Cells:

@@ -60,6 +60,16 @@ def test_categories() -> None:
     assert found.tolist() == [3.1, 3.1, 1.7, 0.2, 0.2, 0.2]
 
 
+def test_categories_coded_with_numbers() -> None:
+    attributes = (
+        Attribute(label="1", points=4.0, values=("1",)),
+        Attribute(label="else", points=2.0, default=True, missing=True),
+    )
+    coded = Characteristic(name="c", type="category", attributes=attributes)
+    scores = Scorer(card(coded)).scores({"c": np.array([1, 2])})
+    assert scores.tolist() == [4.0, 2.0]
+
+
 def reference(age: float, trade: str | None) -> float:
     """The card in plain conditions, in the order of the sum."""
     first = 4.0
