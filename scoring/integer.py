@@ -90,12 +90,15 @@ def round_by_sample(
     support: int = JUMP_SUPPORT,
     tell: Callable[[str], None] = lambda _: None,
     memo: Memo | None = None,
+    target: Floats | None = None,
 ) -> RoundedPoints:
     """Round every field to policy b so that AUC and KS on the sample stay.
 
     `admits` says of a field's points whether the rest of policy allows them; `tell` is told of
-    each programme solved. Calls that differ in some fields alone may share a `memo`. Raises
-    ScorecardError as `round_points` does, and for a sample that lacks a feature or an outcome.
+    each programme solved. Calls that differ in some fields alone may share a `memo`. Steps are
+    fitted to `target`, a score of each of the sample's firms, where it is not the features' own.
+    Raises ScorecardError as `round_points` does, and for a sample that lacks a feature or an
+    outcome.
     """
     sample.check(features)
     memo = {} if memo is None else memo
@@ -121,7 +124,8 @@ def round_by_sample(
         {field: step for one in alone for field, step in one.steps.items()},
         sum(one.offset for one in alone),
     )
-    chosen = _choose(features, sample, choices)
+    real = target if target is not None else sample.total({f.key: f.points for f in features})
+    chosen = _choose(real, sample, choices)
     after, before = (
         rounding_cost(features, r, sample.bins, sample.bad).auc_after for r in (chosen, plain)
     )
@@ -129,10 +133,9 @@ def round_by_sample(
 
 
 def _choose(
-    features: Sequence[RealPoints], sample: Sample, choices: Mapping[str, list[FieldPoints]]
+    real: Floats, sample: Sample, choices: Mapping[str, list[FieldPoints]]
 ) -> RoundedPoints:
     """The best combination, field by field until nothing gets better; the first ones are plain."""
-    real = sample.total({feature.key: feature.points for feature in features})
     sums = {
         field: [_floats(sample, points) for points in found] for field, found in choices.items()
     }

@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.errors import ScorecardError
 from scoring.rounding import RealPoints
 
 Floats = NDArray[np.float64]
@@ -146,9 +147,17 @@ class Programme:
             self._rows.add([*helpers, needed], 0, math.inf)
 
     def solve(self) -> list[NDArray[np.int64]] | None:
-        """Each member's level a group, or None where no solution was found within the nodes."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
-        from scipy.sparse import coo_array
+        """Each member's level a group, or None where no solution was found within the nodes.
+
+        Raises ScorecardError where scipy is not installed.
+        """
+        try:
+            from scipy.optimize import Bounds, LinearConstraint, milp
+            from scipy.sparse import coo_array
+        except ImportError as failure:
+            raise ScorecardError(
+                "sample: rounding by it takes scipy; install the extra `models`, or leave it out"
+            ) from failure
 
         row, column, value = zip(*self._rows.cells, strict=True)
         shape = (len(self._rows.low), len(self._cost))

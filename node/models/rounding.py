@@ -88,6 +88,7 @@ def round_card(
                 support=limits.jump_support,
                 tell=tell,
                 memo=memo,
+                target=sample.total({f.key: f.points for f in real}),
             )
         offset = card.offset + rounded.offset
         scorecard = _scorecard(card, rounded.points, rounded.steps, offset)
