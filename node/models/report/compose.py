@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -58,7 +58,9 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class ItemRow:
-    """A figure of the report; `limit` has its sign before it, `figure` is as precise as needed."""
+    """A figure of the report; `over` is by how much it is over its limit, and `others` says how
+    many more figures of rule d about the feature failed.
+    """
 
     rule: str
     field: str
@@ -69,6 +71,8 @@ class ItemRow:
     limit: str
     passed: bool
     text: str
+    over: float
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,18 @@ class View:
 
     @property
     def failures(self) -> tuple[ItemRow, ...]:
-        """The figures that failed."""
-        failed = [item for item in self.items if not item.passed]
-        return tuple(sorted(failed, key=lambda item: item.rule))
+        """The figures that failed; of rule d the worst about each feature."""
+        shown: list[ItemRow] = []
+        told: dict[str, list[ItemRow]] = {}
+        for item in (item for item in self.items if not item.passed):
+            if item.rule == "d" and item.bins != "–":
+                told.setdefault(item.feature, []).append(item)
+            else:
+                shown.append(item)
+        for items in told.values():
+            worst = max(items, key=lambda item: item.over)
+            shown.append(replace(worst, others=len(items) - 1))
+        return tuple(sorted(shown, key=lambda item: item.rule))
 
     @property
     def differences(self) -> tuple[ItemRow, ...]:
@@ -199,6 +212,7 @@ def _item(item: PolicyItem, names: Names) -> ItemRow:
         limit=number(item.limit, item.limit),
         passed=item.passed,
         text=of(item.text, names.language),
+        over=item.figure - item.limit,
     )
 
 

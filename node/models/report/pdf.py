@@ -87,7 +87,8 @@ class _Story:
     def _what(self, item: ItemRow) -> list[Paragraph]:
         about = [part for part in (item.feature, item.bins) if part != "–"]
         told = [self._p(" · ".join(about))] if about else []
-        return [*told, self._p(item.text, "soft" if told else "text")]
+        more = [self._p(self._view.say("others", count=item.others))] if item.others else []
+        return [*told, self._p(item.text, "soft" if told else "text"), *more]
 
     def _remedies(self) -> list[Flowable]:
         parts: list[Flowable] = []

@@ -85,7 +85,8 @@ def _failures(view: View) -> Table:
     table = _table(view, ("rule", "feature", "bins", "figure", "limit"))
     for item in view.failures[:MOST_ROWS]:
         name = item.feature if item.feature != "–" else item.field
-        cells = (item.rule, name, item.bins, item.figure, item.limit)
+        bins = f"{item.bins} (+{item.others})" if item.others else item.bins
+        cells = (item.rule, name, bins, item.figure, item.limit)
         table.add_row(*(Text(_plain(cell)) for cell in cells))
     return table
 

@@ -62,6 +62,10 @@ WORDS: Final[dict[str, Text]] = {
     "more": Text(
         zh="另有{count}项未列出；用 --html 查看全部。", en="{count} more; --html shows all of them."
     ),
+    "others": Text(
+        zh="该特征另有{count}项超出，见其图。",
+        en="{count} more about this feature are over, see its plot.",
+    ),
     "field": Text(zh="评分项", en="Field"),
     "feature": Text(zh="特征", en="Feature"),
     "bins": Text(zh="区间", en="Bins"),

@@ -218,6 +218,16 @@ def test_long_labels_are_cut_and_the_whole_is_there_to_read() -> None:
     assert f"<title>{long}</title>" in shown and "<script>" not in shown
 
 
+def test_failures_of_rule_d_are_summed_up_by_feature() -> None:
+    about = subject()
+    failed = [item for item in about.report.failures if item.rule == "d" and item.feature]
+    shown = [item for item in compose(about, "en").failures if item.rule == "d"]
+    assert len({item.feature for item in failed}) == len(shown) < len(failed)
+    assert sum(1 + item.others for item in shown) == len(failed)
+    worst = max(item.figure - item.limit for item in failed)
+    assert max(item.over for item in shown) == worst
+
+
 def test_plain_data_has_the_failures_and_the_remedies() -> None:
     about = subject()
     data = as_data(about)
