@@ -13,7 +13,8 @@ the gain of an adversary that guesses in proportion to its belief (leakage as ga
 features at once and lowers the coverage, so that points of `missing` that stand out would say which
 holder it is; points like those of a common bin do not.
 
-Features that the scorecard discloses are left out: consents name them.
+Features that the scorecard discloses are left out: consents name them. One that only other models
+disclose is judged on the records of those that do not.
 
 For monitoring, the same on the pair of records of two successive months, for sets of bins now, in
 a month, and for rises and falls of a feature's points: a step that no other feature makes would
@@ -105,13 +106,33 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
             yield _other_bins(strangers)
         else:
             scorecards += [earlier.scorecard for earlier in valid]
-    yield from _judged(submission, sight(scorecards, submission.catalogue), scorecards, _NOW)
-    yield from _judged(
-        submission,
-        sight([submission.scorecard], submission.catalogue, months=2),
-        [submission.scorecard],
-        _PAIR,
-    )
+    for cards, hidden in _hiding(scorecards):
+        yield from _judged(submission, sight(cards, submission.catalogue), cards, hidden, _NOW)
+    for cards, hidden in _hiding([submission.scorecard]):
+        seen = sight(cards, submission.catalogue, months=2)
+        yield from _judged(submission, seen, cards, hidden, _PAIR)
+
+
+def _hiding(
+    scorecards: Sequence[Scorecard],
+) -> Iterator[tuple[Sequence[Scorecard], frozenset[str]]]:
+    """Features, and the scorecards that do not disclose them: their records must not tell of them.
+
+    A record under a scorecard that discloses a feature takes a consent that names it; those under
+    the others do not, and must not tell of it without. Features that the first scorecard discloses
+    are left out: the others were judged without it.
+    """
+    used = {
+        f"{card.kind_of(entry.holder)}.{entry.feature}"
+        for card in scorecards
+        for entry in card.points
+    }
+    groups: dict[tuple[int, ...], set[str]] = {}
+    for name in sorted(used - set(scorecards[0].disclosed)):
+        rest = tuple(n for n, card in enumerate(scorecards) if name not in card.disclosed)
+        groups.setdefault(rest, set()).add(name)
+    for rest, names in groups.items():
+        yield [scorecards[n] for n in rest], frozenset(names)
 
 
 def _different(submission: Submission) -> list[Earlier]:
@@ -169,7 +190,11 @@ def _other_bins(names: Sequence[str]) -> PolicyItem:
 
 
 def _judged(
-    submission: Submission, seen: Sight, scorecards: Sequence[Scorecard], where: Text
+    submission: Submission,
+    seen: Sight,
+    scorecards: Sequence[Scorecard],
+    hidden: frozenset[str],
+    where: Text,
 ) -> Iterator[PolicyItem]:
     parts = components(seen)
     largest = max((part.cells for part in parts), default=1)
@@ -178,11 +203,10 @@ def _judged(
         return
     found = patterns(seen)
     rng = np.random.default_rng(_seed(submission, scorecards, where))
-    disclosed = {name for card in scorecards for name in card.disclosed}
     for variable, posterior in zip(
         seen.variables, posteriors(seen, parts, found, DRAWS, rng), strict=True
     ):
-        if variable.feature.id in disclosed:
+        if variable.feature.id not in hidden:
             continue
         share = float(seen.shares[variable.holder])
         events = _pair_events(variable) if where is _PAIR else _events(variable)

@@ -21,7 +21,7 @@ from federation.policy import (
 from federation.policy.population import GRID, WEIGHTS, margins
 from federation.policy.posterior import posteriors
 from federation.policy.records import draw_records
-from node.models.selftest.attacks import CATALOGUE, certain_half, honest, key
+from node.models.selftest.attacks import ATTACKS, CATALOGUE, certain_half, honest, key
 from node.models.selftest.laboratory import KINDS, Published, catalogue, scorecard
 from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
@@ -200,6 +200,22 @@ def test_a_disclosed_feature_may_be_told() -> None:
     disclosed = Scorecard.build(data | {"disclosed": sorted(named)})
     assert not attack.report.passed
     assert certify_policy(disclosed, CATALOGUE, PolicyThresholds()).passed
+
+
+def test_what_a_third_model_discloses_is_judged_beside_the_second() -> None:
+    """The difference of two models tells of a feature that only a third one discloses."""
+    attack = ATTACKS["withdrawn_recertified"]()
+    third = scorecard({"other": {key(kind, "half"): [0, 0, 1, 0, 0] for kind in KINDS}}, "third")
+    names = tuple(sorted(".".join(n.rsplit("/", 1)[1].split()) for n in attack.features))
+    valid = [*attack.earlier, third.model_copy(update={"disclosed": names})]
+    submission = Submission(
+        attack.submitted,
+        CATALOGUE,
+        PolicyThresholds(most_valid_models=3),
+        tuple(Earlier(card, CATALOGUE, True) for card in valid),
+    )
+    told = {item.feature for item in information.check(submission) if not item.passed}
+    assert attack.features <= told
 
 
 def test_a_third_valid_model_is_one_too_many_and_a_renewal_is_none() -> None:
