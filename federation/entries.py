@@ -33,7 +33,7 @@ MAX_ENTRY_BYTES = 65_535
 MAX_KIND = 64
 PROMISE_SECONDS = 60
 CLOCK_SKEW = 30
-VERSION: Final = 1
+VERSION: Final = 2
 """What this program writes; it reads one version less to one more."""
 
 

@@ -42,7 +42,7 @@ def check(record: Logged, kind: Kind = Kind.PERMIT, now: int = NOW) -> object:
 
 def test_entry_round_trip() -> None:
     recorded = read_entry(RAW)
-    assert (recorded.v, recorded.kind, recorded.time) == (1, Kind.PERMIT, NOW)
+    assert (recorded.v, recorded.kind, recorded.time) == (2, Kind.PERMIT, NOW)
     assert recorded.body == {
         "document": b64(DOCUMENT.payload_hash),
         "bank": str(HARBOUR),
@@ -58,15 +58,15 @@ def test_every_kind_is_read_back(kind: Kind) -> None:
 
 
 def form(**changes: Any) -> bytes:
-    value = {"v": 1, "kind": "permit", "time": NOW, "body": {"a": "b"}} | changes
+    value = {"v": 2, "kind": "permit", "time": NOW, "body": {"a": "b"}} | changes
     return canonical_json({name: item for name, item in value.items() if item is not ...})
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"v": -1},
-        {"v": 3},
+        {"v": 0},
+        {"v": 4},
         {"v": True},
         {"v": "1"},
         {"v": ...},
@@ -85,16 +85,16 @@ def form(**changes: Any) -> bytes:
         {"label": ""},
         {"label": "permit", "kind": ""},
         {"kind": ""},
-        {"v": 0, "kind": "gossip"},
-        {"v": 2, "kind": ""},
-        {"v": 2, "kind": "Gossip"},
-        {"v": 2, "kind": "g" * 65},
-        {"v": 2, "kind": 7},
-        {"v": 2, "extra": 1},
-        {"v": 2, "body": {"a": ["b"]}},
-        {"v": 2, "body": {"a": True}},
-        {"v": 2, "kind": "gossip", "label": "gossip"},
-        {"v": 3, "kind": "gossip"},
+        {"v": 1, "kind": "gossip"},
+        {"v": 3, "kind": ""},
+        {"v": 3, "kind": "Gossip"},
+        {"v": 3, "kind": "g" * 65},
+        {"v": 3, "kind": 7},
+        {"v": 3, "extra": 1},
+        {"v": 3, "body": {"a": ["b"]}},
+        {"v": 3, "body": {"a": True}},
+        {"v": 3, "kind": "gossip", "label": "gossip"},
+        {"v": 4, "kind": "gossip"},
     ],
     ids=str,
 )
@@ -111,7 +111,7 @@ def test_entry_that_is_not_canonical(raw: bytes) -> None:
         read_entry(raw)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_the_neighbouring_versions_are_read(version: int) -> None:
     """Members of a chain are upgraded one after the other."""
     raw = form(v=version, body={"document": "d", "invented later": "x", "n": 3})
@@ -122,7 +122,7 @@ def test_the_neighbouring_versions_are_read(version: int) -> None:
 
 
 def test_an_unknown_kind_of_the_next_version_is_opaque() -> None:
-    raw = b'{"body":{"who":"x"},"kind":"gossip-heard","time":1790000000,"v":2}'
+    raw = b'{"body":{"who":"x"},"kind":"gossip-heard","time":1790000000,"v":3}'
     read = read_entry(raw)
     assert (read.kind, read.label, read.body) == (Kind.OPAQUE, "gossip-heard", {"who": "x"})
     assert read.encode() == raw
@@ -132,7 +132,7 @@ def test_an_unknown_kind_of_the_next_version_is_opaque() -> None:
 
 def test_a_document_logged_by_a_newer_member_counts() -> None:
     """A permit of a hub that is a version ahead has its promise checked as ever."""
-    value = {"v": 2, "kind": "permit", "time": NOW}
+    value = {"v": 3, "kind": "permit", "time": NOW}
     body = {"document": b64(DOCUMENT.payload_hash), "more": 1}
     raw = canonical_json(value | {"body": body})
     assert check(logged(raw)) == read_entry(raw)
