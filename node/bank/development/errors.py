@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from federation.development.submission import LabelVerdict
+from federation.development.verdict import LabelVerdict
 from node.bank.errors import BankError
 from node.bank.texts import TEXTS, Code, Said
 

@@ -23,12 +23,12 @@ from federation.development.submission import (
     KEY_PURPOSE,
     VERDICT_PURPOSE,
     LabelSubmission,
-    LabelVerdict,
     open_at_bank,
     part_count,
     seal_parts,
     sha256_lines,
 )
+from federation.development.verdict import LabelVerdict
 from federation.entries import Kind, entry
 from federation.epoch import OpenEpoch
 from federation.errors import FederationError

@@ -16,54 +16,29 @@ from sqlalchemy import Connection
 
 from federation.development import privacy
 from federation.development.certificate import CountingHolder, DevelopmentCertificate
+from federation.development.judging import judge_lines, settle
 from federation.development.submission import (
     KEY_PURPOSE,
-    MAX_REFUSED,
     VERDICT_PURPOSE,
     LabelSubmission,
-    LabelVerdict,
-    judge_lines,
     seal_to_bank,
-    settle,
 )
+from federation.development.verdict import MAX_REFUSED, LabelVerdict
 from federation.entries import Kind, entry
-from federation.epoch import Descriptor
-from federation.errors import Reason, Refusal
 from federation.exchange.regulator import CLOCK_SKEW, sha256
 from federation.identity import Role, SpiffeId
-from federation.membership import Members
-from federation.roster import Roster
-from federation.uscc import Uscc
 from node.chain import ChainSync
 from node.errors import Busy
 from node.log.attachments import attach_document
 from node.regulator.development import jobs
 from node.regulator.development.decisions import LabelDecision, LabelStore
+from node.regulator.development.ground import Ground, find_ground, participants_of
 from node.regulator.membership import Regulator
 from scoring import lattice
-from scoring.catalogue import Catalogue
 from scoring.words import ROWS
 
 LINES_A_JOB = 500
 DAY = 86_400
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """What a submission is judged against."""
-
-    catalogue: Catalogue
-    members: Members
-    descriptor: Descriptor
-    roster: Roster
-    spent: int
-
-    def row_of(self, firm: Uscc) -> int | None:
-        """The firm's row among those of the epoch."""
-        try:
-            return self.roster.row(firm, self.descriptor.roster_rows)
-        except Refusal:
-            return None
 
 
 @dataclass
@@ -113,8 +88,8 @@ class LabelDesk:
     async def _decide(
         self, bank: SpiffeId, submission: LabelSubmission, lines: Sequence[bytes]
     ) -> LabelDecision:
-        ground = await self._ground(bank, submission)
-        participants = _participants(submission, ground)
+        ground = await find_ground(self.regulator, self.sync, self.decisions, submission)
+        participants = participants_of(submission, ground)
         sigma = privacy.sigma_milli(
             sum(p.features for p in participants),
             submission.epsilon_micro,
@@ -150,36 +125,8 @@ class LabelDesk:
         await self._keep(bank, submission, decision, rho)
         return decision
 
-    async def _ground(self, bank: SpiffeId, submission: LabelSubmission) -> _Ground:
-        """Raises Refusal for another chain, an unknown catalogue, or no open epoch with it."""
-        regulator = self.regulator
-        if submission.chain != regulator.identity.root.chain:
-            raise Refusal(Reason.WRONG_CHAIN, f"labels are for chain {submission.chain}")
-        if self.sync is not None:
-            await self.sync.sync()
-        now, chain = regulator.clock.now(), regulator.chain
-        banks = regulator.config.affiliates.of(bank)
-
-        def look(connection: Connection) -> _Ground:
-            catalogue = chain.catalogue(connection, submission.catalogue)
-            for number in reversed(chain.epoch_numbers(connection)):
-                epoch = chain.epoch(connection, number, now)
-                if epoch is None or epoch.descriptor.catalogue != submission.catalogue:
-                    continue
-                if epoch.descriptor.opens <= now < epoch.descriptor.closes:
-                    return _Ground(
-                        catalogue,
-                        chain.members(connection, now),
-                        epoch.descriptor,
-                        chain.roster(connection, now),
-                        self.decisions.spent(connection, banks, now),
-                    )
-            raise Refusal(Reason.NOT_OPEN, "no epoch with the submission's catalogue is open")
-
-        return await regulator.store.read(look)
-
     async def _judge(
-        self, submission: LabelSubmission, lines: Sequence[bytes], ground: _Ground, rho: int
+        self, submission: LabelSubmission, lines: Sequence[bytes], ground: Ground, rho: int
     ) -> tuple[LabelVerdict, dict[int, int]]:
         """The verdict, and the outcome by row of the firms that pass."""
         regulator = self.regulator
@@ -208,7 +155,7 @@ class LabelDesk:
     def _certificate(
         self,
         submission: LabelSubmission,
-        ground: _Ground,
+        ground: Ground,
         participants: tuple[CountingHolder, ...],
         sigma: int,
         made: jobs.EncryptedLabels,
@@ -265,21 +212,3 @@ class LabelDesk:
             regulator.append(connection, Kind.LABELS, raw)
 
         await regulator.store.run(unit)
-
-
-def _participants(submission: LabelSubmission, ground: _Ground) -> tuple[CountingHolder, ...]:
-    """The holders as the chain knows them. Raises Refusal(foreign_certificate) for no member."""
-    found = []
-    for holder in submission.participants:
-        member = ground.members.require(holder, Role.HOLDER)
-        bins = ground.catalogue.bins_per_feature(member.kind)
-        found.append(
-            CountingHolder(
-                holder=member.id,
-                kind=member.kind,
-                signing=member.signing,
-                features=len(bins),
-                columns=sum(bins) - len(bins),  # `missing` follows from the totals
-            )
-        )
-    return tuple(found)

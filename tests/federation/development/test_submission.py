@@ -6,18 +6,16 @@ import secrets
 
 import pytest
 
+from federation.development import judging
 from federation.development import submission as labels
+from federation.development.judging import judge_lines, settle
 from federation.development.submission import (
-    LabelProblem,
     LabelSubmission,
-    LabelVerdict,
-    RefusedLabel,
     SubmissionReader,
-    judge_lines,
     part_count,
     seal_parts,
-    settle,
 )
+from federation.development.verdict import LabelProblem, LabelVerdict, RefusedLabel
 from federation.envelope import EnvelopeKey, sealed_size
 from federation.errors import DocumentError, EnvelopeError, FederationError, Reason, Refusal
 from federation.identity import Role, SpiffeId
@@ -210,7 +208,7 @@ def test_its_reasons_name_lines_of_the_reader_and_what_to_do() -> None:
 def test_every_problem_has_a_text_and_every_reason_a_problem() -> None:
     for problem in LabelProblem:
         assert set(problem.titles) == {"zh", "en"}
-    assert set(labels._OF_REASON) <= set(Reason)
+    assert set(judging._OF_REASON) <= set(Reason)
 
 
 def test_keys_and_verdicts_open_for_the_bank_and_their_submission_alone() -> None:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.development import judging
 from federation.development import submission as labels
 from federation.development.certificate import DevelopmentCertificate, read_certificate
 from federation.development.statement import make_statement, sign_statement
+from federation.development.verdict import LabelVerdict
 from federation.entries import Logged, promise
 from federation.identity import SpiffeId
 from federation.signed import Signed
@@ -65,10 +67,10 @@ class LabelRegulator(TestRegulator):
     def _certify(self, submission: labels.LabelSubmission, lines: list[bytes]) -> Any:
         chain = self.chain
         authority = chain.root.licence_authority.encode()
-        judged = labels.judge_lines(lines, 1, authority, submission.bank, CHAIN, NOW)
-        self.outcomes, refused = labels.settle([judged], _rows(chain).get)
+        judged = judging.judge_lines(lines, 1, authority, submission.bank, CHAIN, NOW)
+        self.outcomes, refused = judging.settle([judged], _rows(chain).get)
         bad = sum(self.outcomes.values())
-        verdict = labels.LabelVerdict(
+        verdict = LabelVerdict(
             submission=submission.hash,
             refused=tuple(refused),
             refused_total=len(refused),

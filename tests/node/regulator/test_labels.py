@@ -20,10 +20,10 @@ from federation.development.submission import (
     KEY_PURPOSE,
     VERDICT_PURPOSE,
     LabelSubmission,
-    LabelVerdict,
     open_at_bank,
     seal_parts,
 )
+from federation.development.verdict import LabelVerdict
 from federation.entries import Kind, read_entry
 from federation.epoch import Descriptor, Manifest, make_opening
 from federation.identity import SpiffeId
