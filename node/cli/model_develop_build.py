@@ -67,7 +67,7 @@ def build(
         with guard():
             given, published = _read(counts, catalogue)
     else:
-        given, published = run(config, lambda bank: _kept(bank, name or ""), lang, workers=False)
+        given, published = run(config, lambda bank: kept(bank, name or ""), lang, workers=False)
     with guard():
         planned = _plan(plan) if plan is not None else USUAL
         card, found = build_card(
@@ -98,7 +98,8 @@ def _plan(path: Path) -> Plan:
     return Plan.from_json(read_file(path, "the plan"))
 
 
-async def _kept(bank: Bank, name: str) -> tuple[Counts, Catalogue]:
+async def kept(bank: Bank, name: str) -> tuple[Counts, Catalogue]:
+    """The counts of a development that the bank has, and the catalogue that they are of."""
     counts = await bank.counting.counts(name)
     digest = bytes.fromhex(counts.catalogue_digest)
     agent = bank.agent

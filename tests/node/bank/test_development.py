@@ -23,6 +23,7 @@ from node.bank.development.lines import Labels, read_labels
 from node.bank.development.submitting import Terms
 from node.bank.errors import BankError
 from node.bank.texts import Code
+from node.cli.model_develop_build import kept
 from node.rpc.errors import ChunkError, PartyUnavailable
 from scoring.development.counts import Counts
 from support.chain import CHAIN, HARBOUR, LICENCE_DOMAIN, NOW, POWER, REGULATOR, TAX, UNNAMED, Chain
@@ -90,6 +91,7 @@ async def test_counts_are_those_of_the_labels_to_the_last_firm(developing: World
             expected = true_columns(developing.chain, holder, 2, outcomes)
             assert np.array_equal(np.array(columns(counts, holder)), expected)
         counts.check(developing.chain.catalogue)
+        assert await kept(bank, "spring") == (counts, developing.chain.catalogue)
         received = await logged(bank, Kind.COUNTS_RECEIVED)
         assert sorted(entry["holder"] for entry in received) == sorted(map(str, UNNAMED))
         assert len(await logged(bank, Kind.LABELS)) == 1
