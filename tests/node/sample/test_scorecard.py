@@ -87,6 +87,7 @@ def test_it_separates_another_sample(tmp_path: Path, scorecard: Scorecard) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_script_writes_one_that_passes_again(
     tmp_path: Path, catalogue: Catalogue, scorecard: Scorecard
 ) -> None:
@@ -94,7 +95,7 @@ def test_the_script_writes_one_that_passes_again(
     pytest.importorskip("optbinning", reason="extra `models` is not installed")
     command = [sys.executable, "-m", "node.sample.develop", "--out", str(tmp_path)]
     command += ["--catalogue", str(ROOT / "scoring/data/catalogue-1.json")]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=110).returncode == 0
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280).returncode == 0
     names = sorted(path.name for path in CATALOGUE.parent.glob("*.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     again = json.loads((tmp_path / "scorecard-sample-1.report.json").read_text())
