@@ -109,22 +109,21 @@ class _Narrowing:
         step: Step | None = None
         while True:
             self._begin(told)
+            changed = self._changed()
             trial = {key: self._rung(key) for key in self._ladders}
             if step is not None and best == (trial, len(self._given_up)):
                 return step
-            changed = self._changed(trial)
             try:
-                report = self._judge(changed.submission) if changed else None
+                report = self._judge(changed.submission)
             except Exhausted:
                 if step is None:
                     raise
                 return step
-            told = _told(changed.submission.scorecard, report) if changed and report else {}
-            if changed and report and not told:
+            told = _told(changed.submission.scorecard, report)
+            if not told:
                 best = trial, len(self._given_up)
                 step = Step(changed.submission, changed.changes, report)
-            # Where rules a and b fail together, all are narrowed further.
-            self._learn(trial, told if report else trial)
+            self._learn(trial, told)
 
     def _begin(self, told: Told) -> None:
         """Ladders for features that are new."""
@@ -136,18 +135,34 @@ class _Narrowing:
             else:
                 self._given_up.append(key)
 
-    def _changed(self, trial: Mapping[Key, int]) -> Step | None:
-        """The submission on these rungs; None where rules a and b do not hold."""
-        points = {key: self._ladders[key][rung] for key, rung in trial.items()}
-        narrower = with_changes(self._submission, points)
-        option = tidied(narrower) if narrower else None
+    def _changed(self) -> Step:
+        """The submission on the rungs of now. Where rules a and b fail of all features together,
+        one with which they do is given up, then the next.
+        """
+        points = {key: ladder[self._rung(key)] for key, ladder in self._ladders.items()}
+        option = self._with(points)
         if option is None:
-            return None
+            points, option = {}, self._submission
+            for key, ladder in list(self._ladders.items()):
+                wider = {**points, key: ladder[self._rung(key)]}
+                tried = self._with(wider)
+                if tried is None:
+                    self._give_up(key)
+                else:
+                    points, option = wider, tried
         said = said_changes(self._submission, option, points)
         if not self._given_up:
             return Step(option, said)
         disclosed = _disclosed(option, self._given_up)
         return Step(disclosed.submission, said + disclosed.changes)
+
+    def _with(self, points: dict[Key, Points]) -> Submission | None:
+        narrower = with_changes(self._submission, points)
+        return tidied(narrower) if narrower else None
+
+    def _give_up(self, key: Key) -> None:
+        del self._ladders[key]
+        self._given_up.append(key)
 
     def _edges(self, entry: FeaturePoints, items: Sequence[PolicyItem]) -> list[int]:
         """The values under the gaps beside the sets of bins that are told too much of."""
@@ -173,5 +188,4 @@ class _Narrowing:
             if rung == self._high[key]:  # what passed before does not beside the others
                 self._high[key] = len(self._ladders[key]) - 1
             if rung == self._high[key]:
-                del self._ladders[key]
-                self._given_up.append(key)
+                self._give_up(key)
