@@ -191,3 +191,15 @@ def test_the_cost_of_rounding_is_small_and_measured_on_both_scores() -> None:
     assert abs(cost.ks_before - cost.ks_after) < 0.03
     with pytest.raises(ScorecardError, match="f0"):
         rounding_cost(made, rounded, dict(list(bins.items())[1:]), bad)
+
+
+def test_bins_of_equal_points_stay_together() -> None:
+    made = features(8, count=6, public=0)
+    for number, feature in enumerate(made):
+        # A rare bin beside a common one of the same points, below a wide jump.
+        low, high = 0.0, 5.0 + number % 2
+        points = np.array([low, low, high, high])
+        shares = np.array([0.49, 0.001, 0.009, 0.5])
+        made[number] = RealPoints(feature.holder, feature.feature, "f", False, points, shares)
+    for row in round_points(made).points.values():
+        assert row[0] == row[1] and row[2] == row[3]
