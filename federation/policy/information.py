@@ -22,9 +22,9 @@ name who moved.
 
 The posterior is exact on the population that the catalogue publishes (see `.population` and
 `.posterior`); the expectation is a mean over sampled records of each class, and the figure is three
-standard errors above it, plus the share of firms whose pattern of holders was left out. The sample
-is drawn from a generator seeded with what is judged, so that bank and regulator find the same
-figures; nothing about it is secret.
+standard errors above it, plus the share of the set's firms whose pattern of holders was left out.
+The sample is drawn from a generator seeded with what is judged, so that bank and regulator find the
+same figures; nothing about it is secret.
 """
 
 from __future__ import annotations
@@ -42,7 +42,16 @@ from federation.policy.history import Earlier
 from federation.policy.posterior import Posterior, posteriors
 from federation.policy.report import PolicyItem
 from federation.policy.submission import Submission
-from federation.policy.views import Sight, Variable, components, patterns, prior, sight
+from federation.policy.views import (
+    Patterns,
+    Sight,
+    Variable,
+    components,
+    patterns,
+    prior,
+    sight,
+    within,
+)
 from scoring.documents import Text
 from scoring.scorecard import Scorecard
 
@@ -210,10 +219,7 @@ def _judged(
             continue
         share = float(seen.shares[variable.holder])
         events = _pair_events(variable) if where is _PAIR else _events(variable)
-        told = [
-            measured(variable, share, event, posterior, found.left_out, submission)
-            for event in events
-        ]
+        told = [measured(variable, share, event, posterior, found, submission) for event in events]
         for item in _reported(told, where):
             yield _item(scorecards[0], variable, item, where)
 
@@ -230,23 +236,26 @@ def measured(
     share: float,
     event: Event,
     posterior: Posterior,
-    left_out: float,
+    found: Patterns,
     submission: Submission,
 ) -> Told:
-    """How much the records tell of one event."""
-    chances = prior(variable, share)
-    before = float(chances[event.classes].sum())
-    sure = posterior.told[:, event.classes].sum(axis=1)
-    mean = variance = 0.0
-    for number in np.flatnonzero(event.classes):
-        drawn = sure[posterior.drawn == number]
-        if not len(drawn):
-            continue  # a class that no firm is in
-        weight = chances[number] / before
-        mean += weight * float(drawn.mean())
-        variance += weight**2 * float(drawn.var(ddof=1)) / len(drawn)
-    figure = min(1.0, mean + _ERRORS * math.sqrt(variance) + left_out)
+    """How much the records tell of one event.
+
+    Firms of the event whose pattern was left out count as told. That bounds the sum over records
+    of P(event, record)²/P(record): (a + b)²/(c + d) ≤ a²/c + b²/d ≤ a²/c + b.
+    """
     gain = submission.thresholds.greatest_gain
+    before = float(prior(variable, share)[event.classes].sum())
+    if before <= 0:
+        return Told(event, 0.0, 0.0, gain)
+    shares = within(variable, found) / before
+    sure = posterior.told[:, event.classes].sum(axis=1)
+    mean, variance = 1 - float(shares[event.classes].sum()), 0.0
+    for number in np.flatnonzero(event.classes & (shares > 0)):
+        drawn = sure[posterior.drawn == number]
+        mean += shares[number] * float(drawn.mean())
+        variance += shares[number] ** 2 * float(drawn.var(ddof=1)) / len(drawn)
+    figure = min(1.0, mean + _ERRORS * math.sqrt(variance))
     return Told(event, before, figure, before + gain * (1 - before))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.policy.report import PolicyError
-from scoring.catalogue import MISSING, Catalogue, Feature
+from scoring.catalogue import MISSING, SMALLEST_FREQUENCY, Catalogue, Feature
 from scoring.errors import CatalogueError
 
 Floats = NDArray[np.float64]
@@ -75,8 +75,11 @@ def margins(catalogue: Catalogue, feature: Feature) -> Margins:
 
 
 def recognition(catalogue: Catalogue, holder: str) -> float:
-    """The share of firms that a holder knows. Raises PolicyError where none is published."""
-    return _published(lambda: catalogue.recognition_of(holder))
+    """The share of firms that a holder knows. Raises PolicyError where none is published.
+
+    Never all of them: that a published share is 1 says that it rounds to 1.
+    """
+    return min(_published(lambda: catalogue.recognition_of(holder)), 1 - SMALLEST_FREQUENCY)
 
 
 def _published(look: Callable[[], float]) -> float:

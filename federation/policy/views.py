@@ -28,6 +28,8 @@ Integers = NDArray[np.int64]
 
 LEFT_OUT: Final = 0.002
 """Patterns of holders that know a firm are left out up to this share, and counted as revealing."""
+LEFT_OUT_OF_UNKNOWN: Final = 0.02
+"""The same of the firms that a holder does not know, however few they are."""
 MOST_PATTERNS: Final = 2_000
 
 
@@ -165,7 +167,7 @@ def _variable(
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Which holders know the firm: the likeliest patterns, until `left_out` is small.
+    """Which holders know the firm: the likeliest patterns, until few firms have another.
 
     `known` has shape (patterns, holders), `chances` (patterns,); `group` numbers patterns that give
     the same coverage counts.
@@ -174,7 +176,6 @@ class Patterns:
     known: NDArray[np.bool_]
     chances: Floats
     group: Integers
-    left_out: float
 
 
 def patterns(seen: Sight) -> Patterns:
@@ -182,14 +183,17 @@ def patterns(seen: Sight) -> Patterns:
     count = len(seen.holders)
     rows: list[NDArray[np.bool_]] = []
     chances: list[float] = []
+    left, unknown = 1.0, 1 - seen.shares
     for away in _absences(count):
         known = np.ones(count, dtype=np.bool_)
         known[list(away)] = False
         chance = float(np.where(known, seen.shares, 1 - seen.shares).prod())
-        if chance > 0:
-            rows.append(known)
-            chances.append(chance)
-        if math.fsum(chances) >= 1 - LEFT_OUT or len(rows) >= MOST_PATTERNS:
+        rows.append(known)
+        chances.append(chance)
+        left -= chance
+        unknown[~known] -= chance
+        enough = left <= LEFT_OUT and (unknown <= LEFT_OUT_OF_UNKNOWN * (1 - seen.shares)).all()
+        if enough or len(rows) >= MOST_PATTERNS:
             break
     table = np.array(rows)
     counts = [tuple(int(row[list(p)].sum()) for p in seen.participants) for row in table]
@@ -198,7 +202,6 @@ def patterns(seen: Sight) -> Patterns:
         table,
         np.array(chances),
         np.array([numbers[found] for found in counts]),
-        max(0.0, 1 - math.fsum(chances)),
     )
 
 
@@ -245,6 +248,16 @@ def components(seen: Sight) -> tuple[Component, ...]:
 
 def prior(variable: Variable, share: float) -> Floats:
     """The probability of each class, shape (classes,), over all firms."""
-    chances = share * (WEIGHTS @ variable.given)
-    chances[variable.missing] += 1 - share
+    return _classes(variable, share, 1 - share)
+
+
+def within(variable: Variable, found: Patterns) -> Floats:
+    """The probability of each class, shape (classes,), together with one of the patterns."""
+    known = found.known[:, variable.holder]
+    return _classes(variable, found.chances[known].sum(), found.chances[~known].sum())
+
+
+def _classes(variable: Variable, known: float, unknown: float) -> Floats:
+    chances = known * (WEIGHTS @ variable.given)
+    chances[variable.missing] += unknown
     return np.asarray(chances)
