@@ -81,6 +81,8 @@ class Counting:
             chosen = await self._epoch(work, epoch if fixed is None else fixed)
             new = [p for p in missing if str(p.holder) not in state]
             await _all(self._install(work, participant) for participant in new)
+            # Every holder has it now, and the regulator gives it again for the same labels.
+            labels_path(agent.config.data_dir, certificate).unlink(missing_ok=True)
             await _all(self._count(work, participant, chosen) for participant in missing)
         return await self.counts(name)
 

@@ -63,11 +63,6 @@ class DevelopmentRecords:
             epoch=row.epoch,
         )
 
-    def names(self, connection: Connection) -> list[str]:
-        """The names of all developments, the oldest first."""
-        table = bank_developments.c
-        return list(connection.execute(select(table.name).order_by(table.begun)).scalars())
-
     def begin(self, connection: Connection, development: Development, now: int) -> None:
         """Keeps what is about to be asked."""
         asked = {

@@ -96,6 +96,7 @@ async def test_counts_are_those_of_the_labels_to_the_last_firm(developing: World
         assert sorted(entry["holder"] for entry in received) == sorted(map(str, UNNAMED))
         assert len(await logged(bank, Kind.LABELS)) == 1
         assert len(await logged(bank, Kind.LABELS_INSTALLED)) == len(UNNAMED)
+        assert not list((developing.folder / "data" / "labels").iterdir())
     async with developing.bank() as bank:  # and nobody is asked again
         calls = list(hub_of(developing).counted)
         assert await bank.counting.fetch("spring") == counts
