@@ -30,7 +30,8 @@ def run(tell: Callable[[str], None], firms: int = FIRMS) -> dict[str, Any]:
     alone, with the validation sample and without.
 
     `nearest` is every point rounded to the nearest of a field's 8 values, which policy may refuse.
-    Needs the extra `models`; takes a minute.
+    Needs the extra `models`; takes one to two minutes of
+    a core, as policy is judged about ten times.
     """
     tell("rounding: generate and develop")
     catalogue, card, validation, test = _developed(firms)
