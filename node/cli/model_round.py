@@ -12,7 +12,7 @@ from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard, progress
 app = typer.Typer(no_args_is_help=True)
 
 CatalogueOption = Annotated[
-    Path, typer.Option("--catalogue", help="The chain's catalogue, JSON. / 指标目录")
+    Path, typer.Option("--catalogue", help="The chain's catalogue, JSON. / 特征目录")
 ]
 SampleOption = Annotated[
     Path | None,
@@ -32,12 +32,24 @@ def round_command(
         Path | None,
         typer.Option(help="Where the sample's score distribution goes. / 开发样本分布文件"),
     ] = None,
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option(help="A scorecard certified before, still valid; repeatable. / 有效的既往卡"),
+    ] = None,
+    past: Annotated[
+        list[Path] | None,
+        typer.Option(help="One that expired or was withdrawn; repeatable. / 已失效的既往卡"),
+    ] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="The regulator's [policy] section, TOML. / 政策阈值")
+    ] = None,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
     """Round a card to what certification policy allows; 1 where it is still refused. / 取整"""
     from node.bank.files import write_file
     from node.cli.model_tables import rounding_view
+    from node.models.checking import read_earlier, read_thresholds
     from node.models.production.development import development
     from node.models.reading import read_card, read_catalogue
     from node.models.rounding import round_card
@@ -52,7 +64,15 @@ def round_command(
         with progress(as_json) as bar:
             task = bar.add_task("round", total=None)
             rounded = round_card(
-                real, published, firms, tell=lambda what: bar.update(task, description=what)
+                real,
+                published,
+                firms,
+                thresholds=read_thresholds(thresholds),
+                earlier=(
+                    *read_earlier(earlier or (), [published], valid=True),
+                    *read_earlier(past or (), [published], valid=False),
+                ),
+                tell=lambda what: bar.update(task, description=what),
             )
         found = summarise(rounded, published, firms)
         write_file(out, (rounded.scorecard.to_json() + "\n").encode())

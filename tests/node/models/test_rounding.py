@@ -111,6 +111,22 @@ def test_a_refused_card_says_why_and_is_written_all_the_same(desk: Path, tmp_pat
     assert (tmp_path / "out.json").exists()
 
 
+def test_it_is_judged_with_what_was_certified_before(desk: Path, tmp_path: Path) -> None:
+    """A scorecard that was certified before and differs in one feature makes rule c refuse."""
+    before = json.loads((desk / "a.json").read_text(encoding="utf-8"))
+    changed = next(entry for entry in before["points"] if len(set(entry["points"])) > 2)
+    changed["points"] = [max(changed["points"]) - points for points in changed["points"]]
+    (tmp_path / "before.json").write_text(json.dumps(before), encoding="utf-8")
+    result = run(
+        *("round", desk / "card.json", "--catalogue", desk / "catalogue.json"),
+        *("--sample", desk / "sample.parquet", "--out", tmp_path / "out.json"),
+        *("--past", tmp_path / "before.json", "--json"),
+        code=1,
+    )
+    failures = json.loads(result.stdout)["policy"]["failures"]
+    assert any(changed["feature"] in str(failure) for failure in failures)
+
+
 def test_drawn_firms_have_the_published_frequencies() -> None:
     bins = draw(catalogue(), PARTICIPANTS, 40_000)
     for participant in PARTICIPANTS:
