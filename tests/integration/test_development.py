@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import func, select
 
+from federation.audit.development import DEVELOPMENT_KINDS
 from federation.canonical import b64
 from federation.development.consent import read_unverified
 from federation.entries import Kind, read_entry
@@ -24,7 +26,7 @@ from node.chain.tables import chain_documents
 from node.demo.layout import CHAIN, Party
 from node.enterprise.enterprise import Enterprise
 from node.log.tables import log_attachments
-from node.regulator.tables import mirror_entries
+from node.regulator.tables import mirror_entries, mirror_logs
 from node.sample.develop import loaded
 from node.storage.schema import log_entries
 from scoring.development.counts import Counts
@@ -157,12 +159,20 @@ async def _check_audit(chain: RunningChain) -> None:
     regulator = chain.layout.regulator
 
     def mirrored() -> int:
-        kind = Kind.COUNTS_RECEIVED.value
+        """Entries about developments that are established in the mirror."""
+        entry, log = mirror_entries.c, mirror_logs.c
+        query = (
+            select(func.count())
+            .select_from(mirror_entries.join(mirror_logs, entry.log == log.log))
+            .where(entry.kind.in_(kind.value for kind in DEVELOPMENT_KINDS))
+            .where(entry.index < log.size)
+        )
         with chain.database(regulator) as connection:
-            found = connection.execute(mirror_entries.select().where(mirror_entries.c.kind == kind))
-            return len(found.all())
+            return int(connection.execute(query).scalar_one())
 
-    await chain.until(lambda: mirrored() == len(KINDS), 60.0)
+    # Certified at regulator and bank; at every holder installed and counted, and at the bank
+    # installed and received; installed at the hub.
+    await chain.until(lambda: mirrored() == 2 + 4 * len(KINDS) + 1, 60.0)
     arguments = ("--once", "--settle", "0", "--finish", "--workers", "1", "--json")
     config = str(regulator.config)
     status, out, err = await yinxin("regulator", "audit", *arguments, "--config", config)
