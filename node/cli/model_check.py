@@ -28,7 +28,7 @@ Judgements = Annotated[
 ]
 Catalogues = Annotated[
     list[Path] | None,
-    typer.Option("--catalogue", help="The catalogue, JSON; may be repeated. / 指标目录"),
+    typer.Option("--catalogue", help="The catalogue, JSON; may be repeated. / 特征目录"),
 ]
 
 
@@ -45,7 +45,7 @@ def check(
         typer.Option(help="One that expired or was withdrawn; repeatable. / 已失效的既往卡"),
     ] = None,
     thresholds: Annotated[
-        Path | None, typer.Option(help="The regulator's [policy] section, TOML. / 政策阈值")
+        Path | None, typer.Option(help="TOML with the regulator's table policy. / 政策阈值")
     ] = None,
     config: Annotated[
         Path | None,

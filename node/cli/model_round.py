@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.model_options import EarlierOption, PastOption, ThresholdsOption
 from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard, progress
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,17 +33,9 @@ def round_command(
         Path | None,
         typer.Option(help="Where the sample's score distribution goes. / 开发样本分布文件"),
     ] = None,
-    earlier: Annotated[
-        list[Path] | None,
-        typer.Option(help="A scorecard certified before, still valid; repeatable. / 有效的既往卡"),
-    ] = None,
-    past: Annotated[
-        list[Path] | None,
-        typer.Option(help="One that expired or was withdrawn; repeatable. / 已失效的既往卡"),
-    ] = None,
-    thresholds: Annotated[
-        Path | None, typer.Option(help="The regulator's [policy] section, TOML. / 政策阈值")
-    ] = None,
+    earlier: EarlierOption = None,
+    past: PastOption = None,
+    thresholds: ThresholdsOption = None,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
