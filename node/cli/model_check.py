@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node.cli.bank_shared import DEFAULT, Config, run
+from node.cli.model_options import EarlierOption, PastOption, ThresholdsOption
 from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard, language_of, progress
 
 if TYPE_CHECKING:
@@ -36,17 +37,9 @@ Catalogues = Annotated[
 def check(
     scorecard: Annotated[Path, typer.Argument(help="The scorecard, JSON. / 评分卡")],
     catalogue: Catalogues = None,
-    earlier: Annotated[
-        list[Path] | None,
-        typer.Option(help="A scorecard certified before, still valid; repeatable. / 有效的既往卡"),
-    ] = None,
-    past: Annotated[
-        list[Path] | None,
-        typer.Option(help="One that expired or was withdrawn; repeatable. / 已失效的既往卡"),
-    ] = None,
-    thresholds: Annotated[
-        Path | None, typer.Option(help="TOML with the regulator's table policy. / 政策阈值")
-    ] = None,
+    earlier: EarlierOption = None,
+    past: PastOption = None,
+    thresholds: ThresholdsOption = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", help="Judge with this node's own models, too. / 节点配置"),

@@ -19,5 +19,5 @@ PastOption = Annotated[
 ]
 ThresholdsOption = Annotated[
     Path | None,
-    typer.Option("--thresholds", help="The regulator's [policy] section, TOML. / 政策阈值"),
+    typer.Option("--thresholds", help="TOML with the regulator's table policy. / 政策阈值"),
 ]
