@@ -30,7 +30,7 @@ from scoring.lattice import BAD, GOOD, LabelCounter, count_columns, encrypt_labe
 from scoring.words import ROWS
 from support.chain import CHAIN, DAY, NOW, REGULATOR, Chain
 from support.labels import labelled
-from tests.node.bank.world import TestHub, TestRegulator, honest
+from tests.node.bank.world import TestHub, TestRegulator
 from yinxin.v1 import common_pb2, regulator_pb2
 
 LEAST_GOOD, LEAST_BAD = 10, 5
@@ -192,6 +192,3 @@ def true_columns(
 
 def _rows(chain: Chain) -> dict[Any, int]:
     return {firm.uscc: chain.roster.row(firm.uscc) for firm in chain.firms}
-
-
-__all__ = ["LabelHub", "LabelRegulator", "honest", "true_columns"]
