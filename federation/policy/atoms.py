@@ -10,10 +10,16 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 from scoring.catalogue import MISSING, Bins
 
-__all__ = ["Bins", "atoms", "spread_over"]
+__all__ = ["RARE", "Bins", "atoms", "rare", "shares_over", "spread_over"]
+
+RARE: Final = 0.10
+"""Bins of up to a tenth of all firms are no cover in rule c. Where five features vary in bins of a
+tenth each, 0.9⁵ = 0.59 of the firms are in none of them: about as many as a record may be sure of
+by rule d."""
 
 Atom = tuple[str, float | str]
 """What stands for all values of an atom: `missing`, a special value, a category, or a point."""
@@ -38,6 +44,23 @@ def atoms(versions: Sequence[Bins]) -> tuple[Atom, ...]:
 def spread_over(bins: Bins, points: Sequence[int], found: Sequence[Atom]) -> list[int]:
     """The points of every atom."""
     return [points[_bin(bins, atom)] for atom in found]
+
+
+def shares_over(bins: Bins, shares: Sequence[float], found: Sequence[Atom]) -> list[float]:
+    """The share of firms in every atom; atoms of one bin are taken as equally common."""
+    places = [_bin(bins, atom) for atom in found]
+    return [shares[place] / places.count(place) for place in places]
+
+
+def rare(shares: Sequence[float]) -> frozenset[int]:
+    """The rarest atoms or bins, `RARE` of all firms together at most."""
+    total, found = 0.0, set[int]()
+    for number in sorted(range(len(shares)), key=lambda n: shares[n]):
+        total += shares[number]
+        if total > RARE:
+            break
+        found.add(number)
+    return frozenset(found)
 
 
 def _bin(bins: Bins, atom: Atom) -> int:

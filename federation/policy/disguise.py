@@ -41,7 +41,7 @@ def drivers(submission: Submission, features: Sequence[Key]) -> list[int]:
     """The earlier scorecards, by number, that a smallest combination telling of these features
     takes; there may be others as small.
     """
-    stacked, prime = rank.stack(submission), random_prime()
+    stacked, prime = rank.telling(submission, features), random_prime()
     dropped: set[int] = set()
     for number in range(1, 1 + len(submission.earlier)):
         if rank.lost(stacked.without(dropped | {number}), features, prime):

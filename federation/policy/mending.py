@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from federation.policy.atoms import rare
 from federation.policy.thresholds import PolicyThresholds
 from scoring.catalogue import Catalogue, Feature
 from scoring.rounding import RealPoints, round_points
@@ -163,8 +164,9 @@ def ladder(points: Points, first: Sequence[int] = ()) -> Iterator[Points]:
 
 
 def widened(points: Points, shares: Sequence[float], most: int) -> Iterator[Points]:
-    """The points with one bin moved by one, the rarest bin first."""
-    for number in sorted(range(len(points)), key=lambda n: (shares[n], n)):
+    """The points with one bin moved by one, the rarest first of those that rule c counts."""
+    left = rare(shares)
+    for number in sorted(set(range(len(points))) - left, key=lambda n: (shares[n], n)):
         for step in (1, -1):
             value = points[number] + step
             if 0 <= value <= most:

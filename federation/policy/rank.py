@@ -3,8 +3,8 @@
 A bank that holds records of one firm under several scorecards can add and subtract their fields:
 R3 − R1 − R2 + R0 isolated one feature where all six pairwise differences passed (a tracker:
 Denning, Denning and Schwartz 1979). So the fields are stacked as rows of one matrix, whose
-columns are the bins of every non-public feature of every holder, less the feature's first bin
-(the constant is known). A combination of fields is a vector of the row space; it tells of the
+columns are the bins of every non-public feature of every holder, less the feature's commonest
+bin (the constant is known). A combination of fields is a vector of the row space; it tells of the
 features in whose columns it is not 0. The rule: no vector of the row space but 0 lives on the
 columns of at most four features. That is so exactly if deleting the columns of any four features
 never lowers the rank: the vectors that deleting takes to 0 are those that live on them.
@@ -17,6 +17,12 @@ few features meets each information set in at least one of them, so five disjoin
 prove the rule at once. Otherwise one of them is branched on: the vector is not 0 on its first
 feature, or is 0 there and not on the second, and so on, at most four deep. All of this is done
 modulo a random prime (`federation.policy.linear`).
+
+Bins that hardly any firm is in are no cover: if a difference tells of one feature for all firms but
+those in rare bins of others, it tells of that feature. So the search is done once more on common
+bins alone: of each feature the rarest bins, `RARE` of all firms together, are left out. There a
+vector counts that takes fields of several scorecards; what fields of one tell is for rule d, which
+has the frequencies.
 """
 
 from __future__ import annotations
@@ -27,16 +33,16 @@ from typing import Final
 
 import numpy as np
 
-from federation.policy.atoms import Bins, atoms, spread_over
+from federation.policy.atoms import Bins, atoms, rare, shares_over, spread_over
 from federation.policy.linear import Matrix, random_prime, rank, reduced, vanishing
 from federation.policy.report import PolicyItem
 from federation.policy.submission import Submission
 from scoring.catalogue import Catalogue
+from scoring.catalogue import Feature as Described
 from scoring.documents import Text
 
 MOST_SETS: Final = 12
 """Sets that a report lists; more say nothing more."""
-
 Feature = tuple[str, str]
 """(holder, feature)."""
 
@@ -45,17 +51,30 @@ Feature = tuple[str, str]
 class Stack:
     """The stacked fields: a matrix, the columns of each feature, and the scorecard of each row.
 
-    Scorecard 0 is the one to judge; the others are the earlier ones in their order.
+    Scorecard 0 is the one to judge; the others are the earlier ones in their order. `rare` has the
+    columns of rare bins.
     """
 
     matrix: Matrix
     columns: Mapping[Feature, Matrix]
     scorecards: tuple[int, ...]
+    rare: frozenset[int] = frozenset()
 
     def without(self, scorecards: set[int]) -> Stack:
         """The stack without the rows of some scorecards."""
         kept = [row for row, of in enumerate(self.scorecards) if of not in scorecards]
-        return Stack(self.matrix[kept], self.columns, tuple(self.scorecards[r] for r in kept))
+        cards = tuple(self.scorecards[row] for row in kept)
+        return Stack(self.matrix[kept], self.columns, cards, self.rare)
+
+    def of_common_bins(self) -> Stack:
+        """The stack without the columns of rare bins."""
+        kept = [n for n in range(self.matrix.shape[1]) if n not in self.rare]
+        places = {number: place for place, number in enumerate(kept)}
+        columns = {
+            key: np.array([places[n] for n in own.tolist() if n in places], dtype=np.int64)
+            for key, own in self.columns.items()
+        }
+        return Stack(self.matrix[:, kept], columns, self.scorecards)
 
 
 def stack(submission: Submission) -> Stack:
@@ -63,16 +82,26 @@ def stack(submission: Submission) -> Stack:
     judged = [(submission.scorecard, submission.catalogue)]
     judged += [(earlier.scorecard, earlier.catalogue) for earlier in submission.earlier]
     versions: dict[Feature, list[Bins]] = {}
+    shares: dict[Feature, tuple[Bins, Sequence[float]]] = {}
     for scorecard, catalogue in judged:
         for entry in scorecard.points:
             feature = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature)
-            if not _public(submission.catalogue, feature.kind, feature.name, feature.public):
-                versions.setdefault((entry.holder, entry.feature), []).append(feature.bins)
+            now = _now(submission.catalogue, feature)
+            if not now.public:
+                key = entry.holder, entry.feature
+                versions.setdefault(key, []).append(feature.bins)
+                shares[key] = now.bins, now.frequencies or ()
     common = {key: atoms(found) for key, found in versions.items()}
-    columns, width = {}, 0
+    columns, first, rare_columns, width = {}, {}, set[int](), 0
     for key, found in common.items():
         columns[key] = np.arange(width, width + len(found) - 1)
-        width += len(found) - 1
+        bins, known = shares[key]
+        often = shares_over(bins, known, found) if known else [1.0] * len(found)
+        first[key] = often.index(max(often))
+        left = rare(often)
+        others = [number for number in range(len(found)) if number != first[key]]
+        rare_columns.update(width + n for n, number in enumerate(others) if number in left)
+        width += len(others)
     rows, scorecards = [], []
     for number, (scorecard, catalogue) in enumerate(judged):
         for name in [f.name for f in scorecard.fields]:
@@ -83,18 +112,19 @@ def stack(submission: Submission) -> Stack:
                     continue
                 bins = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature).bins
                 points = np.array(spread_over(bins, entry.points, common[key]), dtype=np.int64)
-                row[columns[key]] = points[1:] - points[0]
+                row[columns[key]] = np.delete(points, first[key]) - points[first[key]]
             rows.append(row)
             scorecards.append(number)
-    return Stack(np.array(rows, dtype=np.int64), columns, tuple(scorecards))
+    matrix = np.array(rows, dtype=np.int64)
+    return Stack(matrix, columns, tuple(scorecards), frozenset(rare_columns))
 
 
-def _public(catalogue: Catalogue, kind: str, name: str, otherwise: bool) -> bool:
-    """Whether a feature is public by the catalogue of now, or was where it is no longer in it."""
-    for feature in catalogue.features if kind in catalogue.kinds else ():
-        if (feature.kind, feature.name) == (kind, name):
-            return feature.public
-    return otherwise
+def _now(catalogue: Catalogue, feature: Described) -> Described:
+    """What the catalogue of now says of a feature, or said where it is no longer in it."""
+    for other in catalogue.features if feature.kind in catalogue.kinds else ():
+        if other.id == feature.id:
+            return other
+    return feature
 
 
 @dataclass
@@ -102,7 +132,11 @@ class _Search:
     stack: Stack
     most: int
     prime: int
+    together: bool = False
+    """Count only what takes fields of several scorecards."""
     found: list[tuple[Feature, ...]] = field(default_factory=list)
+    passed: list[tuple[Feature, ...]] = field(default_factory=list)
+    """What takes those of one, where that does not count."""
 
     def run(self) -> list[tuple[Feature, ...]]:
         basis, _ = reduced(self.stack.matrix, self.prime)
@@ -112,12 +146,15 @@ class _Search:
 
     def _descend(self, basis: Matrix, chosen: tuple[Feature, ...]) -> None:
         """Find vectors in the span of `basis` on `chosen` and at most so many more features."""
-        if len(self.found) >= MOST_SETS or any(set(s) <= set(chosen) for s in self.found):
+        known = (*self.found, *self.passed)
+        if len(self.found) >= MOST_SETS or any(set(s) <= set(chosen) for s in known):
             return
         outside = [key for key in self.stack.columns if key not in chosen]
         elsewhere = _columns(self.stack, outside)
         if rank(basis[:, elsewhere], self.prime) < len(basis):
-            self.found.append(self._smallest(chosen))
+            smallest = self._smallest(chosen)
+            counts = not self.together or _takes_several(self.stack, smallest, self.prime)
+            (self.found if counts else self.passed).append(smallest)
             return
         left = self.most - len(chosen)
         if left == 0:
@@ -162,6 +199,16 @@ class _Search:
         return tuple(sorted(chosen))
 
 
+def _takes_several(stacked: Stack, features: Sequence[Feature], prime: int) -> bool:
+    """Whether what lives on these features is more than what single scorecards have there."""
+    outside = _columns(stacked, [key for key in stacked.columns if key not in features])
+    alone = []
+    for number in sorted(set(stacked.scorecards)):
+        own = stacked.without(set(stacked.scorecards) - {number}).matrix
+        alone.append(vanishing(reduced(own, prime)[0], outside, prime))
+    return rank(np.concatenate(alone), prime) < lost(stacked, features, prime)
+
+
 def _columns(stacked: Stack, features: Sequence[Feature]) -> Matrix:
     none = np.zeros(0, dtype=np.int64)
     return np.concatenate([none, *(stacked.columns[key] for key in features)])
@@ -189,6 +236,9 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
     stacked = stack(submission)
     prime = random_prime()
     found = isolated(stacked, most)
+    if not found and submission.earlier:
+        stacked = stacked.of_common_bins()
+        found = _Search(stacked, most, prime, together=True).run()
     for features in found:
         yield _isolated(stacked, features, lost(stacked, features, prime))
     if not found:
@@ -207,6 +257,12 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
         )
 
 
+def telling(submission: Submission, features: Sequence[Feature]) -> Stack:
+    """The stack on which these features are isolated: of all bins, else of common ones."""
+    stacked = stack(submission)
+    return stacked if lost(stacked, features, random_prime()) else stacked.of_common_bins()
+
+
 def _isolated(stacked: Stack, features: Sequence[Feature], loss: int) -> PolicyItem:
     needed = _needed(stacked, features)
     names = tuple(" ".join(key) for key in features)
@@ -221,9 +277,10 @@ def _isolated(stacked: Stack, features: Sequence[Feature], loss: int) -> PolicyI
         about=names,
         text=Text(
             zh=f"与此前{needed}张评分卡的记录相加减，可单独显出{listed}；"
-            "请沿用此前的分值，或同时改动更多特征",
+            "请沿用此前的分值，或同时改动更多特征的常见分箱",
             en=f"Added to and subtracted from records of {needed} earlier scorecards, its record "
-            f"tells of {listed} alone; keep the earlier points, or change more features at once",
+            f"tells of {listed} alone; keep the earlier points, or change more features at once, "
+            "in bins that are not rare",
         ),
     )
 

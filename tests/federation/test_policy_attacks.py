@@ -38,7 +38,8 @@ def test_attack_succeeds_without_policy(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["four_model_tracker", "withdrawn_recertified", "affiliates", "open_and_private"]
+    "name",
+    ["four_model_tracker", "withdrawn_recertified", "affiliates", "open_and_private", "rare_cover"],
 )
 def test_differences_pass_every_rule_but_c(name: str) -> None:
     attack = MADE[name]

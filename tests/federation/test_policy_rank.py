@@ -13,7 +13,7 @@ from federation.policy.atoms import atoms, spread_over
 from federation.policy.linear import random_prime, rank, reduced, vanishing
 from federation.policy.rank import Stack, check, isolated, lost, stack
 from node.models.selftest.attacks import CATALOGUE, honest, key
-from node.models.selftest.laboratory import scorecard
+from node.models.selftest.laboratory import KINDS, scorecard
 from scoring.catalogue import Bins, Catalogue
 
 
@@ -89,6 +89,22 @@ def test_five_changed_features_pass_and_four_do_not() -> None:
             assert set(items[0].about or ()) == {" ".join(k) for k in changed[:4]}
 
 
+def test_rare_bins_are_no_cover_and_one_field_on_rare_bins_is_for_rule_d() -> None:
+    """Five features that change in a bin of 0.1 % each do not hide a sixth."""
+    flags = {key(kind, "never"): [0, 0, 1, 0, 0] for kind in KINDS}
+    few = {key("tax", "even3"): [1, 0, 1, 2, 3], key("court", "even3"): [2, 0, 1, 2, 4]}
+    fields = {"trade": honest(), "flags": {**few, **flags}}
+    changed = {k: [p[b] for b in (0, 2, 1, 4, 3)] for k, p in few.items()}
+    rarer = {k: [0, 0, 2, 0, 0] for k in flags}
+    before = (Earlier(scorecard(fields, "before"), CATALOGUE, valid=False),)
+    for points, passes in ((fields["flags"], True), ({**changed, **rarer}, False)):
+        card = scorecard({**fields, "flags": points}, "after")
+        items = list(check(Submission(card, CATALOGUE, PolicyThresholds(), before)))
+        assert all(item.passed for item in items) is passes
+        if not passes:
+            assert set(items[0].about or ()) == {" ".join(k) for k in few}
+
+
 def test_a_holder_left_out_is_told_by_the_difference() -> None:
     whole = honest()
     less = {k: p for k, p in whole.items() if k[0] != key("tax", "even0")[0]}
@@ -138,7 +154,7 @@ def test_a_finer_catalogue_does_not_hide_a_difference() -> None:
     assert item.about == (" ".join(key("court", "even0")),)
 
 
-def test_the_stack_has_a_row_for_each_field_less_the_first_bin() -> None:
+def test_the_stack_has_a_row_for_each_field_less_the_commonest_bin() -> None:
     stacked = stack(submission({key("tax", "even0"): [1, 0, 2, 3, 1]}, honest()))
     assert stacked.scorecards == (0, 1)
-    assert stacked.matrix[0, stacked.columns[key("tax", "even0")]].tolist() == [-1, 1, 2, 0]
+    assert stacked.matrix[0, stacked.columns[key("tax", "even0")]].tolist() == [1, 2, 3, 1]

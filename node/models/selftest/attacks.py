@@ -6,7 +6,7 @@ records where policy is not applied. Policy has to refuse it and to name the fea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -219,11 +219,11 @@ def _read_back(
     return float((truth == alone).mean()), float(counts.max() / len(truth))
 
 
-def _difference(name: str) -> Attack:
-    """Two scorecards that differ in one feature."""
+def _difference(name: str, cover: Sequence[tuple[str, str]] = ()) -> Attack:
+    """Two scorecards that differ in one feature, and in a rare bin of others."""
     wanted = key("court", "even0")
-    before = honest()
-    after = before | {wanted: [0, 4, 1, 3, 2]}
+    before = honest() | {other: [0, 0, 1, 0, 0] for other in cover}
+    after = before | {wanted: [0, 4, 1, 3, 2]} | {other: [0, 0, 2, 0, 0] for other in cover}
     cards = [scorecard({"trade": p}, f"r{n}") for n, p in enumerate((before, after))]
     shift = np.array(after[wanted]) - np.array(before[wanted])
 
@@ -273,6 +273,7 @@ ATTACKS: Final[Mapping[str, Callable[[], Attack]]] = {
     "moving_steps": moving_steps,
     "affiliates": lambda: _difference("affiliates"),
     "open_and_private": lambda: _difference("open_and_private"),
+    "rare_cover": lambda: _difference("rare_cover", [key(kind, "never") for kind in KINDS]),
 }
 """By name. For policy, what an affiliate had certified, what was withdrawn and what is published is
 an earlier scorecard like any other; that the regulator counts them is tested at its desk."""
