@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -61,6 +62,23 @@ async def check_scorecard(
 def invalid(reason: str) -> BankError:
     """A scorecard that the chain cannot have."""
     return BankError(Code.SCORECARD_INVALID, "scorecard", reason=reason)
+
+
+async def published_catalogue(agent: Agent, version: str = "") -> Catalogue:
+    """The catalogue of that version, or of the newest epoch; raises BankError for one unknown."""
+    found = await agent.read(partial(_catalogue, agent, version))
+    if found is None:
+        known = ", ".join(await agent.read(_catalogues)) or "–"
+        raise BankError(Code.CATALOGUE_UNKNOWN, "version", version=version or "–", known=known)
+    return found
+
+
+def _catalogue(agent: Agent, version: str, connection: Connection) -> Catalogue | None:
+    if version:
+        return _catalogues(connection).get(version)
+    numbers = agent.chain.epoch_numbers(connection)
+    newest = agent.chain.descriptor(connection, max(numbers)) if numbers else None
+    return agent.chain.catalogue(connection, newest.catalogue) if newest else None
 
 
 def _catalogues(connection: Connection) -> dict[str, Catalogue]:

@@ -168,8 +168,8 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         Said("请取得包含这些项的授权", "obtain a consent that names them"),
     ),
     Code.CONSENT_DISCLOSED: (
-        Said("授权书缺少需披露的指标：{names}", "does not name the disclosed features {names}"),
-        Said("请取得包含这些指标的授权", "obtain a consent that names them"),
+        Said("授权书缺少需披露的特征：{names}", "does not name the disclosed features {names}"),
+        Said("请取得包含这些特征的授权", "obtain a consent that names them"),
     ),
     Code.CONSENT_NAMED: (
         Said(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,6 +91,26 @@ def models(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = Fa
 
     found = run(config, model_views, lang)
     emit({"models": found}, as_json, None if as_json else models_table(found, lang))
+
+
+@app.command()
+def catalogue(
+    out: Annotated[Path, typer.Option(help="Where it goes, JSON. / 输出文件")],
+    version: Annotated[str, typer.Option(help="Unless that of the newest epoch. / 版本")] = "",
+    config: Config = DEFAULT,
+    lang: Lang = LANGUAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Write the chain's catalogue to a file for `yinxin model`. / 导出特征目录"""
+    from node.bank.files import write_file
+    from node.bank.scorecards import published_catalogue
+
+    async def work(bank: Bank) -> dict[str, Any]:
+        found = await published_catalogue(bank.agent, version)
+        write_file(out, found.to_json().encode())
+        return {"catalogue": found.version, "digest": found.digest().hex(), "out": str(out)}
+
+    emit(run(config, work, lang, workers=False), as_json)
 
 
 @app.command()

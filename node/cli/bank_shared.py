@@ -45,7 +45,7 @@ _HEADINGS = {
     "enterprises": ("企业数", "Enterprises"),
     "rule": ("规则", "Rule"),
     "field": ("评分项", "Field"),
-    "feature": ("指标", "Feature"),
+    "feature": ("特征", "Feature"),
     "figure": ("数值", "Figure"),
     "limit": ("界限", "Limit"),
     "what": ("说明", "What"),

@@ -166,7 +166,7 @@ def _counts_text(found: Counts, lang: str) -> RenderableType:
     zh = language_of(lang) == "zh"
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("数据方" if zh else "Holder", overflow="fold")
-    for title in ("指标", "计数") if zh else ("Features", "Counts"):
+    for title in ("特征", "计数") if zh else ("Features", "Counts"):
         table.add_column(title, justify="right")
     for participant in found.participants:
         features = [f for f in found.features if f.holder == participant.holder]

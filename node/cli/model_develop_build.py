@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BAR = 16
 _HEADINGS = {
     "holder": ("数据方", "Holder"),
-    "feature": ("指标", "Feature"),
+    "feature": ("特征", "Feature"),
     "iv": ("信息值 IV", "IV"),
     "points": ("分值", "Points"),
     "bin": ("分箱", "Bin"),
@@ -41,7 +41,7 @@ def build(
         Path | None, typer.Option(help="Counts from a file instead, JSON. / 计数文件")
     ] = None,
     catalogue: Annotated[
-        Path | None, typer.Option(help="The catalogue of those counts, JSON. / 指标目录")
+        Path | None, typer.Option(help="The catalogue of those counts, JSON. / 特征目录")
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(help="Which kinds make which field, JSON. / 字段规划")
@@ -170,7 +170,7 @@ def _text(
         f"{given.good} 正常 · {given.bad} 违约" if zh else f"{given.good} good · {given.bad} bad"
     )
     used = len(card.features)
-    of = f"{used}/{len(found.features)} " + ("项指标入模" if zh else "features used")
+    of = f"{used}/{len(found.features)} " + ("项特征入模" if zh else "features used")
     head = Text(f"{given.name} · {firms} · {noise} · {of}")
     tail = Text(
         f"→ {out} · " + ("下一步：yinxin model round" if zh else "next: yinxin model round")

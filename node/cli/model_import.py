@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard
-
-if TYPE_CHECKING:
-    from scoring.cards.report import SampleCost
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,7 +42,7 @@ FileArgument = Annotated[
 ]
 FromOption = Annotated[Tool, typer.Option("--from", help="The tool that wrote it. / 来源工具")]
 CatalogueOption = Annotated[
-    Path, typer.Option("--catalogue", help="The chain's catalogue, JSON. / 指标目录")
+    Path, typer.Option("--catalogue", help="The chain's catalogue, JSON. / 特征目录")
 ]
 
 
@@ -62,6 +59,10 @@ def import_command(
         Path | None,
         typer.Option(help="Firms' raw values in the tool's units, CSV or Parquet. / 样本"),
     ] = None,
+    bins: Annotated[
+        Path | None,
+        typer.Option(help="Write the sample in fine bins, for `round`. / 样本的分箱文件"),
+    ] = None,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
@@ -76,29 +77,29 @@ def import_command(
     from node.bank.files import write_file
     from node.cli.model_import_tables import import_view
     from node.models.maps import read_mapping
+    from node.models.raw_samples import read_raw_sample
     from node.models.readers.files import read_tool_card
     from node.models.reading import read_catalogue
+    from node.models.samples import write_bins
     from scoring.cards.importing import import_card
+    from scoring.cards.sample import sample_bins, sample_cost
 
+    if bins is not None and sample is None:
+        fail("--bins: give --sample, too: its firms are what is written", code=2)
     with guard():
         card, published = read_tool_card(file, tool), read_catalogue(catalogue)
         mapped = read_mapping(mapping)
         imported = import_card(card, mapped, published)
         report = imported.report
         if sample is not None:
-            cost = _sample_cost(sample, card, mapped, published, imported)
+            table, bad = read_raw_sample(sample, card)
+            cost = sample_cost(card, mapped, published, imported, table, bad)
             report = report.model_copy(update={"sample": cost})
+            if bins is not None:
+                write_bins(bins, sample_bins(mapped, published, table), bad)
         write_file(out, (imported.card.to_json() + "\n").encode())
     found = {**report.model_dump(mode="json", exclude_none=True), "out": str(out)}
     emit(found, as_json, None if as_json else import_view(report, str(out), lang))
-
-
-def _sample_cost(path: Path, card: Any, mapping: Any, catalogue: Any, imported: Any) -> SampleCost:
-    from node.models.raw_samples import read_raw_sample
-    from scoring.cards.sample import sample_cost
-
-    table, bad = read_raw_sample(path, card)
-    return sample_cost(card, mapping, catalogue, imported, table, bad)
 
 
 @app.command("map")

@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "characteristic": ("变量", "Characteristic"),
-    "feature": ("指标", "Feature"),
-    "values": ("不同分值", "Values"),
+    "feature": ("特征", "Feature"),
+    "values": ("分值数", "Values"),
     "span": ("分差", "Span"),
     "share": ("影响企业", "Firms"),
+    "change": ("变化", "Change"),
     "expected": ("平均变化", "Mean change"),
     "what": ("变化", "What changed"),
     "more": ("另有 {more} 项较小的变化，见 --json", "{more} smaller changes are in --json"),
     "none": ("分箱完全吻合，没有变化", "The bins fit: nothing changed"),
     "score": (
-        "按公布频率（视各指标独立）：约 {share} 的企业分数有变；平均变化至多 {expected} 分",
+        "按公布频率（视各特征独立）：约 {share} 的企业分数有变；平均变化至多 {expected} 分",
         "By published frequencies about {share} of firms get another score (features taken as "
         "independent); the mean change is at most {expected} points",
     ),
@@ -50,7 +51,7 @@ def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
 
     figures = ("share", "expected")
     features = table(
-        [_say(key, lang) for key in ("characteristic", "feature", "values", "span", "expected")],
+        [_say(key, lang) for key in ("characteristic", "feature", "values", "span", "change")],
         title=" · ".join(dict.fromkeys((report.card, report.tool))),
         left=2,
     )
@@ -65,22 +66,26 @@ def import_view(report: ImportReport, out: str, lang: str) -> RenderableType:
         )
     found = table([_say(key, lang) for key in ("characteristic", "what", *figures)], left=2)
     ranked = sorted(report.findings, key=lambda finding: -finding.expected)
-    # What has no figure (lost values, dropped characteristics, notes) is always shown.
+    # What has no figure (lost values, notes) is always shown; what was dropped, in one line.
     shown = [f for place, f in enumerate(ranked) if place < _MOST or not f.expected]
+    dropped: dict[str, list[str]] = {}
     for finding in shown:
         text = finding.text.zh if language_of(lang) == "zh" else finding.text.en
+        if finding.kind == "dropped":
+            dropped.setdefault(text, []).append(finding.characteristic)
+            continue
         share = _percent(finding.share) if finding.share else "–"
         change = f"{finding.expected:.2f}" if finding.expected else "–"
         found.add_row(Text(finding.characteristic or report.tool), Text(text), share, change)
     share, expected = _percent(report.share), f"{report.expected:.2f}"
-    lines = []
+    lines = [f"{text}: {', '.join(names)}" for text, names in dropped.items()]
     if len(shown) < len(ranked):
         lines.append(_say("more", lang).format(more=len(ranked) - len(shown)))
     lines.append(_say("score", lang).format(share=share, expected=expected))
     if report.sample is not None:
         lines += _sample(report.sample, lang)
     lines.append(_say("out", lang).format(out=out))
-    changes = found if shown else Text(_say("none", lang) + "\n")
+    changes = found if found.rows else Text(_say("none", lang) + "\n")
     return Group(features, changes, Text("\n".join(lines)))
 
 

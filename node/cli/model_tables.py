@@ -20,7 +20,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "field": ("评分项", "Field"),
     "step": ("每档分值", "Points a level"),
     "bits": ("位宽", "Bits"),
-    "feature": ("指标", "Feature"),
+    "feature": ("特征", "Feature"),
     "values": ("档位 前→后", "Values"),
     "span": ("分差 前→后", "Span, points"),
     "change": ("变化", "Change"),

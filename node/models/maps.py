@@ -18,6 +18,8 @@ from scoring.cards.mapping import FORMAT, CardMapping
 from scoring.catalogue import Catalogue, Feature
 
 _DOMAIN: Final = "chain.example"
+_UNDECIDED: Final = "todo_"
+"""How the feature of a characteristic begins in a draft, until a person decides."""
 _WHOLE: Final = ("count", "months", "persons", "flag", "level")
 """Units of the catalogue in which there are no fractions."""
 _DEFAULT_SCALES: Final = {
@@ -25,6 +27,14 @@ _DEFAULT_SCALES: Final = {
     "toad": ToolScale(score=750.0, odds=35.0, pdo=60.0),
 }
 """What the tools take where nobody says otherwise; their files do not tell."""
+_UNITS: Final = {
+    "万元": ("yuan", 10_000.0),
+    "千元": ("yuan", 1_000.0),
+    "%": ("ratio", 0.01),
+    "万千瓦时": ("kWh", 10_000.0),
+}
+"""Units that banks write behind a name: the catalogue's unit, and the factor to it."""
+_BEHIND: Final = re.compile(r"[(（]([^()（）]*)[)）]\s*$")
 
 
 class MappingFileError(NodeError):
@@ -40,7 +50,14 @@ def read_mapping(path: Path) -> CardMapping:
         data = json.loads(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
     except (ValueError, UnicodeDecodeError) as failure:
         raise MappingFileError(f"{path}: {failure}; correct the file, or draft a new one") from None
-    return CardMapping.build(data)
+    mapping = CardMapping.build(data)
+    undecided = [how.name for how in mapping.characteristics if how.feature.startswith(_UNDECIDED)]
+    if undecided:
+        raise MappingFileError(
+            f"{path}: {', '.join(undecided)}: marked TODO still; give holder, feature and field, "
+            "or list the name under [dropped] with points"
+        )
+    return mapping
 
 
 def draft(card: ToolCard, catalogue: Catalogue) -> tuple[str, tuple[str, ...]]:
@@ -63,6 +80,10 @@ def draft(card: ToolCard, catalogue: Catalogue) -> tuple[str, tuple[str, ...]]:
     for kind in kinds:
         lines += ["", "[[participants]]", f"holder = {_quoted(_holder(catalogue, kind))}"]
         lines.append(f"kind = {_quoted(kind)}")
+    others = [known for known in catalogue.recognition or () if known.kind not in kinds]
+    if others:
+        lines += ["", "# The chain's other holders:"]
+        lines += [f"# {known.holder} ({known.kind})" for known in others]
     for kind in kinds:
         lines += ["", "[[fields]]  # TODO: merge fields until each has five features or more"]
         title = next(holder.title for holder in catalogue.holders if holder.kind == kind)
@@ -94,14 +115,15 @@ def _characteristic(
     yield f"name = {_quoted(made.name)}"
     if feature is None:
         yield f'holder = "spiffe://{_DOMAIN}/holder/unknown"  # TODO'
-        yield f'feature = "todo_{place}"  # TODO{_near(made.name, catalogue)}'
+        yield f'feature = "{_UNDECIDED}{place}"  # TODO{_near(made.name, catalogue)}'
         yield 'field = "todo"  # TODO; or put the name under [dropped] with points'
     else:
         yield f"holder = {_quoted(_holder(catalogue, feature.kind))}"
         yield f"feature = {_quoted(feature.name)}  # {feature.title.en} / {feature.title.zh}"
         yield f"field = {_quoted(feature.kind)}"
         if feature.type == "number":
-            yield f"factor = 1.0  # TODO: the catalogue counts in {feature.unit}"
+            factor = _factor(made.name, feature)
+            yield f"factor = {factor!r}  # TODO: the catalogue counts in {feature.unit}"
             if feature.unit in _WHOLE:
                 yield "whole = true  # counted in whole numbers: a cut at 0.5 is one at 1"
         elif made.type == "category":
@@ -123,6 +145,13 @@ def _categories(made: Characteristic, feature: Feature) -> Iterator[str]:
         yield f"categories = {{ {pairs} }}  # TODO: {', '.join(listed)} or other"
 
 
+def _factor(name: str, feature: Feature) -> float:
+    """From the unit behind a name to the catalogue's, where the unit is one that we know."""
+    behind = _BEHIND.search(name)
+    unit, factor = _UNITS.get(behind.group(1) if behind else "", ("", 1.0))
+    return factor if unit == feature.unit else 1.0
+
+
 def _match(name: str, catalogue: Catalogue) -> Feature | None:
     named = _named(name, catalogue)
     return named[0] if len(named) == 1 else None
@@ -135,7 +164,7 @@ def _named(name: str, catalogue: Catalogue) -> list[Feature]:
         feature
         for feature in catalogue.features
         if (plain and plain in (_plain(feature.id), feature.name, _plain(feature.title.en)))
-        or name == feature.title.zh
+        or _bare(name) == _bare(feature.title.zh)
     ]
 
 
@@ -143,9 +172,18 @@ def _near(name: str, catalogue: Catalogue) -> str:
     named = [feature.id for feature in _named(name, catalogue)]
     if named:
         return f"; several have the name: {', '.join(named)}"
-    names = {feature.name: feature.id for feature in catalogue.features}
-    near = [names[close] for close in difflib.get_close_matches(_plain(name), names, 3, 0.6)]
-    return f"; near: {', '.join(near)}" if near else ""
+    titled = not _plain(name).strip("0123456789_")
+    own = _bare(name) if titled else _plain(name)
+    ids: dict[str, list[str]] = {}
+    for feature in catalogue.features:
+        ids.setdefault(_bare(feature.title.zh) if titled else feature.name, []).append(feature.id)
+    near = [one for close in difflib.get_close_matches(own, ids, 3, 0.6) for one in ids[close]]
+    return f"; near: {', '.join(near[:6])}" if near else ""
+
+
+def _bare(title: str) -> str:
+    """A Chinese title without the unit behind it, and with 近12个月 as 近12月."""
+    return re.sub(r"\s", "", _BEHIND.sub("", title)).replace("个月", "月")
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ true for a firm that defaulted, 0 or false for one that did not. Other columns a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,14 +59,27 @@ def read_sample(path: Path, catalogue: Catalogue, participants: Iterable[Partici
 
 def write_sample(path: Path, sample: Sample) -> None:
     """Write a sample as Parquet, or as CSV where the name ends so; bins as indices."""
+    write_bins(path, sample.bins, sample.bad)
+
+
+def write_bins(
+    path: Path,
+    bins: Mapping[tuple[str, str], NDArray[np.uint16]],
+    bad: NDArray[np.bool_] | None = None,
+) -> None:
+    """As `write_sample`, of firms whose outcomes may be unknown. Raises SampleFileError."""
     import polars as pl
 
-    columns = {f"{holder}/{feature}": row for (holder, feature), row in sample.bins.items()}
-    table = pl.DataFrame({**columns, OUTCOME: sample.bad.astype(np.int8)})
-    if path.suffix == ".csv":
-        table.write_csv(path)
-    else:
-        table.write_parquet(path)
+    columns = {f"{holder}/{feature}": row for (holder, feature), row in bins.items()}
+    outcomes = {} if bad is None else {OUTCOME: bad.astype(np.int8)}
+    table = pl.DataFrame({**columns, **outcomes})
+    try:
+        if path.suffix == ".csv":
+            table.write_csv(path)
+        else:
+            table.write_parquet(path)
+    except OSError as failure:
+        raise SampleFileError(f"{path}: cannot be written ({failure.strerror})") from None
 
 
 def _names(holder: str, feature: str) -> tuple[str, str]:

@@ -116,8 +116,8 @@ def _notes(card: ToolCard, mapping: CardMapping) -> list[Finding]:
     notes = [Finding(kind="note", characteristic="", text=note) for note in card.notes]
     for name, points in mapping.dropped.items():
         text = Text(
-            zh=f"链上没有此变量：每家企业一律计 {points:g} 分（工具分）",
-            en=f"the chain does not have it: every firm gets {points:g} of the tool's points",
+            zh=f"舍弃：每家企业一律计 {points:g} 分（工具分）",
+            en=f"dropped: every firm gets {points:g} of the tool's points",
         )
         notes.append(Finding(kind="dropped", characteristic=name, text=text))
     return notes

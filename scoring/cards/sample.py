@@ -37,11 +37,7 @@ def sample_cost(
     scale = imported.report.scale
     tool = Scorer(card).scores(table)
     before = np.array([scale.on_chain(score) for score in tool.tolist()])
-    bins = {}
-    for how in mapping.characteristics:
-        feature = feature_of(catalogue, mapping, how)
-        bins[how.holder, how.feature] = encode(feature, _converted(how, feature, table[how.name]))
-    after = imported.card.scores(bins)
+    after = imported.card.scores(sample_bins(mapping, catalogue, table))
     change = np.abs(after - before)
     quality: dict[str, float] = {}
     if bad is not None:
@@ -58,6 +54,20 @@ def sample_cost(
         largest_change=float(change.max()),
         **quality,
     )
+
+
+def sample_bins(
+    mapping: CardMapping, catalogue: Catalogue, table: Mapping[str, Sequence[Any]]
+) -> dict[tuple[str, str], NDArray[np.uint16]]:
+    """The fine bins of such firms by holder and feature, shape (firms,) each.
+
+    Raises ScorecardError as `sample_cost`.
+    """
+    bins = {}
+    for how in mapping.characteristics:
+        feature = feature_of(catalogue, mapping, how)
+        bins[how.holder, how.feature] = encode(feature, _converted(how, feature, table[how.name]))
+    return bins
 
 
 def _converted(how: MappedCharacteristic, feature: Feature, values: Sequence[Any]) -> NDArray[Any]:

@@ -75,15 +75,23 @@ def test_draft_decide_import(card: Path, tmp_path: Path) -> None:
     arguments = ["import", str(card), *COMMON, "--map", str(path), "--out", str(out)]
     code, output = run(*arguments)
     assert code == 1
-    assert "holder spiffe://chain.example/holder/unknown is no participant" in output
+    assert "近12个月滞纳金次数, arrears: marked TODO still" in output
     path.write_text(decided(draft), encoding="utf-8")
     sample.write_text(
         "taxable_sales_12m,近12个月滞纳金次数,arrears,bad\n650,0,,0\n90,1,,1\n120,,4,0\n"
     )
     path.write_text(path.read_text().replace("missing_points = 12.0", "missing_points = 11"))
-    code, output = run(*arguments, "--sample", str(sample), "--json")
+    bins = tmp_path / "bins.csv"
+    code, output = run(*arguments, "--bins", str(bins))
+    assert (code, "give --sample" in output) == (2, True)
+    code, output = run(*arguments, "--sample", str(sample), "--bins", str(bins), "--json")
     assert code == 0, output
     report = json.loads(output)
+    firms = bins.read_text().splitlines()
+    assert firms[0].endswith(
+        "/tax/taxable_sales_12m,spiffe://csj.yinxin.example/holder/tax/late_fees_24m,bad"
+    )
+    assert [row.split(",")[0] for row in firms[1:]] == ["6", "3", "4"]
     assert [finding["kind"] for finding in report["findings"]] == ["dropped", "shifted"]
     assert report["sample"]["firms"] == 3
     assert report["sample"]["auc_before"] == 1.0
@@ -99,6 +107,22 @@ def test_draft_decide_import(card: Path, tmp_path: Path) -> None:
         code, output = run(*arguments, "--lang", lang)
         assert code == 0
         assert wanted in output
+
+
+def test_a_draft_knows_chinese_names_and_units(tmp_path: Path) -> None:
+    path = tmp_path / "card.csv"
+    names = ("近12月应税销售额(万元)", "用电量同比（%）", "税务评级")
+    rows = [f'{name},"[-inf, 1) | missing",3,,\n{name},"[1, inf)",5,,\n' for name in names]
+    path.write_text("characteristic,attribute,points,reason,baseline\n" + "".join(rows))
+    out = tmp_path / "map.toml"
+    code, output = run("map", str(path), *COMMON, "--out", str(out), "--json")
+    assert code == 0, output
+    assert json.loads(output)["to_decide"] == ["税务评级"]
+    sales, growth, grade = tomllib.loads(out.read_text())["characteristics"]
+    assert (sales["feature"], sales["factor"]) == ("taxable_sales_12m", 10_000)
+    assert (growth["feature"], growth["factor"]) == ("consumption_growth", 0.01)
+    assert grade["feature"] == "todo_3"
+    assert "# spiffe://csj.yinxin.example/holder/water (water)" in out.read_text()
 
 
 def test_export(tmp_path: Path) -> None:
