@@ -27,8 +27,8 @@ class Documents(Protocol):
         """The model certificate of that payload hash, if the regulator's own log has it."""
 
     def withdrawn(self, digest: bytes) -> int | None:
-        """From when on, by the hub's own clock, the hub must permit nothing under the certificate of
-        that payload hash: when it promised to have logged the withdrawal. None for any other.
+        """From when on, by the hub's own clock, the hub must permit nothing under the certificate
+        of that payload hash: when it promised to have logged the withdrawal. None for any other.
         """
 
     def epoch(self, number: int) -> OpenEpoch | None:

@@ -2,10 +2,11 @@
 
 In the order of the checks: the permit is the hub's and the entry records it; the bank was a
 member; the model certificate is the regulator's, the bank's, valid, logged, and not withdrawn; the
-context is that of certificate and epoch, the epoch was open; the audience fits the participants; the
-permit is no longer valid than it may be; the evidence opens and is of this permit; the consent is signed
-by the enterprise and held at the time; it covers bank, purpose, chain, fields and disclosures; and
-the blinded element is of the enterprise that consented. The first check that fails is the finding.
+context is that of certificate and epoch, the epoch was open; the audience fits the participants;
+the permit is no longer valid than it may be; the evidence opens and is of this permit; the consent
+is signed by the enterprise and held at the time; it covers bank, purpose, chain, fields and
+disclosures; and the blinded element is of the enterprise that consented. The first check that fails
+is the finding.
 """
 
 from __future__ import annotations

@@ -66,9 +66,7 @@ class Counted:
                     self._metrics.received(method, message.ByteSize())
                     yield message
 
-    async def _each(
-        self, method: str, requests: AsyncIterable[Message]
-    ) -> AsyncIterator[Message]:
+    async def _each(self, method: str, requests: AsyncIterable[Message]) -> AsyncIterator[Message]:
         async for request in requests:
             self._metrics.sent(method, request.ByteSize())
             yield request

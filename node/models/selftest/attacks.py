@@ -98,12 +98,6 @@ def _names(*keys: tuple[str, str]) -> frozenset[str]:
     return frozenset(" ".join(found) for found in keys)
 
 
-def _guess(firms: Firms, of: tuple[str, str], found: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Shares of right answers: those found, and always the commonest bin."""
-    truth = firms.bins[of]
-    return float((truth == found).mean()), float(np.bincount(truth).max() / len(truth))
-
-
 def positional_codes() -> Attack:
     """Points in base 6 read out every bin."""
     wanted = [key(kind, "even2") for kind in KINDS]

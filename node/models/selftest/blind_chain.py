@@ -96,9 +96,9 @@ def generated(catalogue: Catalogue, enterprises: int, seed: int) -> Chain:
 def encrypted_counts(chain: Chain, sigma: int, tell: Callable[[str], None]) -> Counts:
     """The release of all holders, counted on ciphertexts. `sigma` is in thousandths."""
     buckets = -(-len(chain.defaults) // ROWS)
-    words = np.zeros(buckets * ROWS, dtype=np.uint64)
-    words[: len(chain.defaults)] = np.where(chain.defaults, BAD, GOOD) * chain.labelled
-    words = words.reshape(buckets, ROWS)
+    flat = np.zeros(buckets * ROWS, dtype=np.uint64)
+    flat[: len(chain.defaults)] = np.where(chain.defaults, BAD, GOOD) * chain.labelled
+    words = flat.reshape(buckets, ROWS)
     keys = lattice.generate_keys()
     bundle = lattice.encrypt_labels(keys, words)
     released: dict[str, NDArray[np.int64]] = {}

@@ -48,7 +48,7 @@ def pooled_auc(
 
 
 def _table(found: Findings, rows: Rows, unknown: Mapping[str, NDArray[np.bool_]] | None) -> Floats:
-    columns = [entry.log_odds[rows[entry.key]] for entry in found.features]
+    columns: list[Floats] = [entry.log_odds[rows[entry.key]] for entry in found.features]
     if unknown is not None:
         columns += [entry.log_odds * unknown[entry.holder] for entry in found.unknown]
     return np.stack(columns, axis=1)
@@ -62,8 +62,9 @@ def _logistic(table: Floats, good: NDArray[np.bool_]) -> Floats:
         slopes = parameters[:-1]
         odds = table @ slopes + parameters[-1]
         error = 1 / (1 + np.exp(-odds)) - good
-        value = float((np.logaddexp(0, odds) - good * odds).sum()) + RIDGE / 2 * slopes @ slopes
-        return value, np.append(table.T @ error + RIDGE * slopes, error.sum())
+        likelihood = np.logaddexp(0, odds) - good * odds
+        value = likelihood.sum() + RIDGE / 2 * (slopes @ slopes)
+        return float(value), np.append(table.T @ error + RIDGE * slopes, error.sum())
 
     bounds = [(0.0, None)] * table.shape[1] + [(None, None)]
     result = minimize(
