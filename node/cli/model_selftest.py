@@ -20,7 +20,7 @@ _TITLES = {
     "simulated": ("模拟", "Simulated"),
     "imports": ("导入", "Imports"),
     "rounding": ("取整", "Rounding"),
-    "blind_development": ("盲开发", "Blind development"),
+    "blind_development": ("无数据建模", "Blind development"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,6 @@ from node.cli.output import language_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-    from rich.text import Text
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "quality": ("验证样本", "Validation sample"),
@@ -28,6 +28,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "passed": ("准入规则：通过", "Policy: passes"),
     "failed": ("准入规则：未通过", "Policy: refused"),
     "narrowed": ("因规则 d 收窄", "narrowed for rule d"),
+    "rule": ("规则", "Rule"),
+    "figure": ("数值", "Figure"),
+    "limit": ("界限", "Limit"),
+    "more": ("其余", "More"),
+    "check": (
+        "修改建议：yinxin model check {out} --catalogue …",
+        "For changes that would make it pass: yinxin model check {out} --catalogue …",
+    ),
     "model": ("模型", "Model"),
     "mean": ("均值", "Mean"),
     "deviation": ("标准差", "Deviation"),
@@ -124,35 +132,48 @@ def _quality(found: Mapping[str, Any], lang: str) -> Table:
 
 def _features(rows: Sequence[Mapping[str, Any]], lang: str) -> Table:
     alone = all("auc" in row for row in rows)
-    heads = ["field", "feature", "values", "span", "change", *(["alone"] if alone else [])]
-    made = table([say(k, lang) for k in heads], left=2)
-    for row in rows:
-        mark = " *" if "narrowed_by" in row else ""
-        cells = [
-            row["field"],
-            f"{row['holder'].rpartition('/')[2]}/{row['feature']}{mark}",
-            f"{row['real_values']} → {row['levels']}",
-            f"{row['real_span']:.1f} → {row['span']:.1f}",
-            f"{row['change']:.2f}",
-        ]
-        if alone:
-            cells.append(f"{row['auc']['before']:.3f} → {row['auc']['after']:.3f}")
-        made.add_row(*cells, style="dim" if row["levels"] == 1 else "")
+    heads = ["feature", "values", "span", "change", *(["alone"] if alone else [])]
+    made = table([say(k, lang) for k in heads])
+    for field, members in itertools.groupby(rows, lambda row: str(row["field"])):
+        made.add_row(field, style="bold")
+        for row in members:
+            mark = " *" if "narrowed_by" in row else ""
+            cells = [
+                f"{row['holder'].rpartition('/')[2]}/{row['feature']}{mark}",
+                f"{row['real_values']} → {row['levels']}",
+                f"{row['real_span']:.1f} → {row['span']:.1f}",
+                f"{row['change']:.2f}",
+            ]
+            if alone:
+                cells.append(f"{row['auc']['before']:.3f} → {row['auc']['after']:.3f}")
+            made.add_row(*cells, style="dim" if row["levels"] == 1 else "")
     if any("narrowed_by" in row for row in rows):
         made.caption, made.caption_justify = f"* {say('narrowed', lang)}", "left"
     return made
 
 
-def _verdict(found: Mapping[str, Any], lang: str) -> Text:
+def _verdict(found: Mapping[str, Any], lang: str) -> RenderableType:
+    """Passed, or the worst figure about each feature; `check` has the others, and remedies."""
+    from rich.console import Group
     from rich.text import Text
 
     policy = found["policy"]
     if policy["passed"]:
         return Text(f"✓ {say('passed', lang)} ({policy['figures']})", style="bold green")
-    text = Text(f"✗ {say('failed', lang)}", style="bold red")
+    failures: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for item in policy["failures"]:
-        text.append(f"\n  {item['rule']}  {item['text'][language_of(lang)]}", style="not bold red")
-    return text
+        holder, _, feature = str(item.get("feature") or "").rpartition(" ")
+        name = f"{holder.rpartition('/')[2]}/{feature}" if feature else str(item["field"])
+        failures.setdefault((item["rule"], name), []).append(item)
+    made = table([say(k, lang) for k in ("rule", "feature", "figure", "limit", "more")], left=2)
+    for (rule, name), items in failures.items():
+        worst = max(items, key=lambda item: abs(item["figure"] - item["limit"]))
+        more = f"+{len(items) - 1}" if len(items) > 1 else ""
+        made.add_row(rule, Text(name), f"{worst['figure']:.3g}", f"{worst['limit']:.3g}", more)
+    title = f"✗ {say('failed', lang)} ({len(policy['failures'])} / {policy['figures']})"
+    return Group(
+        Text(title, style="bold red"), made, Text(say("check", lang).format(out=found["out"]))
+    )
 
 
 def comparison_view(found: Mapping[str, Any], lang: str) -> RenderableType:

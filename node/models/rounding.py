@@ -26,6 +26,7 @@ from federation.policy import (
 )
 from scoring.cards.real import RealCard
 from scoring.catalogue import Catalogue
+from scoring.errors import ScorecardError
 from scoring.integer import Memo, Sample, round_by_sample
 from scoring.rounding import RealPoints, RoundedPoints, round_points
 from scoring.scorecard import FeaturePoints, Scale, Scorecard, ScoreField
@@ -116,7 +117,10 @@ def round_card(
             else feature
             for feature in points
         ]
-        result = attempt(points)
+        try:
+            result = attempt(points)
+        except ScorecardError:  # a field has too few features left: the last verdict stands
+            break
     return result
 
 

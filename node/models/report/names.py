@@ -48,14 +48,13 @@ class Names:
 
     def short(self, entry: FeaturePoints) -> str:
         """A feature of the scorecard by its title; with the holder where several have it."""
-        kinds = {
+        title = of(self.entry(entry).title, self.language)
+        holders = {
             other.holder
             for other in self._scorecard.points
-            if other.feature == entry.feature
-            and self._scorecard.kind_of(other.holder) == self._scorecard.kind_of(entry.holder)
+            if of(self.entry(other).title, self.language) == title
         }
-        title = of(self.entry(entry).title, self.language)
-        return f"{title} · {entry.holder.rpartition('/')[2]}" if len(kinds) > 1 else title
+        return f"{title} · {entry.holder.rpartition('/')[2]}" if len(holders) > 1 else title
 
     def features(self, names: Sequence[str]) -> str:
         """Several of them."""

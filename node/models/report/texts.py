@@ -122,8 +122,8 @@ WORDS: Final[dict[str, Text]] = {
     "features": Text(zh="逐特征：分值与揭示程度", en="Feature by feature: points and what is told"),
     "share_of_firms": Text(zh="企业占比", en="Share of firms"),
     "points": Text(zh="分值", en="Points"),
-    "told": Text(zh="占比 ¦  界限 ¦  后验 ●", en="prior ¦  limit ¦  posterior ●"),
-    "told_numbers": Text(zh="后验与界限", en="posterior and limit"),
+    "told": Text(zh="占比 ¦  界限 ¦  后验 ●", en="prior ¦ limit ¦ posterior ●"),
+    "told_numbers": Text(zh="后验与界限", en="figure ≤ limit"),
     "bins_title": Text(zh="{name}：各区间占比与分值", en="{name}: bins, shares and points"),
     "gains_title": Text(zh="{name}：记录所揭示的程度", en="{name}: what a record tells"),
     "untold": Text(

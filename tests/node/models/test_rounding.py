@@ -107,7 +107,7 @@ def test_a_refused_card_says_why_and_is_written_all_the_same(desk: Path, tmp_pat
         *("--out", tmp_path / "out.json", "--lang", "en"),
         code=1,
     )
-    assert "Policy: refused" in result.stdout and "if short, add features" in result.stdout
+    assert "Policy: refused" in result.stdout and "yinxin model check" in result.stdout
     assert (tmp_path / "out.json").exists()
 
 
