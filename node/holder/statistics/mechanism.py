@@ -71,9 +71,7 @@ class Budget:
 
 def noisy(table: NDArray[np.int64], scale_milli: int) -> NDArray[np.int64]:
     """The table with discrete Gaussian noise of that scale, in thousandths, on every number."""
-    dp = _opendp()
-    measurement = dp.m.make_gaussian(*_space(), scale=scale_milli / MILLI)
-    return np.array(measurement(table.tolist()), dtype=np.int64)
+    return np.array(_gaussian(scale_milli / MILLI)(table.tolist()), dtype=np.int64)
 
 
 @cache
@@ -93,20 +91,19 @@ def concentrated(epsilon: float, delta: float) -> float:
 
 
 def _epsilon(scale: float, delta: float) -> float:
-    dp = _opendp()
-    measurement = dp.m.make_gaussian(*_space(), scale=scale)
-    return float(dp.c.make_zCDP_to_approxDP(measurement).map(1.0).epsilon(delta))
+    from opendp.combinators import make_zCDP_to_approxDP
+
+    return float(make_zCDP_to_approxDP(_gaussian(scale)).map(1.0).epsilon(delta))
 
 
-def _space() -> tuple[Any, Any]:
-    dp = _opendp()
-    return dp.vector_domain(dp.atom_domain(T=int)), dp.l2_distance(T=float)
+def _gaussian(scale: float) -> Any:
+    # Without `opendp.prelude`, which takes seconds and 200 MB. OpenDP takes a plain `int` for 32
+    # bits; products of half a million firms need more, and its refusal would print exact numbers.
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian
+    from opendp.metrics import l2_distance
+    from opendp.mod import enable_features
 
-
-@cache
-def _opendp() -> Any:
-    # Two seconds and much memory: only for a command that adds noise.
-    import opendp.prelude as dp
-
-    dp.enable_features("contrib")
-    return dp
+    enable_features("contrib")
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T=float)
+    return make_gaussian(*space, scale=scale)

@@ -46,6 +46,14 @@ def test_noise_is_new_each_time() -> None:
     assert (noisy(table, 50_000) != noisy(table, 50_000)).any()
 
 
+def test_sums_over_a_large_chain_have_room() -> None:
+    """Products of a million firms' scores are beyond 32 bits; noise beyond them was cut off."""
+    table = np.array([2**31 - 1, 9_000_000_000, -9_000_000_000], dtype=np.int64)
+    assert np.abs(noisy(np.repeat(table, 30), 50_000) - np.repeat(table, 30)).max() < 600
+    noise = noisy(np.full(100, 2**31 - 1), 50_000) - (2**31 - 1)
+    assert noise.max() > 0 > noise.min()
+
+
 @pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0])
 def test_the_scales_together_cost_what_was_asked_for(epsilon: float) -> None:
     sensitivities = (
