@@ -22,109 +22,27 @@ Bins that hardly any firm is in are no cover: if a difference tells of one featu
 those in rare bins of others, it tells of that feature. So the search is done once more on common
 bins alone: of each feature the rarest bins, `RARE` of all firms together, are left out. There a
 vector counts that takes fields of several scorecards; what fields of one tell is for rule d, which
-has the frequencies.
+has the frequencies. Last, by size: no feature has too much of any combination of two scorecards
+that rule d does not judge together (`federation.policy.dominance`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from federation.policy.atoms import Bins, atoms, rare, shares_over, spread_over
+from federation.policy.dominance import GREATEST_SHARE, dominating
 from federation.policy.linear import Matrix, random_prime, rank, reduced, vanishing
 from federation.policy.report import PolicyItem
+from federation.policy.stacking import Feature, Stack, stack
 from federation.policy.submission import Submission
-from scoring.catalogue import Catalogue
-from scoring.catalogue import Feature as Described
 from scoring.documents import Text
 
 MOST_SETS: Final = 12
 """Sets that a report lists; more say nothing more."""
-Feature = tuple[str, str]
-"""(holder, feature)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """The stacked fields: a matrix, the columns of each feature, and the scorecard of each row.
-
-    Scorecard 0 is the one to judge; the others are the earlier ones in their order. `rare` has the
-    columns of rare bins.
-    """
-
-    matrix: Matrix
-    columns: Mapping[Feature, Matrix]
-    scorecards: tuple[int, ...]
-    rare: frozenset[int] = frozenset()
-
-    def without(self, scorecards: set[int]) -> Stack:
-        """The stack without the rows of some scorecards."""
-        kept = [row for row, of in enumerate(self.scorecards) if of not in scorecards]
-        cards = tuple(self.scorecards[row] for row in kept)
-        return Stack(self.matrix[kept], self.columns, cards, self.rare)
-
-    def of_common_bins(self) -> Stack:
-        """The stack without the columns of rare bins."""
-        kept = [n for n in range(self.matrix.shape[1]) if n not in self.rare]
-        places = {number: place for place, number in enumerate(kept)}
-        columns = {
-            key: np.array([places[n] for n in own.tolist() if n in places], dtype=np.int64)
-            for key, own in self.columns.items()
-        }
-        return Stack(self.matrix[:, kept], columns, self.scorecards)
-
-
-def stack(submission: Submission) -> Stack:
-    """The stacked fields of a submission and of what was certified before."""
-    judged = [(submission.scorecard, submission.catalogue)]
-    judged += [(earlier.scorecard, earlier.catalogue) for earlier in submission.earlier]
-    versions: dict[Feature, list[Bins]] = {}
-    shares: dict[Feature, tuple[Bins, Sequence[float]]] = {}
-    for scorecard, catalogue in judged:
-        for entry in scorecard.points:
-            feature = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature)
-            now = _now(submission.catalogue, feature)
-            if not now.public:
-                key = entry.holder, entry.feature
-                versions.setdefault(key, []).append(feature.bins)
-                shares[key] = now.bins, now.frequencies or ()
-    common = {key: atoms(found) for key, found in versions.items()}
-    columns, first, rare_columns, width = {}, {}, set[int](), 0
-    for key, found in common.items():
-        columns[key] = np.arange(width, width + len(found) - 1)
-        bins, known = shares[key]
-        often = shares_over(bins, known, found) if known else [1.0] * len(found)
-        first[key] = often.index(max(often))
-        left = rare(often)
-        others = [number for number in range(len(found)) if number != first[key]]
-        rare_columns.update(width + n for n, number in enumerate(others) if number in left)
-        width += len(others)
-    rows, scorecards = [], []
-    for number, (scorecard, catalogue) in enumerate(judged):
-        for name in [f.name for f in scorecard.fields]:
-            row = np.zeros(width, dtype=np.int64)
-            for entry in scorecard.points:
-                key = entry.holder, entry.feature
-                if entry.field != name or key not in columns:
-                    continue
-                bins = catalogue.feature(scorecard.kind_of(entry.holder), entry.feature).bins
-                points = np.array(spread_over(bins, entry.points, common[key]), dtype=np.int64)
-                row[columns[key]] = np.delete(points, first[key]) - points[first[key]]
-            rows.append(row)
-            scorecards.append(number)
-    matrix = np.array(rows, dtype=np.int64)
-    return Stack(matrix, columns, tuple(scorecards), frozenset(rare_columns))
-
-
-def _now(catalogue: Catalogue, feature: Described) -> Described:
-    """What the catalogue of now says of a feature, or said where it is no longer in it."""
-    for other in catalogue.features if feature.kind in catalogue.kinds else ():
-        if other.id == feature.id:
-            return other
-    return feature
 
 
 @dataclass
@@ -233,7 +151,7 @@ def isolated(stacked: Stack, most: int) -> list[tuple[Feature, ...]]:
 def check(submission: Submission) -> Iterator[PolicyItem]:
     """The items of rule c: one for every isolated set of features, or one that there is none."""
     most = submission.thresholds.isolated_features
-    stacked = stack(submission)
+    whole = stacked = stack(submission)
     prime = random_prime()
     found = isolated(stacked, most)
     if not found and submission.earlier:
@@ -241,7 +159,11 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
         found = _Search(stacked, most, prime, together=True).run()
     for features in found:
         yield _isolated(stacked, features, lost(stacked, features, prime))
-    if not found:
+    if found:
+        return
+    told = list(_by_size(submission, whole))
+    yield from told
+    if not told:
         number = len(submission.earlier)
         yield PolicyItem(
             rule="c",
@@ -253,6 +175,33 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
                 zh=f"与此前{number}张评分卡的各字段作任何加减，都不能单独显出{most}个或更少的特征",
                 en=f"No combination of its fields with those of {number} earlier scorecards tells "
                 f"of {most} features or fewer alone",
+            ),
+        )
+
+
+def _by_size(submission: Submission, stacked: Stack) -> Iterator[PolicyItem]:
+    """An item for each feature that has too much of a combination, with its greatest share."""
+    greatest: dict[Feature, float] = {}
+    for number, earlier in enumerate(submission.earlier, start=1):
+        if not earlier.valid:
+            for feature, share in dominating(stacked, number):
+                greatest[feature] = max(share, greatest.get(feature, 0.0))
+    for feature, share in greatest.items():
+        name = " ".join(feature)
+        yield PolicyItem(
+            rule="c",
+            field="*",
+            feature=name,
+            figure=round(share, 4),
+            limit=GREATEST_SHARE,
+            passed=False,
+            about=(name,),
+            text=Text(
+                zh=f"与此前一张评分卡的记录相加减，{name}可占其离散度的{share:.0%}，"
+                f"上限{GREATEST_SHARE:.0%}；请沿用此前的分值，或同样改动更多特征",
+                en=f"Added to and subtracted from records of an earlier scorecard, {name} has "
+                f"{share:.0%} of the spread, at most {GREATEST_SHARE:.0%} is allowed; keep the "
+                "earlier points, or change more features as much",
             ),
         )
 

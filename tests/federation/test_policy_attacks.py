@@ -39,12 +39,28 @@ def test_attack_succeeds_without_policy(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["four_model_tracker", "withdrawn_recertified", "affiliates", "open_and_private", "rare_cover"],
+    [
+        "four_model_tracker",
+        "withdrawn_recertified",
+        "affiliates",
+        "open_and_private",
+        "rare_cover",
+        "louder_than_cover",
+    ],
 )
 def test_differences_pass_every_rule_but_c(name: str) -> None:
     attack = MADE[name]
     assert {item.rule for item in attack.report.failures} == {"c"}
     assert certify_policy(attack.submitted, CATALOGUE, PolicyThresholds()).passed
+
+
+def test_what_is_too_loud_is_refused_by_rule_d_while_both_are_valid() -> None:
+    attack = MADE["louder_than_cover"]
+    history = [Earlier(attack.earlier[0], CATALOGUE, True)]
+    report = certify_policy(attack.submitted, CATALOGUE, PolicyThresholds(), history)
+    assert {item.rule for item in report.failures} == {"d"}
+    before = certify_policy(attack.earlier[0], CATALOGUE, PolicyThresholds())
+    assert before.passed
 
 
 def test_every_pair_of_the_tracker_passes() -> None:

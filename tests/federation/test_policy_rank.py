@@ -11,7 +11,8 @@ import pytest
 from federation.policy import Earlier, PolicyThresholds, Submission
 from federation.policy.atoms import atoms, spread_over
 from federation.policy.linear import random_prime, rank, reduced, vanishing
-from federation.policy.rank import Stack, check, isolated, lost, stack
+from federation.policy.rank import check, isolated, lost
+from federation.policy.stacking import Stack, stack
 from node.models.selftest.attacks import CATALOGUE, honest, key
 from node.models.selftest.laboratory import KINDS, scorecard
 from scoring.catalogue import Bins, Catalogue

@@ -228,6 +228,29 @@ def _difference(name: str, cover: Sequence[tuple[str, str]] = ()) -> Attack:
     return Attack(name, cards[1], (cards[0],), False, "c", _names(wanted), read)
 
 
+def louder_than_cover() -> Attack:
+    """Two scorecards that differ in six features: by 4 points in one, by 1 in a bin of the others.
+
+    The first is withdrawn before the second is certified.
+    """
+    wanted = key("court", "even0")
+    cover = [key(kind, "even0") for kind in KINDS if kind != "court"] + [key("tax", "even3")]
+    still = {key(kind, "even1"): [3, 0, 1, 3, 7] for kind in KINDS[:3]}
+    still |= {key(kind, "even1"): [1, 0, 1, 2, 3] for kind in KINDS[3:]}
+    still |= {key("power", "even2"): [1, 0, 1, 2, 3]}
+    before = still | {k: [3, 0, 1, 3, 7] for k in cover} | {wanted: [0, 0, 0, 4, 4]}
+    after = still | {k: [3, 0, 1, 4, 7] for k in cover} | {wanted: [4, 4, 4, 0, 0]}
+    cards = [scorecard({"trade": p}, f"r{n}") for n, p in enumerate((before, after))]
+
+    def read(firms: Firms) -> tuple[float, float]:
+        difference = firms.record(cards[1], "trade") - firms.record(cards[0], "trade")
+        truth = firms.bins[wanted] >= 3
+        right = float(((difference < 2) == truth).mean())
+        return right, float(max(truth.mean(), 1 - truth.mean()))
+
+    return Attack("louder_than_cover", cards[1], (cards[0],), False, "c", _names(wanted), read)
+
+
 def moving_steps() -> Attack:
     """One feature moves in steps that only features which never move have, too."""
     wanted = key("tax", "half")
@@ -267,6 +290,7 @@ ATTACKS: Final[Mapping[str, Callable[[], Attack]]] = {
     "moving_steps": moving_steps,
     "affiliates": lambda: _difference("affiliates"),
     "open_and_private": lambda: _difference("open_and_private"),
+    "louder_than_cover": louder_than_cover,
     "rare_cover": lambda: _difference("rare_cover", [key(kind, "never") for kind in KINDS]),
 }
 """By name. For policy, what an affiliate had certified, what was withdrawn and what is published is
