@@ -24,6 +24,9 @@ from federation.identity import Role, SpiffeId
 
 PART_BYTES = 1 << 20
 MAX_PARTS = 128
+MAX_LABELS = 250_000
+"""Lines of a submission: no consent is so short that more fit into its parts, and each takes a
+signature to judge and a place in memory, empty ones too."""
 MAX_DAYS = 31
 LABELS_PURPOSE = "yinxin/envelope/labels/v1"
 VERDICT_PURPOSE = "yinxin/envelope/label-verdict/v1"
@@ -134,6 +137,7 @@ class SubmissionReader:
         if len(self._parts) != self._count:
             raise DocumentError("parts", f"are {len(self._parts)} of {self._count}")
         content = b"".join(self._parts)
+        self._parts.clear()  # a submission is large: not twice in memory
         end = _LENGTH + int.from_bytes(content[:_LENGTH], "big")
         submission, labels = LabelSubmission.parse(content[_LENGTH:end]), content[end:]
         if submission.bank != self._bank:
@@ -142,6 +146,8 @@ class SubmissionReader:
             raise DocumentError("labels", "are not those that the submission names")
         if not labels.endswith(b"\n"):
             raise DocumentError("labels", "do not end with a whole line")
+        if labels.count(b"\n") > MAX_LABELS:
+            raise DocumentError("labels", f"are more than {MAX_LABELS} lines", "send fewer")
         return submission, labels[:-1].split(b"\n")
 
 

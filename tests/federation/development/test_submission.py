@@ -109,6 +109,15 @@ def test_too_many_labels_are_told_before_any_is_sent() -> None:
         part_count(head([]), lines)
 
 
+def test_lines_of_nothing_are_too_many() -> None:
+    """Each would become an object, a problem and a line of the verdict: a hundred times its size."""
+    lines = [b"\n"] * 1_000_000
+    made = head(lines)
+    parts = list(seal_parts(made, lines, REGULATOR.public))
+    with pytest.raises(DocumentError, match="more than 250000 lines"):
+        read(parts, BANK, made.id, len(parts))
+
+
 def test_a_head_names_holders_in_order() -> None:
     for participants in (tuple(HOLDERS[::-1]), (BANK,), ()):
         with pytest.raises(ValueError, match="participants"):
