@@ -26,7 +26,7 @@ from federation.uscc import Uscc
 ALGORITHM = "Ed25519"
 MAX_COMPACT_BYTES = 8192
 
-SEGMENTS = 3
+_SEGMENTS = 3
 _MAX_HEADER_BYTES = 4 * MAX_CERTIFICATE_BYTES // 3 + 256
 
 
@@ -79,7 +79,7 @@ def open_compact(compact: str, typ: str, authority_cert: bytes, now: int) -> Sta
     if len(compact) > MAX_COMPACT_BYTES:
         raise Refusal(Reason.MALFORMED, f"{typ}: longer than {MAX_COMPACT_BYTES} bytes")
     segments = compact.split(".")
-    if len(segments) != SEGMENTS:
+    if len(segments) != _SEGMENTS:
         raise Refusal(Reason.MALFORMED, f"{typ}: not a JWS in compact form")
     try:
         raw_header, payload, _ = (unb64(segment) for segment in segments)
@@ -96,6 +96,15 @@ def open_compact(compact: str, typ: str, authority_cert: bytes, now: int) -> Sta
     except (JoseError, ValueError) as error:
         raise Refusal(Reason.NO_CONSENT, f"{typ}: the signature does not verify") from error
     return Statement(enterprise, payload)
+
+
+def payload_unverified(compact: str) -> bytes:
+    """The payload of a compact form, whoever signed it. Raises DocumentError when it is none."""
+    segments = compact.split(".")
+    if len(compact) > MAX_COMPACT_BYTES or len(segments) != _SEGMENTS:
+        raise DocumentError("consent", "is not a JWS in compact form")
+    _, payload, _ = (unb64(segment, "consent") for segment in segments)
+    return payload
 
 
 def _certificate(header: object, typ: str) -> bytes:

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from federation.authority import authority_domain, load_certificate
-from federation.canonical import MAX_INTEGER, b64, canonical_json, unb64
+from federation.canonical import MAX_INTEGER, b64, canonical_json
 from federation.claims import Claims
-from federation.compact import MAX_COMPACT_BYTES, SEGMENTS, Statement, open_compact, sign_compact
+from federation.compact import Statement, open_compact, payload_unverified, sign_compact
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.purpose import Purpose
@@ -44,50 +44,72 @@ _NAME = re.compile(r"[^\x00-\x20\x7f]{1,128}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsentClaims:
-    """What a consent says. Raises DocumentError when it says something impossible.
+class Terms:
+    """What consents of every class say: who lets which bank do something, where and when.
 
     Times are unix seconds: the consent was signed at `issued_at` and holds while
-    not_before <= now < expires. Both may differ, but a query before the signature is one that
-    nobody had consented to, however early the consent says it begins. `uses` is the most queries
-    in each chain. Lists are put in order and rid of duplicates.
+    not_before <= now < expires. Both may differ, but what happens before the signature is
+    something that nobody had consented to, however early the consent says it begins.
     """
 
     issuer: str
     uscc: Uscc = field(repr=False)
     bank: SpiffeId
-    purpose: Purpose
-    fields: tuple[str, ...]
-    disclosed: tuple[str, ...] = ()
     chains: tuple[str, ...]
-    named: tuple[SpiffeId, ...] = ()
     issued_at: int
     not_before: int
     expires: int
-    uses: int = 1
     id: bytes = field(default_factory=lambda: secrets.token_bytes(ID_BYTES))
+
+    def check_terms(self) -> None:
+        """Raises DocumentError for terms that are impossible."""
+        if self.bank.role is not Role.BANK:
+            raise DocumentError("aud", "is not the SPIFFE id of a bank")
+        if not self.chains:
+            raise DocumentError("chains", "is empty", "name at least one")
+        if not 0 <= self.not_before < self.expires <= MAX_INTEGER:
+            raise DocumentError("exp", "is not after nbf", "let the consent begin before it ends")
+        if not 0 <= self.issued_at < self.expires:
+            raise DocumentError("iat", "is not before exp", "sign the consent before it ends")
+        if len(self.id) != ID_BYTES:
+            raise DocumentError("jti", f"has {len(self.id)} bytes, not {ID_BYTES}")
+
+    def require_in_force(self, now: int, what: str = "consent") -> None:
+        """Raises Refusal (`not_yet_valid`, `expired`) unless it holds at `now`."""
+        if self.issued_at > now + CLOCK_SKEW:
+            raise Refusal(Reason.NOT_YET_VALID, f"{what} is dated in the future")
+        if now < self.not_before:
+            raise Refusal(Reason.NOT_YET_VALID, f"{what} does not hold yet")
+        if now >= self.expires:
+            raise Refusal(Reason.EXPIRED, f"{what} has expired")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentClaims(Terms):
+    """What a consent says. Raises DocumentError when it says something impossible.
+
+    `uses` is the most queries in each chain. Lists are put in order and rid of duplicates.
+    """
+
+    purpose: Purpose
+    fields: tuple[str, ...]
+    disclosed: tuple[str, ...] = ()
+    named: tuple[SpiffeId, ...] = ()
+    uses: int = 1
 
     def __post_init__(self) -> None:
         for name in ("fields", "disclosed", "chains"):
             object.__setattr__(self, name, clean_names(name, getattr(self, name)))
         object.__setattr__(self, "named", tuple(sorted(set(self.named), key=str)))
-        if self.bank.role is not Role.BANK:
-            raise DocumentError("aud", "is not the SPIFFE id of a bank")
         if any(holder.role is not Role.HOLDER for holder in self.named):
             raise DocumentError("named", "holds an id that is not of a holder")
-        for name, names in (("fields", self.fields), ("chains", self.chains)):
-            if not names:
-                raise DocumentError(name, "is empty", "name at least one")
+        if not self.fields:
+            raise DocumentError("fields", "is empty", "name at least one")
         if len(self.named) > MAX_NAMES:
             raise DocumentError("named", f"holds more than {MAX_NAMES} holders")
-        if not 0 <= self.not_before < self.expires <= MAX_INTEGER:
-            raise DocumentError("exp", "is not after nbf", "let the consent begin before it ends")
-        if not 0 <= self.issued_at < self.expires:
-            raise DocumentError("iat", "is not before exp", "sign the consent before it ends")
         if not 1 <= self.uses <= MAX_USES:
             raise DocumentError("uses", f"is {self.uses}, not within 1 … {MAX_USES}")
-        if len(self.id) != ID_BYTES:
-            raise DocumentError("jti", f"has {len(self.id)} bytes, not {ID_BYTES}")
+        self.check_terms()
 
     def payload(self) -> bytes:
         """The claims as canonical JSON."""
@@ -165,12 +187,7 @@ def verify_consent(jws: str, authority_cert: bytes, now: int) -> Consent:
     except DocumentError as error:
         raise Refusal(Reason.MALFORMED, f"consent: {error}") from error
     check_signer(consent.issuer, consent.uscc, statement, authority_cert)
-    if consent.issued_at > now + CLOCK_SKEW:
-        raise Refusal(Reason.NOT_YET_VALID, "consent is dated in the future")
-    if now < consent.not_before:
-        raise Refusal(Reason.NOT_YET_VALID, "consent does not hold yet")
-    if now >= consent.expires:
-        raise Refusal(Reason.EXPIRED, "consent has expired")
+    consent.require_in_force(now)
     return consent
 
 
@@ -179,11 +196,7 @@ def read_unverified(compact: str) -> Consent:
 
     Raises DocumentError when it is no consent.
     """
-    segments = compact.split(".")
-    if len(compact) > MAX_COMPACT_BYTES or len(segments) != SEGMENTS:
-        raise DocumentError("consent", "is not a JWS in compact form")
-    _, payload, _ = (unb64(segment, "consent") for segment in segments)
-    return _consent(payload, compact)
+    return _consent(payload_unverified(compact), compact)
 
 
 def sign_cancellation(consent: str, key: SigningKey, cert: bytes, now: int) -> str:

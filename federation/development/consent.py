@@ -10,17 +10,15 @@ sub (USCC), aud (bank), chains, iat, nbf, exp, jti. The form is that of `federat
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from federation.canonical import MAX_INTEGER, b64, canonical_json, unb64
+from federation.canonical import b64, canonical_json
 from federation.claims import Claims
-from federation.compact import MAX_COMPACT_BYTES, SEGMENTS, open_compact, sign_compact
-from federation.consent import CLOCK_SKEW, ID_BYTES, check_signer, clean_names
+from federation.compact import open_compact, payload_unverified, sign_compact
+from federation.consent import ID_BYTES, Terms, check_signer, clean_names
 from federation.errors import DocumentError, Reason, Refusal
-from federation.identity import Role, SpiffeId
+from federation.identity import SpiffeId
 from federation.signed import SigningKey
-from federation.uscc import Uscc
 
 DEVELOPMENT_TYPE = "yinxin-development-consent+jwt"
 
@@ -28,34 +26,15 @@ _CLAIMS = ("iss", "sub", "aud", "chains", "iat", "nbf", "exp", "jti")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DevelopmentConsent:
+class DevelopmentConsent(Terms):
     """What a development consent says. Raises DocumentError when it says something impossible.
 
-    Times are unix seconds: signed at `issued_at`, it holds while not_before <= now < expires.
     `chains` are put in order and rid of duplicates.
     """
 
-    issuer: str
-    uscc: Uscc = field(repr=False)
-    bank: SpiffeId
-    chains: tuple[str, ...]
-    issued_at: int
-    not_before: int
-    expires: int
-    id: bytes = field(default_factory=lambda: secrets.token_bytes(ID_BYTES))
-
     def __post_init__(self) -> None:
         object.__setattr__(self, "chains", clean_names("chains", self.chains))
-        if self.bank.role is not Role.BANK:
-            raise DocumentError("aud", "is not the SPIFFE id of a bank")
-        if not self.chains:
-            raise DocumentError("chains", "is empty", "name at least one")
-        if not 0 <= self.not_before < self.expires <= MAX_INTEGER:
-            raise DocumentError("exp", "is not after nbf", "let the consent begin before it ends")
-        if not 0 <= self.issued_at < self.expires:
-            raise DocumentError("iat", "is not before exp", "sign the consent before it ends")
-        if len(self.id) != ID_BYTES:
-            raise DocumentError("jti", f"has {len(self.id)} bytes, not {ID_BYTES}")
+        self.check_terms()
 
     def payload(self) -> bytes:
         """The claims as canonical JSON."""
@@ -74,10 +53,7 @@ class DevelopmentConsent:
 
     def require_holds(self, bank: SpiffeId, chain: str, now: int) -> None:
         """Raises Refusal: `not_yet_valid`, `expired`, `wrong_bank`, `wrong_chain`."""
-        if self.issued_at > now + CLOCK_SKEW or now < self.not_before:
-            raise Refusal(Reason.NOT_YET_VALID, "development consent does not hold yet")
-        if now >= self.expires:
-            raise Refusal(Reason.EXPIRED, "development consent has expired")
+        self.require_in_force(now, "development consent")
         if self.bank != bank:
             raise Refusal(Reason.WRONG_BANK, "development consent is for another bank")
         if chain not in self.chains:
@@ -113,10 +89,7 @@ def read_unverified(compact: str) -> DevelopmentConsent:
 
     Raises DocumentError when it is none.
     """
-    segments = compact.split(".")
-    if len(compact) > MAX_COMPACT_BYTES or len(segments) != SEGMENTS:
-        raise DocumentError("consent", "is not a JWS in compact form")
-    return _consent(unb64(segments[1], "consent"))
+    return _consent(payload_unverified(compact))
 
 
 def _consent(payload: bytes) -> DevelopmentConsent:

@@ -7,7 +7,9 @@ one: where the root on disk gives another key than the log has, the node refuses
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, insert, select
@@ -33,6 +35,8 @@ from scoring.oprf import KeyPair
 from scoring.words import ROWS
 
 _log = structlog.get_logger(__name__)
+
+Verified = TypeVar("Verified")
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,19 @@ class Contexts:
             _log.warning("chain not up to date", error=str(error))
             return False
         return True
+
+    async def verified(self, verify: Callable[[Connection], Verified]) -> Verified:
+        """What `verify` makes of a document.
+
+        Where it refuses, once more after a pull from the hub: the bank, the catalogue or the
+        roster that the document names may be new to this node.
+        """
+        try:
+            return await self._runtime.store.read(verify)
+        except Refusal:
+            if not await self.catch_up():
+                raise
+        return await self._runtime.store.read(verify)
 
     async def resolve(self, certificate: bytes, epoch: int) -> Context:
         """The context of a request. Raises Refusal for one that is not served, or not now."""

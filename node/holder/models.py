@@ -58,7 +58,7 @@ class Models:
         Raises Refusal(uncertified_model) unless key and bundle are the certificate's, and what
         `read_certificate` raises for one that is not of this chain, or not for this holder.
         """
-        certificate = await self._read(signed)
+        certificate = await self._contexts.verified(lambda c: self._verify(c, signed))
         own = self._runtime.identity.id
         if holder != own:
             raise Refusal(Reason.WRONG_AUDIENCE, f"bundle is for {holder}")
@@ -72,15 +72,6 @@ class Models:
         await keep_transfer(target, bundle, limit, participant.bundle, "weights")
         await self._record(certificate, signed)
         return certificate
-
-    async def _read(self, signed: Signed) -> ModelCertificate:
-        """The certificate; one of a bank or catalogue that is new to this node is looked up."""
-        try:
-            return await self._runtime.store.read(lambda c: self._verify(c, signed))
-        except Refusal:
-            if not await self._contexts.catch_up():
-                raise
-        return await self._runtime.store.read(lambda c: self._verify(c, signed))
 
     def _verify(self, connection: Connection, signed: Signed) -> ModelCertificate:
         runtime = self._runtime

@@ -59,7 +59,7 @@ class Labels:
         Raises Refusal(uncertified_model) unless key and bundle are the certificate's, and what
         `read_certificate` raises for one that is not of this chain, or not for this holder.
         """
-        certificate = await self._read(signed)
+        certificate = await self._contexts.verified(lambda c: self._verify(c, signed))
         if holder != self._runtime.identity.id:
             raise Refusal(Reason.WRONG_AUDIENCE, f"labels are for {holder}")
         certificate.require_valid(self._runtime.clock.now())
@@ -85,15 +85,6 @@ class Labels:
         certificate = self._verify(connection, Signed.from_json(bytes(raw)))
         certificate.require_valid(self._runtime.clock.now())
         return certificate
-
-    async def _read(self, signed: Signed) -> DevelopmentCertificate:
-        """The certificate; a bank, catalogue or roster that is new to this node is looked up."""
-        try:
-            return await self._runtime.store.read(lambda c: self._verify(c, signed))
-        except Refusal:
-            if not await self._contexts.catch_up():
-                raise
-        return await self._runtime.store.read(lambda c: self._verify(c, signed))
 
     def _verify(self, connection: Connection, signed: Signed) -> DevelopmentCertificate:
         runtime, now = self._runtime, self._runtime.clock.now()

@@ -48,9 +48,9 @@ def pooled_auc(
 
 
 def _table(found: Findings, rows: Rows, unknown: Mapping[str, NDArray[np.bool_]] | None) -> Floats:
-    columns: list[Floats] = [entry.log_odds[rows[entry.key]] for entry in found.features]
+    columns = [entry.log_odds[rows[entry.key]] for entry in found.features]
     if unknown is not None:
-        columns += [entry.log_odds * unknown[entry.holder] for entry in found.unknown]
+        columns += [np.where(unknown[entry.holder], entry.log_odds, 0.0) for entry in found.unknown]
     return np.stack(columns, axis=1)
 
 
