@@ -54,7 +54,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "correlation": ("相关系数", "Correlation"),
     "ranks": ("秩相关", "rank correlation"),
     "mean_change": ("平均分差", "mean difference"),
-    "firms": ("企业", "firms"),
+    "firms": ("家企业", "firms"),
     "of": ("其中违约", "of them bad"),
     "drawn": ("由目录公布频率抽取，无真实结果", "drawn from published frequencies, no outcomes"),
     "difference": ("AUC 差（甲−乙）", "AUC, first less second"),
@@ -212,10 +212,10 @@ def _figure(value: float | None) -> str:
 
 def _models(models: Sequence[Mapping[str, Any]], lang: str) -> Table:
     made = table([say(k, lang) for k in ("model", "mean", "deviation", "grades")])
-    for model in models:
+    for place, model in zip(("first", "second"), models, strict=True):
         counts = list(model["grades"].values())[::-1]
         made.add_row(
-            model["model"],
+            f"{say(place, lang)} · {model['model']}",
             f"{model['mean']:.1f}",
             f"{model['deviation']:.1f}",
             f"C {bars(counts)} AAA",
@@ -225,8 +225,9 @@ def _models(models: Sequence[Mapping[str, Any]], lang: str) -> Table:
 
 def _known(models: Sequence[Mapping[str, Any]], lang: str) -> Table:
     made = table([say("model", lang), "AUC", "KS"])
-    for model in models:
-        made.add_row(model["model"], interval(model["auc"]), interval(model["ks"]))
+    for place, model in zip(("first", "second"), models, strict=True):
+        name = f"{say(place, lang)} · {model['model']}"
+        made.add_row(name, interval(model["auc"]), interval(model["ks"]))
     return made
 
 
