@@ -1,6 +1,7 @@
 """Certifying labels: consents and counts checked, labels encrypted, all kept before the bank hears.
 
-One submission at a time is decided, as each has to fit into what the bank's budget has left. The
+One submission at a time is decided, as each has to fit into what the bank's budget has left; the
+unit of work that records a certificate looks again, for another process decides by itself. The
 budget sums ρ over 365 days (`federation.development.privacy`); refusals cost nothing.
 """
 
@@ -25,6 +26,7 @@ from federation.development.submission import (
 )
 from federation.development.verdict import MAX_REFUSED, LabelVerdict
 from federation.entries import Kind, entry
+from federation.errors import Reason, Refusal
 from federation.exchange.regulator import CLOCK_SKEW, sha256
 from federation.identity import Role, SpiffeId
 from node.chain import ChainSync
@@ -120,9 +122,13 @@ class LabelDesk:
             raise
         signed = certificate.sign(self.regulator.identity.signing)
         decision = LabelDecision(report, signed, secret, made.public_key, bundle)
-        # After a failure from here on the row may be there and needs its folder; `tidy` removes a
-        # folder without a row.
-        await self._keep(bank, submission, decision, rho)
+        # After any other failure from here on the row may be there and needs its folder; `tidy`
+        # removes a folder without a row.
+        try:
+            await self._keep(bank, submission, decision, rho)
+        except Refusal:
+            self.decisions.forget(digest)
+            raise
         return decision
 
     async def _judge(
@@ -137,7 +143,6 @@ class LabelDesk:
         judged = [part async for part in regulator.pool.stream(judge_lines, arguments)]
         outcomes, refused = await asyncio.to_thread(settle, judged, ground.row_of)
         limits = regulator.config.development
-        budget = int(privacy.rho(limits.epsilon_year, 10.0**-privacy.DELTA_EXPONENT) * privacy.NANO)
         bad = sum(outcomes.values())
         verdict = LabelVerdict(
             submission=submission.hash,
@@ -148,9 +153,15 @@ class LabelDesk:
             least_good=limits.least_good,
             least_bad=limits.least_bad,
             epsilon_asked=privacy.epsilon_micro(rho),
-            epsilon_left=privacy.epsilon_micro(max(0, budget - ground.spent)),
+            epsilon_left=self._left(ground.spent),
         )
         return verdict, outcomes
+
+    def _left(self, spent: int) -> int:
+        """ε in millionths of one more certificate that fits, `spent` being the year's ρ."""
+        limit = self.regulator.config.development.epsilon_year
+        budget = int(privacy.rho(limit, 10.0**-privacy.DELTA_EXPONENT) * privacy.NANO)
+        return privacy.epsilon_micro(max(0, budget - spent))
 
     def _certificate(
         self,
@@ -186,8 +197,12 @@ class LabelDesk:
     ) -> None:
         regulator, now, digest = self.regulator, self.regulator.clock.now(), submission.hash
         signed = decision.certificate
+        banks = regulator.config.affiliates.of(bank)
 
         def unit(connection: Connection) -> None:
+            left = self._left(self.decisions.spent(connection, banks, now))
+            if signed is not None and privacy.epsilon_micro(rho) > left:
+                raise Refusal(Reason.BUDGET_EXHAUSTED, "another process spent the budget first")
             self.decisions.put(connection, digest, bank, decision, rho, now)
             if signed is None:
                 raw = entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -26,6 +27,7 @@ from federation.development.submission import (
 from federation.development.verdict import LabelVerdict
 from federation.entries import Kind, read_entry
 from federation.epoch import Descriptor, Manifest, make_opening
+from federation.errors import Reason, Refusal
 from federation.identity import SpiffeId
 from federation.purpose import Purpose
 from federation.roster import Roster
@@ -33,6 +35,7 @@ from federation.uscc import Uscc
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING, sign_batch
 from node.errors import StorageUnavailable
 from node.regulator.development.decisions import LabelStore
+from node.regulator.development.desk import LabelDesk
 from node.regulator.membership import Regulator
 from node.rpc.chunks import Assembler
 from node.rpc.convert import signed_from_wire
@@ -358,6 +361,29 @@ async def check_budget(opened: Desk, lines: list[bytes]) -> None:
     assert not await certify(100_000)
     spent = [entry["rho"] for entry in await opened.logged(Kind.LABELS)]
     assert len(spent) == 2 and privacy.epsilon_micro(sum(spent)) <= 3_000_000
+
+
+async def test_desks_that_race_spend_one_budget(
+    open_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes, or two starts: both saw a budget that holds one of them."""
+    desks = [LabelDesk(open_desk.regulator, None) for _ in range(2)]
+    lines, barrier, keep = open_desk.lines(), asyncio.Barrier(2), LabelDesk._keep
+
+    async def together(self: LabelDesk, *arguments: Any) -> None:
+        await barrier.wait()
+        await keep(self, *arguments)
+
+    monkeypatch.setattr(LabelDesk, "_keep", together)
+    heads = [open_desk.head(lines) for _ in desks]
+    bare = [line.rstrip(b"\n") for line in lines]
+    asked = (one.certify(HARBOUR, head, bare) for one, head in zip(desks, heads, strict=True))
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    (refusal,) = [result for result in results if isinstance(result, Refusal)]
+    assert refusal.reason is Reason.BUDGET_EXHAUSTED
+    assert len(await open_desk.logged(Kind.LABELS)) == 1
+    kept = [path.name for path in (open_desk.regulator.config.data_dir / "labels").iterdir()]
+    assert len(kept) == 1 and kept[0] == heads[results.index(refusal) - 1].hash.hex()
 
 
 async def test_one_that_could_not_be_kept_is_sent_again_and_then_stays_the_same(
