@@ -19,5 +19,5 @@ PastOption = Annotated[
 ]
 ThresholdsOption = Annotated[
     Path | None,
-    typer.Option("--thresholds", help="TOML with the regulator's table policy. / 政策阈值"),
+    typer.Option("--thresholds", help="TOML with the regulator's table policy. / 规则阈值"),
 ]

@@ -33,7 +33,7 @@ def report_command(
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
-    """Write a decision's policy report: a page, and a PDF in each language. / 政策报告"""
+    """Write a decision's policy report: a page, and a PDF in each language. / 认证报告"""
     from federation.certificate import ModelCertificate
     from federation.policy import PolicyReport
     from node.bank.files import write_file

@@ -10,13 +10,13 @@ LANGUAGES: Final = ("zh", "en")
 
 WORDS: Final[dict[str, Text]] = {
     "system": Text(zh="隐信 · 信用信息可用不可见", en="Yinxin · credit data, usable but invisible"),
-    "title": Text(zh="评分卡政策报告", en="Policy report on a scorecard"),
+    "title": Text(zh="评分卡认证报告", en="Policy report on a scorecard"),
     "made": Text(zh="出具", en="Made"),
     "confidential": Text(
         zh="引用评分卡，仅供该机构与监管使用", en="Quotes the scorecard: for its bank and regulator"
     ),
-    "passed_title": Text(zh="符合认证政策", en="The scorecard meets the policy"),
-    "refused_title": Text(zh="不符合认证政策", en="The scorecard does not meet the policy"),
+    "passed_title": Text(zh="符合认证规则", en="The scorecard meets the policy"),
+    "refused_title": Text(zh="不符合认证规则", en="The scorecard does not meet the policy"),
     "passed_why": Text(
         zh="全部{count}项数值均在界限之内。", en="All {count} figures are within their limits."
     ),

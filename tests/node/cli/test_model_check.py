@@ -69,7 +69,7 @@ def test_people_see_the_failures_in_their_language(folder: Path) -> None:
     more = ("--earlier", str(folder / "card.json"), "--judgements", "0")
     zh = check(folder, "near.json", *more, "--lang", "zh", code=1).stdout
     en = check(folder, "near.json", *more, "--lang", "en", code=1).stdout
-    assert "不符合认证政策" in zh and "甲 · tax" in zh
+    assert "不符合认证规则" in zh and "甲 · tax" in zh
     assert "does not meet the policy" in en and "What would make it pass" not in en
 
 

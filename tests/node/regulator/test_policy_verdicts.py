@@ -69,7 +69,7 @@ async def test_a_report_is_written_of_a_pass_and_of_a_refusal(homes: Homes, tmp_
     names = ["policy.en.pdf", "policy.html", "policy.zh.pdf"]
     assert [Path(path).name for path in written["files"]] == names
     html = await asyncio.to_thread((tmp_path / "good" / "policy.html").read_text)
-    assert certificate.report.hex() in html and "评分卡政策报告" in html
+    assert certificate.report.hex() in html and "评分卡认证报告" in html
     name = hashlib.sha256(bad).hexdigest()[:16]
     told = await asyncio.to_thread(report, homes, name, tmp_path / "bad")
     assert told["passed"] is False and told["failures"] and told["certificate"] is None
