@@ -171,4 +171,5 @@ def export_command(
             text = sql(card, table, chain_score=True)
         write_file(out, text.encode())
     columns = [made.name for made in card.characteristics]
-    emit({"format": to.value, "values": values.value, "columns": columns, "out": str(out)}, as_json)
+    listed = columns if as_json else len(columns)
+    emit({"format": to.value, "values": values.value, "columns": listed, "out": str(out)}, as_json)
