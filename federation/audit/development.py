@@ -3,6 +3,7 @@
 The regulator's own log says which labels it certified, for which bank and at what cost ρ
 (`federation.development.privacy`); holders log what they released, banks what they received. A
 holder releases once under a certificate: a second sample of the noise would halve its variance.
+What a release cost follows from its certificate; a holder's own figure is believed only above that.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections.abc import Iterator
 from federation.audit.findings import Finding, FindingKind
 from federation.audit.reconcile import role_of
 from federation.audit.records import Event
+from federation.audit.sources import Books
 from federation.audit.thresholds import AuditThresholds
-from federation.canonical import b64
+from federation.canonical import b64, unb64
 from federation.development import privacy
 from federation.entries import Kind
+from federation.errors import DocumentError
 from federation.identity import Role
 
 DEVELOPMENT_KINDS = frozenset(
@@ -49,9 +52,10 @@ class Developments:
     for ever: a certificate must not be answered again, however late.
     """
 
-    def __init__(self, regulator: str, thresholds: AuditThresholds) -> None:
+    def __init__(self, regulator: str, thresholds: AuditThresholds, books: Books) -> None:
         """`regulator` is the SPIFFE id of the log whose certificates count."""
         self._regulator = regulator
+        self._books = books
         self._skew = thresholds.time_skew
         self._grace = thresholds.bank_grace
         self._certified: dict[str, str] = {}
@@ -70,7 +74,9 @@ class Developments:
         if event.kind is Kind.LABELS and event.log == self._regulator:
             bank = str(event.body.get("bank", ""))
             self._certified[b64(event.subject)] = bank
-            return list(self._over(self._bank, event, bank, ("certified", bank)))
+            # Affiliates are one bank to the regulator; holders do not know of them.
+            key = "certified", self._books.group(bank)
+            return list(self._over(self._bank, event, bank, key, _rho(event)))
         self._used.append(event)
         if event.kind is Kind.COUNTS_RECEIVED:
             self._received.add(event.subject)
@@ -104,14 +110,24 @@ class Developments:
                 epoch=event.body.get("epoch", 0),
             )
         self._unmatched.append(event)
-        yield from self._over(self._bank, event, event.log, (event.log, bank))
-        yield from self._over(self._holder, event, event.log, (event.log,))
+        stated, certified = _rho(event), self._books.counting_cost(_hash(certificate), event.log)
+        if certified not in (None, stated):
+            yield _found(
+                FindingKind.COUNTS_MISSTATED,
+                event.log,
+                event,
+                key=f"{certificate} {b64(event.subject)}",
+                rho=stated,
+                certified=certified or 0,
+            )
+        rho = max(stated, certified or 0)
+        yield from self._over(self._bank, event, event.log, (event.log, bank), rho)
+        yield from self._over(self._holder, event, event.log, (event.log,), rho)
 
     def _over(
-        self, spending: _Spending, event: Event, subject: str, key: _Key
+        self, spending: _Spending, event: Event, subject: str, key: _Key, rho: int
     ) -> Iterator[Finding]:
-        rho = event.body.get("rho", 0)
-        total = spending.add(key, event.time, rho if isinstance(rho, int) else 0)
+        total = spending.add(key, event.time, rho)
         if total:
             yield _found(
                 FindingKind.DEVELOPMENT_OVER_BUDGET,
@@ -151,6 +167,19 @@ def _certificate(event: Event) -> str:
     """The certificate that an entry is about: its document, but of counts, which name both."""
     named = event.body.get("certificate")
     return named if isinstance(named, str) else b64(event.subject)
+
+
+def _rho(event: Event) -> int:
+    """The cost that an entry states; one that is no number, or less than nothing, is nothing."""
+    rho = event.body.get("rho", 0)
+    return max(0, rho) if isinstance(rho, int) else 0
+
+
+def _hash(certificate: str) -> bytes:
+    try:
+        return unb64(certificate, "certificate")
+    except DocumentError:
+        return b""
 
 
 def _found(

@@ -66,7 +66,7 @@ class Audit:
         self._uses = ConsentUses(str(hub))
         self._reconciliation = Reconciliation(str(hub), thresholds, books)
         self._uniqueness = Uniqueness(str(regulator), thresholds)
-        self._developments = Developments(str(regulator), thresholds)
+        self._developments = Developments(str(regulator), thresholds, books)
         self._batches = Batches(thresholds)
         self._checks: tuple[Check, ...] = (
             QuietHours(thresholds),

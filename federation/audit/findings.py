@@ -81,6 +81,7 @@ class FindingKind(StrEnum):
     # Of development without data.
     LABELS_UNCERTIFIED = "labels-uncertified"
     COUNTS_REPEATED = "counts-repeated"
+    COUNTS_MISSTATED = "counts-misstated"
     COUNTS_UNLOGGED = "counts-unlogged"
     COUNTS_RECEIPT_MISSING = "counts-receipt-missing"
     DEVELOPMENT_OVER_BUDGET = "development-over-budget"
@@ -417,6 +418,10 @@ TITLES: dict[FindingKind, dict[str, str]] = {
     FindingKind.COUNTS_REPEATED: {
         "zh": "同一证书下计数被释放了不止一次",
         "en": "counts were released a second time under one certificate",
+    },
+    FindingKind.COUNTS_MISSTATED: {
+        "zh": "数据方日志所记的计数成本与证书不符",
+        "en": "a holder's log states another cost of counts than their certificate gives",
     },
     FindingKind.COUNTS_UNLOGGED: {
         "zh": "银行收到的计数不在数据方日志中",

@@ -46,6 +46,14 @@ class Books(Protocol):
     def points(self, certificate: bytes) -> Mapping[str, int] | None:
         """The points of a certified model by column, columns of no points left out."""
 
+    def counting_cost(self, certificate: bytes, holder: str) -> int | None:
+        """ρ in 10⁻⁹ that counts of `holder` (SPIFFE id) cost under the development certificate of
+        that payload hash: 0 for who takes no part, None where the regulator certified no such.
+        """
+
+    def group(self, bank: str) -> str:
+        """What a bank has in common with its affiliates; itself if it has none."""
+
 
 @dataclass(frozen=True)
 class PermitRecord:

@@ -44,12 +44,21 @@ class MemoryBooks:
 
     signed: set[bytes] = field(default_factory=set)
     scorecards: dict[bytes, Mapping[str, int]] = field(default_factory=dict)
+    costs: dict[bytes, dict[str, int]] = field(default_factory=dict)
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def hub_signed(self, permit: bytes) -> bool:
         return permit in self.signed
 
     def points(self, certificate: bytes) -> Mapping[str, int] | None:
         return self.scorecards.get(certificate)
+
+    def counting_cost(self, certificate: bytes, holder: str) -> int | None:
+        costs = self.costs.get(certificate)
+        return None if costs is None else costs.get(holder, 0)
+
+    def group(self, bank: str) -> str:
+        return next((group[0] for group in self.groups if bank in group), bank)
 
 
 @dataclass
@@ -68,7 +77,12 @@ class Logs:
             list(self.events),
             list(self.cancelled),
             list(self.findings),
-            MemoryBooks(set(self.books.signed), dict(self.books.scorecards)),
+            MemoryBooks(
+                set(self.books.signed),
+                dict(self.books.scorecards),
+                dict(self.books.costs),
+                self.books.groups,
+            ),
         )
 
     # --- planting -----------------------------------------------------------------------------

@@ -1,4 +1,6 @@
-"""What the checks over many records look up: permits that holders keep, and models' points."""
+"""What the checks over many records look up: permits that holders keep, models' points, and what
+counts cost by their certificates.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, select
 
+from federation.development.certificate import DevelopmentCertificate
 from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import Role, SpiffeId
 from federation.membership import Member
 from federation.permit import Permit
 from federation.signed import Signed
+from node.config import RegulatorConfig
+from node.log.attachments import attachment
 from node.regulator.audit.documents import DocumentSet
 from node.regulator.audit.verification import attached
 from node.regulator.decisions import DecisionStore
@@ -22,8 +27,18 @@ from scoring.scorecard import Scorecard
 class RegulatorBooks:
     """Implements `federation.audit.sources.Books` over the regulator's database. Blocking."""
 
-    def __init__(self, store: Store, documents: DocumentSet, decisions: DecisionStore) -> None:
+    def __init__(
+        self,
+        store: Store,
+        documents: DocumentSet,
+        decisions: DecisionStore,
+        config: RegulatorConfig,
+        signing: bytes,
+    ) -> None:
+        """`signing` is the regulator's own public key."""
         self._store = store
+        self._groups = config.affiliates.groups
+        self._signing = signing
         self._decisions = decisions
         credentials = [Signed.from_json(raw) for _, _, raw in documents.credentials]
         members = [Member.parse(signed.payload) for signed in credentials]
@@ -42,6 +57,22 @@ class RegulatorBooks:
                 lambda c: self._read_points(c, certificate)
             )
         return self._points[certificate]
+
+    def counting_cost(self, certificate: bytes, holder: str) -> int | None:
+        """ρ of the holder's counts under a development certificate that this regulator signed."""
+        raw = self._store.read_blocking(lambda c: attachment(c, certificate))
+        if raw is None:
+            return None
+        try:
+            found = DevelopmentCertificate.open_(Signed.from_json(bytes(raw)), self._signing)
+        except (DocumentError, SignatureInvalid):
+            return None
+        named = (p.holder for p in found.participants if str(p.holder) == holder)
+        return sum(map(found.rho_nano, named))
+
+    def group(self, bank: str) -> str:
+        """The first of the bank's group of affiliates."""
+        return next((group[0] for group in self._groups if bank in group), bank)
 
     def _read_points(self, connection: Connection, certificate: bytes) -> Mapping[str, int] | None:
         table = regulator_decisions.c

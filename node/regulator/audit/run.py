@@ -76,7 +76,9 @@ class AuditRun:
         documents = await store.read(lambda c: load_documents(c, identity.root))
         if self._checks is None:
             folder = regulator.config.data_dir / "models"
-            books = RegulatorBooks(store, documents, DecisionStore(folder, identity.storage))
+            decisions = DecisionStore(folder, identity.storage)
+            signing = identity.root.regulator_signing
+            books = RegulatorBooks(store, documents, decisions, regulator.config, signing)
             audit = Audit(hub, identity.id, regulator.config.audit, books)
             self._checks = RecordChecks(store, audit, documents, keys)
         self._checks.documents, self._checks.keys = documents, keys

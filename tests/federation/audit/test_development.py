@@ -18,6 +18,7 @@ from support.chain import DELTA, HARBOUR, HUB, INSURANCE, NOW, POWER, REGULATOR,
 AT = NOW + 3_000
 HOLDERS = (INSURANCE, POWER, TAX)
 OTHER = bytes(range(32))
+BANKS = [SpiffeId(HARBOUR.trust_domain, HARBOUR.role, f"bank-{n}") for n in range(4)]
 YEAR = privacy.YEAR_SECONDS
 COST = 12_000_000
 """ρ of one holder in a development, in 10⁻⁹: three of them are some ε of 1.3."""
@@ -47,6 +48,7 @@ def develop(
         if kind not in without:
             logs.log(party, kind, time, **body)
 
+    logs.books.costs[certificate] = {str(holder): rho for holder in holders}
     total = rho * len(holders)
     logs_of = {"bank": bank, "rho": total, "epsilon": privacy.epsilon_micro(total)}
     log(REGULATOR, Kind.LABELS, at, document=certificate, **logs_of)
@@ -113,6 +115,7 @@ def counts_of_nobody(logs: Logs) -> None:
 
 def counts_for_another_bank(logs: Logs) -> None:
     made = develop(logs, holders=(INSURANCE, POWER))
+    logs.books.costs[made.certificate][str(TAX)] = COST
     release(logs, TAX, made.certificate, OTHER, AT + 5, bank=DELTA)
     receipt = {"document": OTHER, "certificate": made.certificate, "holder": TAX}
     logs.log(DELTA, Kind.COUNTS_RECEIVED, AT + 6, epoch=1, **receipt)
@@ -198,6 +201,38 @@ def test_a_bank_over_its_budget_of_a_year_is_found_once(logs: Logs) -> None:
     assert kinds(logs) == [(FindingKind.DEVELOPMENT_OVER_BUDGET, str(HARBOUR))]
 
 
+def test_affiliates_have_one_budget(logs: Logs) -> None:
+    logs.books.groups = ((str(DELTA), str(HARBOUR)),)
+    develop(logs, rho=limit(3.0) // 6 + 10)
+    develop(logs, AT + 100, DELTA, rho=limit(3.0) // 6 + 10)
+    assert kinds(logs) == [(FindingKind.DEVELOPMENT_OVER_BUDGET, str(DELTA))]
+
+
+@pytest.mark.parametrize("stated", [1, -(10**15), 0, "little"])
+def test_a_holder_that_understates_its_costs_hides_none(logs: Logs, stated: object) -> None:
+    """Each certificate is within the bank's budget, and both are not within the holder's."""
+    rho = limit(3.0) - 10
+    for number, bank in enumerate(BANKS):
+        at = AT + 10 * number
+        develop(logs, at, bank, (TAX,), rho=rho)
+        last = max(n for n, event in enumerate(logs.events) if event.kind is Kind.COUNTS)
+        logs.events[last].body["rho"] = stated  # type: ignore[assignment]
+    found = kinds(logs)
+    assert found.count((FindingKind.COUNTS_MISSTATED, str(TAX))) == len(BANKS)
+    assert set(found) == {
+        (FindingKind.COUNTS_MISSTATED, str(TAX)),
+        (FindingKind.DEVELOPMENT_OVER_BUDGET, str(TAX)),
+    }
+
+
+def test_a_holder_that_takes_no_part_and_releases_is_found(logs: Logs) -> None:
+    made = develop(logs, holders=(INSURANCE, POWER))
+    release(logs, TAX, made.certificate, OTHER, AT + 3)
+    receipt = {"document": OTHER, "certificate": made.certificate, "holder": TAX}
+    logs.log(HARBOUR, Kind.COUNTS_RECEIVED, AT + 4, epoch=1, **receipt)
+    assert kinds(logs) == [(FindingKind.COUNTS_MISSTATED, str(TAX))]
+
+
 def test_a_year_later_the_budget_is_whole_again(logs: Logs) -> None:
     develop(logs, rho=limit(3.0) // 3)
     develop(logs, AT + YEAR + 10, rho=limit(3.0) // 3)
@@ -207,16 +242,17 @@ def test_a_year_later_the_budget_is_whole_again(logs: Logs) -> None:
 def test_a_holder_that_releases_too_much_for_one_bank_is_found(logs: Logs) -> None:
     """It says so itself, though the certificate was for less."""
     made = develop(logs, holders=(INSURANCE, POWER), rho=1_000)
+    logs.books.costs[made.certificate][str(TAX)] = 1_000
     release(logs, TAX, made.certificate, OTHER, AT + 3, rho=limit(3.0) + 10)
     receipt = {"document": OTHER, "certificate": made.certificate, "holder": TAX}
     logs.log(HARBOUR, Kind.COUNTS_RECEIVED, AT + 4, epoch=1, **receipt)
-    assert kinds(logs) == [(FindingKind.DEVELOPMENT_OVER_BUDGET, str(TAX))]
+    kinds_found = [FindingKind.COUNTS_MISSTATED, FindingKind.DEVELOPMENT_OVER_BUDGET]
+    assert kinds(logs) == [(kind, str(TAX)) for kind in kinds_found]
 
 
 def test_a_holder_over_its_budget_for_all_banks_is_found(logs: Logs) -> None:
     """Each of many banks is within its own."""
-    banks = [SpiffeId(HARBOUR.trust_domain, HARBOUR.role, f"bank-{n}") for n in range(4)]
-    for number, bank in enumerate(banks):
+    for number, bank in enumerate(BANKS):
         develop(logs, AT + 10 * number, bank, (TAX,), rho=limit(3.0) - 10)
     found = kinds(logs)
     assert {kind for kind, _ in found} == {FindingKind.DEVELOPMENT_OVER_BUDGET}

@@ -34,6 +34,9 @@ from federation.roster import Roster
 from federation.uscc import Uscc
 from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING, sign_batch
 from node.errors import StorageUnavailable
+from node.regulator.audit.books import RegulatorBooks
+from node.regulator.audit.documents import DocumentSet
+from node.regulator.decisions import DecisionStore
 from node.regulator.development.decisions import LabelStore
 from node.regulator.development.desk import LabelDesk
 from node.regulator.membership import Regulator
@@ -225,6 +228,7 @@ async def test_what_is_certified_is_what_was_sent_within_a_budget(
     }
     await check_bundle(open_desk, asked, result, bundle)
     check_evidence(open_desk, asked, lines)
+    await check_books(open_desk, certificate)
     await check_budget(open_desk, lines)
 
 
@@ -262,6 +266,26 @@ def check_evidence(open_desk: Desk, asked: LabelSubmission, lines: list[bytes]) 
     firm = open_desk.firms[0].uscc.encode()
     for path in (regulator.config.data_dir / "labels").rglob("*"):
         assert path.is_dir() or firm not in path.read_bytes()
+
+
+async def check_books(open_desk: Desk, certificate: DevelopmentCertificate) -> None:
+    """The audit knows what each holder's counts cost, whatever the holder's log says."""
+    regulator = open_desk.regulator
+    identity, store = regulator.identity, regulator.store
+    documents = DocumentSet(identity.root.payload(), (), {}, {})
+    kept = DecisionStore(regulator.config.data_dir / "models", identity.storage)
+    signing = identity.root.regulator_signing
+    books = RegulatorBooks(store, documents, kept, regulator.config, signing)
+
+    def look() -> None:
+        for holder in HOLDERS:
+            rho = certificate.rho_nano(holder)
+            assert books.counting_cost(certificate.hash, str(holder)) == rho
+        assert books.counting_cost(certificate.hash, str(NOBODY)) == 0
+        assert books.counting_cost(bytes(32), str(HOLDERS[0])) is None
+        assert books.group(str(HARBOUR)) == str(HARBOUR)
+
+    await asyncio.to_thread(look)
 
 
 async def refused(open_desk: Desk, lines: list[bytes]) -> LabelVerdict:
