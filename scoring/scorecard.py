@@ -16,9 +16,10 @@ over the participants' features needs, so that no field can overflow into the ne
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Protocol, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -34,6 +35,8 @@ FEWEST_PARTICIPANTS = 3
 BASE_SCORE: Final = 600
 BASE_ODDS: Final = 20
 POINTS_TO_DOUBLE_ODDS: Final = 40
+FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
+"""Score points a unit of log odds."""
 
 HolderId = Annotated[
     str,
@@ -47,6 +50,14 @@ class Participant(Document):
 
     holder: HolderId
     kind: Name
+
+
+def kind_among(participants: Iterable[Participant], holder: str, remedy: str) -> str:
+    """The kind of a participant; raises ScorecardError, with the remedy, for any other holder."""
+    for participant in participants:
+        if participant.holder == holder:
+            return participant.kind
+    raise ScorecardError(f"participants: {holder} is none; {remedy}")
 
 
 class ScoreField(Document):
@@ -93,6 +104,47 @@ class Scale(Document):
     """The score of a record of zeros."""
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class _Entry(Protocol):
+    @property
+    def holder(self) -> str: ...
+
+    @property
+    def feature(self) -> str: ...
+
+    @property
+    def field(self) -> str: ...
+
+
+def check_entries(
+    participants: Sequence[Participant],
+    fields: Sequence[_Named],
+    entries: Sequence[_Entry],
+    what: str,
+) -> None:
+    """Raise ValueError unless the features are of participants, once each, and lie in a field."""
+    holders = [participant.holder for participant in participants]
+    if len(set(holders)) < len(holders):
+        raise ValueError("participants: a holder stands twice; drop the repeat")
+    names = [field.name for field in fields]
+    if len(set(names)) < len(names) or COVERAGE in names:
+        raise ValueError(f"fields: names must differ, and none may be {COVERAGE!r}; rename")
+    seen = set()
+    for entry in entries:
+        where = f"{what} {entry.holder} {entry.feature}"
+        if entry.holder not in holders:
+            raise ValueError(f"{where}: the holder is no participant; add it or drop the entry")
+        if entry.field not in names:
+            raise ValueError(f"{where}: field {entry.field!r} does not exist; add it to fields")
+        if (entry.holder, entry.feature) in seen:
+            raise ValueError(f"{where}: stands twice; all bins of a feature lie in one field")
+        seen.add((entry.holder, entry.feature))
+
+
 class Scorecard(Document):
     """A model of one bank for one set of participants and one catalogue version."""
 
@@ -112,24 +164,9 @@ class Scorecard(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        holders = [participant.holder for participant in self.participants]
-        if len(set(holders)) < len(holders):
-            raise ValueError("participants: a holder stands twice; drop the repeat")
-        names = [field.name for field in self.fields]
-        if len(set(names)) < len(names) or COVERAGE in names:
-            raise ValueError(f"fields: names must differ, and none may be {COVERAGE!r}; rename")
+        check_entries(self.participants, self.fields, self.points, "points of")
         if list(self.disclosed) != sorted(set(self.disclosed)):
             raise ValueError("disclosed: sort the features and drop repeats")
-        seen = set()
-        for entry in self.points:
-            where = f"points of {entry.holder} {entry.feature}"
-            if entry.holder not in holders:
-                raise ValueError(f"{where}: the holder is no participant; add it or drop the entry")
-            if entry.field not in names:
-                raise ValueError(f"{where}: field {entry.field!r} does not exist; add it to fields")
-            if (entry.holder, entry.feature) in seen:
-                raise ValueError(f"{where}: stands twice; all bins of a feature lie in one field")
-            seen.add((entry.holder, entry.feature))
         self._fits()
         return self
 
@@ -183,10 +220,7 @@ class Scorecard(Document):
 
     def kind_of(self, holder: str) -> str:
         """The kind of a participant; raises ScorecardError for any other holder."""
-        for participant in self.participants:
-            if participant.holder == holder:
-                return participant.kind
-        raise ScorecardError(f"participants: {holder} is none; certify a model that has it")
+        return kind_among(self.participants, holder, "certify a model that has it")
 
     def points_for(self, catalogue: Catalogue, holder: str) -> tuple[tuple[int, ...], ...]:
         """Points a bin of every feature of a holder, in column order; zeros where unused.

@@ -116,9 +116,7 @@ def _shares(feature: Feature) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array(feature.frequencies or (1 / count,) * count, dtype=np.float64)
 
 
-def _worth(
-    scorecard: Scorecard, catalogue: Catalogue
-) -> dict[Key, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _worth(scorecard: Scorecard) -> dict[Key, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Score points a bin of every feature."""
     steps = {field.name: field.step for field in scorecard.fields}
     return {
@@ -128,7 +126,7 @@ def _worth(
 
 
 def _mean(scorecard: Scorecard, catalogue: Catalogue) -> float:
-    worth = _worth(scorecard, catalogue)
+    worth = _worth(scorecard)
     return math.fsum(
         float(worth[entry.holder, entry.feature] @ _shares(feature_of(scorecard, catalogue, entry)))
         for entry in scorecard.points
@@ -137,7 +135,7 @@ def _mean(scorecard: Scorecard, catalogue: Catalogue) -> float:
 
 def shift(before: Scorecard, after: Scorecard, catalogue: Catalogue) -> float:
     """Root of the mean square change of a firm's score, features taken as independent."""
-    old, new = _worth(before, catalogue), _worth(after, catalogue)
+    old, new = _worth(before), _worth(after)
     variance = 0.0
     for entry in before.points:
         shares = _shares(feature_of(before, catalogue, entry))

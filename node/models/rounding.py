@@ -29,7 +29,7 @@ from scoring.catalogue import Catalogue
 from scoring.errors import ScorecardError
 from scoring.integer import Memo, Sample, round_by_sample
 from scoring.rounding import RealPoints, RoundedPoints, round_points
-from scoring.scorecard import FeaturePoints, Scale, Scorecard, ScoreField
+from scoring.scorecard import Scorecard
 
 ATTEMPTS: Final = 16
 """How often cuts that show too much are narrowed before the verdict is given as it is."""
@@ -74,7 +74,7 @@ def round_card(
 
     def admits(field: str, points: Points) -> bool:
         """Whether a field passes rule a with these points."""
-        alone = _scorecard(card, points, {field: 1.0}, 0.0)
+        alone = card.whole(points, {field: 1.0}, 0.0)
         return all(item.passed for item in spread.check(Submission(alone, catalogue, limits)))
 
     def attempt(points: Sequence[RealPoints]) -> Rounded:
@@ -92,7 +92,7 @@ def round_card(
                 target=sample.total({f.key: f.points for f in real}),
             )
         offset = card.offset + rounded.offset
-        scorecard = _scorecard(card, rounded.points, rounded.steps, offset)
+        scorecard = card.whole(rounded.points, rounded.steps, offset)
         report = certify_policy(scorecard, catalogue, limits, earlier)
         tell(f"policy: {len(report.failures)} / {len(report.items)}")
         narrowed = {
@@ -122,42 +122,6 @@ def round_card(
         except ScorecardError:  # a field has too few features left: the last verdict stands
             break
     return result
-
-
-def _scorecard(
-    card: RealCard, points: Points, steps: Mapping[str, float], offset: float
-) -> Scorecard:
-    """The scorecard of rounded points; a feature whose points are all 0 is left out."""
-    entries = [
-        FeaturePoints(
-            holder=entry.holder,
-            feature=entry.feature,
-            field=entry.field,
-            points=points[entry.holder, entry.feature],
-        )
-        for entry in card.features
-        if any(points.get((entry.holder, entry.feature), ()))
-    ]
-    return Scorecard.build(
-        {
-            "name": card.name,
-            "version": card.version,
-            "catalogue_version": card.catalogue_version,
-            "participants": card.participants,
-            "fields": [
-                ScoreField(
-                    name=field.name,
-                    title=field.title,
-                    reason=field.reason,
-                    step=round(steps[field.name], 6),
-                )
-                for field in card.fields
-                if field.name in steps
-            ],
-            "points": entries,
-            "scale": Scale(offset=round(offset, 6)),
-        }
-    )
 
 
 def _narrowed(

@@ -24,7 +24,8 @@ from node.regulator.errors import RegulatorError
 from node.regulator.tables import regulator_decisions
 
 PUBLIC_KEY = "public.key"
-_AAD = b"regulator/submission/"
+CONTENT_AAD = b"regulator/submission/"
+"""Before the submission's SHA-256: what its sealed content is bound to."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class DecisionStore:
                 catalogue=catalogue,
                 decided=now,
                 expires=certificate and ModelCertificate.parse(certificate.payload).not_after,
-                content=self._storage.seal(submission.payload(), _AAD + digest),
+                content=self._storage.seal(submission.payload(), CONTENT_AAD + digest),
                 report=decision.report,
                 certificate=certificate and certificate.to_json(),
                 secret_key=certificate and decision.secret_key,
@@ -165,7 +166,7 @@ class DecisionStore:
         ).scalar_one_or_none()
         if content is None:
             raise RegulatorError(f"{digest.hex()[:16]}: no such submission was decided")
-        return Submission.parse(self._storage.open(bytes(content), _AAD + digest))
+        return Submission.parse(self._storage.open(bytes(content), CONTENT_AAD + digest))
 
     def tidy(self, connection: Connection, now: int) -> None:
         """Removes folders of models that have expired or were never decided."""

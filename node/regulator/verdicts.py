@@ -14,6 +14,7 @@ from federation.certificate import ModelCertificate
 from federation.exchange.regulator import PolicyVerdict, Submission
 from federation.signed import Signed
 from node.keys import KeyEncryptionKey
+from node.regulator.decisions import CONTENT_AAD
 from node.regulator.errors import RegulatorError
 from node.regulator.tables import regulator_decisions, regulator_verdicts
 
@@ -85,8 +86,7 @@ class Verdicts:
             raise RegulatorError(
                 f"{digest.hex()[:16]}: decided before verdicts were kept; the bank has its copy"
             )
-        # As `DecisionStore.submission` seals it.
-        content = self._storage.open(bytes(row.content), b"regulator/submission/" + digest)
+        content = self._storage.open(bytes(row.content), CONTENT_AAD + digest)
         sealed = self._storage.open(bytes(row.verdict), _AAD + digest)
         return Judged(
             digest=digest,

@@ -21,22 +21,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from node.sample.evidence import Bad, Floats, weights_of_evidence
+from scoring.cards.real import RealCard, RealField
 from scoring.catalogue import Feature
 from scoring.errors import ScorecardError
 from scoring.rounding import RealPoints, RoundedPoints, round_points
-from scoring.scorecard import (
-    BASE_ODDS,
-    BASE_SCORE,
-    POINTS_TO_DOUBLE_ODDS,
-    FeaturePoints,
-    Participant,
-    Scale,
-    Scorecard,
-    ScoreField,
-)
-
-FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
-"""Score points a unit of log odds."""
+from scoring.scorecard import BASE_ODDS, BASE_SCORE, FACTOR, Participant, Scorecard, ScoreField
 
 _RELIEF: Final = 0.9
 """What is left of a dominating feature's slope at each step down."""
@@ -189,25 +178,13 @@ def rounded_scorecard(
     The steps of `fields` are replaced by those that the rounding finds.
     """
     rounded = round_points(model.features)
-    scorecard = Scorecard(
+    card = RealCard.of(
+        model.features,
         name=name,
         version=version,
         catalogue_version=catalogue_version,
-        participants=tuple(participants),
-        fields=tuple(
-            field.model_copy(update={"step": round(rounded.steps[field.name], 6)})
-            for field in fields
-        ),
-        points=tuple(
-            FeaturePoints(
-                holder=real.holder,
-                feature=real.feature,
-                field=real.field,
-                points=rounded.points[real.key],
-            )
-            for real in model.features
-            if any(rounded.points[real.key])
-        ),
-        scale=Scale(offset=round(model.offset + rounded.offset, 6)),
+        participants=participants,
+        fields=[RealField(name=f.name, title=f.title, reason=f.reason) for f in fields],
+        offset=model.offset,
     )
-    return scorecard, rounded
+    return card.whole(rounded.points, rounded.steps, model.offset + rounded.offset), rounded

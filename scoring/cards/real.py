@@ -21,9 +21,18 @@ from pydantic import Field, model_validator
 from scoring.catalogue import Catalogue, Feature, Name
 from scoring.documents import Document, Text
 from scoring.errors import CatalogueError, ScorecardError, ScoringError
-from scoring.record import COVERAGE
 from scoring.rounding import RealPoints
-from scoring.scorecard import FEWEST_PARTICIPANTS, HolderId, Participant
+from scoring.scorecard import (
+    FEWEST_PARTICIPANTS,
+    FeaturePoints,
+    HolderId,
+    Participant,
+    Scale,
+    Scorecard,
+    ScoreField,
+    check_entries,
+    kind_among,
+)
 
 FORMAT: Literal["yinxin-card/1"] = "yinxin-card/1"
 
@@ -65,30 +74,12 @@ class RealCard(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        holders = [participant.holder for participant in self.participants]
-        if len(set(holders)) < len(holders):
-            raise ValueError("participants: a holder stands twice; drop the repeat")
-        names = [field.name for field in self.fields]
-        if len(set(names)) < len(names) or COVERAGE in names:
-            raise ValueError(f"fields: names must differ, and none may be {COVERAGE!r}; rename")
-        seen = set()
-        for entry in self.features:
-            where = f"features: {entry.holder} {entry.feature}"
-            if entry.holder not in holders:
-                raise ValueError(f"{where}: the holder is no participant; add it or drop the entry")
-            if entry.field not in names:
-                raise ValueError(f"{where}: field {entry.field!r} does not exist; add it to fields")
-            if (entry.holder, entry.feature) in seen:
-                raise ValueError(f"{where}: stands twice; all bins of a feature lie in one field")
-            seen.add((entry.holder, entry.feature))
+        check_entries(self.participants, self.fields, self.features, "features:")
         return self
 
     def kind_of(self, holder: str) -> str:
         """The kind of a participant; raises ScorecardError for any other holder."""
-        for participant in self.participants:
-            if participant.holder == holder:
-                return participant.kind
-        raise ScorecardError(f"participants: {holder} is none; add it to participants")
+        return kind_among(self.participants, holder, "add it to participants")
 
     def catalogued(self, catalogue: Catalogue) -> tuple[Feature, ...]:
         """The catalogue's feature of each entry, in the order of `features`.
@@ -169,6 +160,47 @@ class RealCard(Document):
                     for item in real
                 ),
                 "offset": offset,
+            }
+        )
+
+    def whole(
+        self,
+        points: Mapping[tuple[str, str], tuple[int, ...]],
+        steps: Mapping[str, float],
+        offset: float,
+    ) -> Scorecard:
+        """The scorecard of rounded points by (holder, feature), with each field's step.
+
+        Fields without a step and features whose points are all 0 are left out. Raises
+        ScorecardError where what is left is no scorecard.
+        """
+        return Scorecard.build(
+            {
+                "name": self.name,
+                "version": self.version,
+                "catalogue_version": self.catalogue_version,
+                "participants": self.participants,
+                "fields": [
+                    ScoreField(
+                        name=field.name,
+                        title=field.title,
+                        reason=field.reason,
+                        step=round(steps[field.name], 6),
+                    )
+                    for field in self.fields
+                    if field.name in steps
+                ],
+                "points": [
+                    FeaturePoints(
+                        holder=entry.holder,
+                        feature=entry.feature,
+                        field=entry.field,
+                        points=points[entry.holder, entry.feature],
+                    )
+                    for entry in self.features
+                    if any(points.get((entry.holder, entry.feature), ()))
+                ],
+                "scale": Scale(offset=round(offset, 6)),
             }
         )
 

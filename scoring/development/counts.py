@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from scoring.catalogue import Catalogue, Name
 from scoring.documents import Document
 from scoring.errors import CatalogueError, ScorecardError, ScoringError
-from scoring.scorecard import HolderId, Participant
+from scoring.scorecard import HolderId, Participant, kind_among
 
 FORMAT: Literal["yinxin-counts/1"] = "yinxin-counts/1"
 
@@ -98,10 +98,7 @@ class Counts(Document):
 
     def kind_of(self, holder: str) -> str:
         """The kind of a participant; raises ScorecardError for any other holder."""
-        for participant in self.participants:
-            if participant.holder == holder:
-                return participant.kind
-        raise ScorecardError(f"participants: {holder} is none; add it to participants")
+        return kind_among(self.participants, holder, "add it to participants")
 
     def check(self, catalogue: Catalogue) -> None:
         """Raise ScorecardError unless the counts are of this catalogue, bin for bin."""

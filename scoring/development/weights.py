@@ -26,10 +26,8 @@ from scoring.development.modelled import Modelled
 from scoring.development.normal import Floats
 from scoring.errors import ScorecardError
 from scoring.rounding import RealPoints
-from scoring.scorecard import BASE_ODDS, BASE_SCORE, POINTS_TO_DOUBLE_ODDS
+from scoring.scorecard import BASE_ODDS, BASE_SCORE, FACTOR
 
-FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
-"""Score points a unit of log odds."""
 RIDGE: Final = 0.1
 """Added to the variance of every variable, in squared log odds."""
 LEAST_SHARE: Final = 0.01

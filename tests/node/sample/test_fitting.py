@@ -9,11 +9,12 @@ from scoring.catalogue import Bins, Feature
 from scoring.documents import Text
 from scoring.errors import ScorecardError
 from scoring.quality import auc
+from scoring.scorecard import FACTOR
 
 pytest.importorskip("optbinning", reason="extra `models` is not installed")
 
 from node.sample.evidence import weights_of_evidence
-from node.sample.fitting import FACTOR, Candidate, fit
+from node.sample.fitting import Candidate, fit
 
 FIRMS = 6000
 
