@@ -48,7 +48,7 @@ def read_mapping(path: Path) -> CardMapping:
     raw = read_file(path, "mapping")
     try:
         data = json.loads(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
-    except (ValueError, UnicodeDecodeError) as failure:
+    except (ValueError, RecursionError) as failure:
         raise MappingFileError(f"{path}: {failure}; correct the file, or draft a new one") from None
     mapping = CardMapping.build(data)
     undecided = [how.name for how in mapping.characteristics if how.feature.startswith(_UNDECIDED)]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from node.models.samples import OUTCOME, SampleFileError
+from node.models.samples import OUTCOME, SampleFileError, outcomes, read_table
 from scoring.cards.card import ToolCard
 
 
@@ -25,23 +25,18 @@ def read_raw_sample(
     """
     import polars as pl
 
-    names = {made.name: made.type for made in card.characteristics}
-    types = {name: pl.Float64 if kind == "number" else pl.String for name, kind in names.items()}
-    try:
-        if path.suffix == ".csv":
-            frame = pl.read_csv(path, schema_overrides=types)
-        else:
-            frame = pl.read_parquet(path)
-        lacking = [name for name in names if name not in frame.columns]
-        if lacking:
-            raise SampleFileError(f"{path}: no column {', '.join(lacking)}; add or rename it")
-        table = {name: frame[name].cast(types[name]).to_list() for name in names}
-    except (OSError, pl.exceptions.PolarsError) as failure:
-        raise SampleFileError(f"{path}: {failure}; give CSV or Parquet, a row a firm") from None
-    if OUTCOME not in frame.columns:
-        return table, None
-    flags = frame[OUTCOME].to_list()
-    for row, flag in enumerate(flags, start=1):
-        if flag not in (0, 1):
-            raise SampleFileError(f"{path}: row {row}: {OUTCOME} is {flag!r}; give 1 or 0")
-    return table, np.array(flags, dtype=np.int8) == 1
+    types = {
+        made.name: pl.Float64() if made.type == "number" else pl.String()
+        for made in card.characteristics
+    }
+    table = read_table(path, types)
+    lacking = [name for name in types if name not in table.columns]
+    if lacking:
+        raise SampleFileError(f"{path}: no column {', '.join(lacking)}; add or rename it")
+    columns = {}
+    for name, kind in types.items():
+        try:
+            columns[name] = table[name].cast(kind).to_list()
+        except pl.exceptions.PolarsError as failure:
+            raise SampleFileError(f"{path}: {name}: {failure}; correct the column") from None
+    return columns, outcomes(path, table) if OUTCOME in table.columns else None

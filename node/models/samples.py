@@ -8,6 +8,7 @@ true for a firm that defaulted, 0 or false for one that did not. Other columns a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 OUTCOME: Final = "bad"
+_INDEX: Final = re.compile(r"[0-9]{1,5}")
 
 
 class SampleFileError(NodeError):
@@ -35,7 +37,7 @@ def read_sample(path: Path, catalogue: Catalogue, participants: Iterable[Partici
 
     Raises SampleFileError naming column and row.
     """
-    table = _table(path)
+    table = read_table(path)
     known = {
         name: (participant, feature)
         for participant in participants
@@ -54,12 +56,7 @@ def read_sample(path: Path, catalogue: Catalogue, participants: Iterable[Partici
         raise SampleFileError(f"{path}: no column is HOLDER/FEATURE of a participant; rename them")
     if OUTCOME not in table.columns:
         raise SampleFileError(f"{path}: no column {OUTCOME!r}; give 1 for firms that defaulted")
-    return Sample(bins, _outcomes(path, table[OUTCOME].to_list()))
-
-
-def write_sample(path: Path, sample: Sample) -> None:
-    """Write a sample as Parquet, or as CSV where the name ends so; bins as indices."""
-    write_bins(path, sample.bins, sample.bad)
+    return Sample(bins, outcomes(path, table))
 
 
 def write_bins(
@@ -67,7 +64,10 @@ def write_bins(
     bins: Mapping[tuple[str, str], NDArray[np.uint16]],
     bad: NDArray[np.bool_] | None = None,
 ) -> None:
-    """As `write_sample`, of firms whose outcomes may be unknown. Raises SampleFileError."""
+    """Write firms as Parquet, or as CSV where the name ends so; bins as indices.
+
+    `bad` where the outcomes are known. Raises SampleFileError.
+    """
     import polars as pl
 
     columns = {f"{holder}/{feature}": row for (holder, feature), row in bins.items()}
@@ -86,15 +86,21 @@ def _names(holder: str, feature: str) -> tuple[str, str]:
     return f"{holder}/{feature}", f"{holder.rpartition('/')[2]}/{feature}"
 
 
-def _table(path: Path) -> pl.DataFrame:
+def read_table(path: Path, types: Mapping[str, pl.DataType] | None = None) -> pl.DataFrame:
+    """A CSV or Parquet table; `types` of a CSV's columns where they are not to be guessed.
+
+    Raises SampleFileError.
+    """
     import polars as pl
 
     try:
         if path.suffix == ".csv":
-            return pl.read_csv(path, infer_schema_length=None)
+            return pl.read_csv(path, infer_schema_length=None, schema_overrides=types)
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as failure:
-        raise SampleFileError(f"{path}: no CSV or Parquet table ({failure})") from failure
+        raise SampleFileError(
+            f"{path}: no CSV or Parquet table ({failure}); give one with a row a firm"
+        ) from None
 
 
 def _bins(path: Path, column: str, cells: Sequence[Any], feature: Feature) -> NDArray[np.uint16]:
@@ -102,7 +108,7 @@ def _bins(path: Path, column: str, cells: Sequence[Any], feature: Feature) -> ND
     found = np.zeros(len(cells), dtype=np.uint16)
     for row, cell in enumerate(cells):
         text = "missing" if cell is None or cell == "" else str(cell)
-        index = labels.get(text, int(text) if text.isdecimal() else -1)
+        index = labels.get(text, int(text) if _INDEX.fullmatch(text) else -1)
         if not 0 <= index < feature.bin_count:
             raise SampleFileError(
                 f"{path}: row {row + 1}, {column}: {text!r} is no bin; give 0 to "
@@ -112,10 +118,11 @@ def _bins(path: Path, column: str, cells: Sequence[Any], feature: Feature) -> ND
     return found
 
 
-def _outcomes(path: Path, cells: Sequence[Any]) -> NDArray[np.bool_]:
+def outcomes(path: Path, table: pl.DataFrame) -> NDArray[np.bool_]:
+    """Who defaulted, of the column `bad`; raises SampleFileError naming the row."""
     words = {"0": False, "1": True, "false": False, "true": True}
-    found = np.zeros(len(cells), dtype=np.bool_)
-    for row, cell in enumerate(cells):
+    found = np.zeros(len(table), dtype=np.bool_)
+    for row, cell in enumerate(table[OUTCOME].to_list()):
         value = words.get(str(cell).lower())
         if value is None:
             raise SampleFileError(f"{path}: row {row + 1}, {OUTCOME}: {cell!r}; give 0 or 1")

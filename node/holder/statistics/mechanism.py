@@ -93,7 +93,8 @@ def concentrated(epsilon: float, delta: float) -> float:
 def _epsilon(scale: float, delta: float) -> float:
     from opendp.combinators import make_zCDP_to_approxDP
 
-    return float(make_zCDP_to_approxDP(_gaussian(scale)).map(1.0).epsilon(delta))
+    converted: Any = make_zCDP_to_approxDP(_gaussian(scale))
+    return float(converted.map(1.0).epsilon(delta))
 
 
 def _gaussian(scale: float) -> Any:

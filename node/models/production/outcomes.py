@@ -51,10 +51,13 @@ class Line:
 def read_outcomes(text: str) -> list[Line]:
     """The lines of a file. Raises OutcomeError naming line and column."""
     table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    names = set(table.fieldnames or ())
-    if not {"outcome", "date"} <= names or not names & {"query", "reference"}:
-        raise OutcomeError("outcomes: give the columns outcome, date, and query or reference")
-    return [_line(number, row) for number, row in enumerate(table, 2)]
+    try:
+        names = set(table.fieldnames or ())
+        if not {"outcome", "date"} <= names or not names & {"query", "reference"}:
+            raise OutcomeError("outcomes: give the columns outcome, date, and query or reference")
+        return [_line(number, row) for number, row in enumerate(table, 2)]
+    except csv.Error as failure:
+        raise OutcomeError(f"outcomes: no CSV ({failure}); save the file again") from None
 
 
 def _line(number: int, row: Mapping[Any, Any]) -> Line:

@@ -21,7 +21,7 @@ import json
 import re
 from typing import Any, Final
 
-from node.models.readers.labels import ModelFileError, interval, number, reading
+from node.models.readers.labels import ModelFileError, interval, number, parsed, reading
 from scoring.cards.card import Attribute, Characteristic, Interval, ToolCard
 
 TOOL: Final = "csv"
@@ -86,7 +86,8 @@ def _attribute(row: dict[str, str], points: float, where: str) -> Attribute:
         elif part in ("missing", "else"):
             words.add(part)
         else:
-            values.append(json.loads(part) if part.startswith('"') else part)
+            quoted = part.startswith('"')
+            values.append(parsed(part, where, "quote text as JSON does") if quoted else part)
     return Attribute(
         label=label,
         points=points,

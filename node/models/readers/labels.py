@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import functools
 import itertools
+import json
 import math
 import re
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -69,6 +70,14 @@ def interval(text: str) -> Interval | None:
         low_closed=left == "[",
         high_closed=right == "]",
     )
+
+
+def parsed(raw: str | bytes, tool: str, remedy: str) -> Any:
+    """What JSON says; raises ModelFileError, with the remedy, for what is none."""
+    try:
+        return json.loads(raw)
+    except ValueError as failure:
+        raise ModelFileError(f"{tool}: {failure}; {remedy}") from None
 
 
 def number(text: object, where: str) -> float:

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from node.models.readers.labels import ModelFileError, below, interval, number, reading
+from node.models.readers.labels import ModelFileError, below, interval, number, parsed, reading
 from scoring.cards.card import Attribute, Characteristic, ToolCard, ToolScale
 from scoring.documents import Text
 
@@ -155,10 +154,7 @@ def from_csv(text: str) -> ToolCard:
 @reading(TOOL)
 def from_json(raw: str | bytes) -> ToolCard:
     """The card of `table(style="detailed").to_json(orient="records")`; raises ModelFileError."""
-    try:
-        rows = json.loads(raw)
-    except ValueError as failure:
-        raise ModelFileError(f"optbinning: {failure}; give the table as JSON records") from None
+    rows = parsed(raw, TOOL, "give the table as JSON records")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ModelFileError("optbinning: no list of rows; write the table with orient='records'")
     return _from_rows(rows)

