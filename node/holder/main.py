@@ -76,6 +76,7 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
     hub = runtime.peer_channel(Role.HUB, runtime.config.hub)
     parts = assemble(runtime, runtime.follow_chain(hub), hub)
     await parts.closer.close_overdue()
+    await parts.labels.tidy(started=True)
     service = HolderService(
         parts.contexts,
         parts.models,

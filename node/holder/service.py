@@ -135,7 +135,8 @@ class HolderService(HolderServicer):
         digest = exactly(request.certificate_hash, 32, "certificate_hash")
         release = await self._counts.release(digest, request.epoch)
         yield common_pb2.CountsPart(statement=logged_to_wire(release.statement))
-        for piece in await asyncio.to_thread(list, file_pieces(release.counts)):
+        stored = file_pieces(release.counts)
+        while (piece := await asyncio.to_thread(next, stored, None)) is not None:
             chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
             yield common_pb2.CountsPart(counts=chunk)
 

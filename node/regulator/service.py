@@ -131,7 +131,7 @@ async def build(regulator: Regulator) -> None:
     regulator.closing.append(desk.worker.close)
     regulator.metrics.watch("desk_submissions", "Scorecards judged or waiting", desk.busy)
     labels = LabelDesk(regulator, sync)
-    await labels.tidy()
+    await labels.tidy(started=True)
     service = RegulatorService(regulator, desk, delivery, labels)
     regulator.add_server(
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)

@@ -183,6 +183,7 @@ class Counts:
         if released is None:
             raise HolderError("a release of counts is recorded and cannot be read")
         await asyncio.to_thread(_remove_others, released.counts)
+        await self._labels.tidy(started=False)
         return released
 
     async def _stored(self, certificate: DevelopmentCertificate) -> Release | None:

@@ -1,12 +1,15 @@
 """Certified labels: a public key and the encrypted labels of a bank, hash-checked, then kept.
 
 Nothing of either is parsed here. The workers parse the files, after they compared them with the
-same hashes once more.
+same hashes once more. Once counted, labels are of no more use here and are removed; the counts
+that were released go with their certificate.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,12 +22,14 @@ from federation.identity import SpiffeId
 from federation.signed import Signed
 from node.config import HolderConfig
 from node.holder.contexts import Contexts
-from node.holder.development.tables import holder_labels
+from node.holder.development.tables import holder_counts, holder_labels
 from node.holder.receiving import keep_bytes, keep_transfer
 from node.log.attachments import attach_document
 from node.rpc.chunks import PieceLike
 from node.runtime import Runtime
 from scoring.lattice import PARAMETER_SET, count_columns, labels_bytes
+
+_KEY, _BUNDLE = "public.key", "bundle"
 
 
 class Labels:
@@ -41,11 +46,11 @@ class Labels:
 
     def public_key(self, certificate: DevelopmentCertificate) -> Path:
         """Where the labels' public key is."""
-        return self.folder(certificate) / "public.key"
+        return self.folder(certificate) / _KEY
 
     def bundle(self, certificate: DevelopmentCertificate) -> Path:
         """Where the encrypted labels are."""
-        return self.folder(certificate) / "bundle"
+        return self.folder(certificate) / _BUNDLE
 
     async def install(
         self,
@@ -69,7 +74,17 @@ class Labels:
         limit, target = labels_bytes(certificate.buckets), self.bundle(certificate)
         await keep_transfer(target, bundle, limit, certificate.bundle, "labels")
         await self._record(certificate, signed)
+        await self.tidy(started=False)
         return certificate
+
+    async def tidy(self, *, started: bool) -> None:
+        """Removes labels that were counted, and all of expired certificates.
+
+        When the node has just `started`, also what an interrupted transfer left.
+        """
+        now = self._runtime.clock.now()
+        kept = await self._runtime.store.read(_kept)
+        await asyncio.to_thread(_tidy, self._folder, kept, now, started)
 
     def installed(self, connection: Connection, digest: bytes) -> DevelopmentCertificate:
         """The certificate of that hash, verified against the members of now.
@@ -125,3 +140,30 @@ class Labels:
             runtime.append(connection, Kind.LABELS_INSTALLED, raw)
 
         await runtime.store.run(unit)
+
+
+def _kept(connection: Connection) -> dict[str, tuple[int, bool]]:
+    """Each installed certificate's end, and whether its counts were released, by folder."""
+    table = holder_labels.c
+    rows = connection.execute(
+        select(table.certificate, table.signed, holder_counts.c.certificate.label("released"))
+        .select_from(holder_labels)
+        .outerjoin(holder_counts, holder_counts.c.certificate == table.certificate)
+    ).all()
+    return {
+        bytes(row.certificate).hex(): (
+            DevelopmentCertificate.parse(Signed.from_json(bytes(row.signed)).payload).not_after,
+            row.released is not None,
+        )
+        for row in rows
+    }
+
+
+def _tidy(labels: Path, kept: dict[str, tuple[int, bool]], now: int, started: bool) -> None:
+    for folder in labels.iterdir() if labels.is_dir() else ():
+        end, released = kept.get(folder.name, (0 if started else now + 1, False))
+        if end <= now:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif released:
+            for name in (_KEY, _BUNDLE):
+                (folder / name).unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """Decisions about labels, as they are kept: rows in the database, bundle and labels in a folder.
 
 A folder is written before its row; one without a row was left by a crash, and is removed. The
-bundle is kept while the certificate is valid. The labels with their consents stay, sealed under the
-regulator's storage key: they are its evidence that every firm had agreed.
+bundle is kept while the certificate is valid. The labels with their consents stay for
+`retention_years`, sealed under the regulator's storage key: they are its evidence that every firm
+had agreed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from node.regulator.errors import RegulatorError
 _AAD = b"regulator/labels/"
 _BUNDLE = "labels.bundle"
 _SUBMISSION = "submission.sealed"
+_YEAR = 366 * 86_400
+"""Of retention: rather a few days more."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +146,23 @@ class LabelStore:
         ).scalar_one()
         return int(total or 0)
 
-    def tidy(self, connection: Connection, now: int) -> None:
-        """Removes bundles of expired certificates, and folders that no decision came of."""
+    def tidy(self, connection: Connection, now: int, years: int, *, started: bool) -> None:
+        """Removes bundles of expired certificates, and labels that were certified `years` ago.
+
+        When the node has just `started`, also folders that no decision came of; later on one may
+        come of them yet.
+        """
         table = regulator_labels.c
-        rows = connection.execute(select(table.submission, table.expires)).all()
-        expires = {bytes(row.submission).hex(): row.expires for row in rows}
+        rows = connection.execute(select(table.submission, table.decided, table.expires)).all()
+        kept = {bytes(row.submission).hex(): row for row in rows if row.expires is not None}
         if not self._folder.is_dir():
             return
         for folder in self._folder.iterdir():
-            end = expires.get(folder.name)
-            if end is None:
+            row = kept.get(folder.name)
+            if row is None:
+                if started:
+                    shutil.rmtree(folder, ignore_errors=True)
+            elif row.decided + years * _YEAR <= now:
                 shutil.rmtree(folder, ignore_errors=True)
-            elif end <= now:
+            elif row.expires <= now:
                 (folder / _BUNDLE).unlink(missing_ok=True)

@@ -80,12 +80,15 @@ class LabelDesk:
             store = self.regulator.store
             digest = submission.hash
             kept = await store.read(lambda c: self.decisions.get(c, digest, bank))
+            await self.tidy(started=False)
             return kept or await self._decide(bank, submission, lines)
 
-    async def tidy(self) -> None:
-        """Removes what is left of expired and of interrupted certifications."""
-        now = self.regulator.clock.now()
-        await self.regulator.store.read(lambda connection: self.decisions.tidy(connection, now))
+    async def tidy(self, *, started: bool) -> None:
+        """Removes what is left of expired and, at the start, of interrupted certifications."""
+        now, years = self.regulator.clock.now(), self.regulator.config.retention_years
+        await self.regulator.store.read(
+            lambda c: self.decisions.tidy(c, now, years, started=started)
+        )
 
     async def _decide(
         self, bank: SpiffeId, submission: LabelSubmission, lines: Sequence[bytes]

@@ -94,6 +94,31 @@ async def test_the_same_bytes_are_returned_also_after_a_restart_and_the_epochs_e
         assert (await node.kinds())["counts-released"] == 1
 
 
+async def test_labels_leave_the_disk_once_counted_and_counts_with_their_certificate(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    labels, other = (labelled(world.chain) for _ in range(2))
+    folder, second = (
+        world.home / "data" / "labels" / one.certificate.hash.hex() for one in (labels, other)
+    )
+    async with world.running() as node:
+        await node.open_epoch()
+        await install(node, labels)
+        await install(node, other)
+        _, ciphertexts = await counts(node, labels)
+        kept = f"counts-{hashlib.sha256(ciphertexts).hexdigest()}"
+        assert [path.name for path in folder.iterdir()] == [kept]
+        await install(node, labels)  # an interrupted bank begins anew
+        assert [path.name for path in folder.iterdir()] == [kept]
+        assert (await counts(node, labels))[1] == ciphertexts
+        assert {path.name for path in second.iterdir()} == {"public.key", "bundle"}
+    (folder.parent / ("ab" * 32)).mkdir()
+    world.clock.advance(labels.certificate.not_after - NOW)
+    async with world.running():
+        assert list(folder.parent.iterdir()) == []
+
+
 async def test_requests_that_race_get_one_release(tmp_path: Path) -> None:
     world = World(tmp_path)
     labels = labelled(world.chain)

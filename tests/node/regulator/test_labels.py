@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -372,6 +373,30 @@ def query_consent(open_desk: Desk) -> str:
     return sign_consent(claims, firm.key, firm.certificate)
 
 
+async def check_retention(opened: Desk) -> None:
+    """Bundles go with their certificates, labels and consents after the legal term."""
+    regulator = opened.regulator
+    source, decided = regulator.config.data_dir / "labels", opened.now
+    years = regulator.config.retention_years
+    for after, left in (
+        (0, {"labels.bundle", "submission.sealed"}),
+        (15 * DAY, {"submission.sealed"}),
+        (years * 365 * DAY, {"submission.sealed"}),
+        (years * 366 * DAY + DAY, set()),
+    ):
+        copy = source.with_name(f"copy-{after}")
+        shutil.copytree(source, copy)
+        kept, now = LabelStore(copy, regulator.identity.storage), decided + after
+        (copy / "unfinished").mkdir()
+        await regulator.store.read(
+            lambda c, kept=kept, now=now: kept.tidy(c, now, years, started=False)
+        )
+        found = [path for path in copy.iterdir() if path.name != "unfinished"]
+        assert {path.name for folder in found for path in folder.iterdir()} == left
+        assert (copy / "unfinished").is_dir()
+        shutil.rmtree(copy)
+
+
 async def check_budget(opened: Desk, lines: list[bytes]) -> None:
     """Half of the year's is spent; refusals cost nothing."""
 
@@ -380,6 +405,7 @@ async def check_budget(opened: Desk, lines: list[bytes]) -> None:
         result, _ = await opened.ask(asked, lines)
         return opened.verdict(result, asked).passed
 
+    await check_retention(opened)
     assert not await certify(3_000_000)
     assert await certify(HALF)
     assert not await certify(100_000)
