@@ -97,7 +97,10 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     ),
     Code.SCORECARD_REFUSED: (
         Said("监管规则未通过，共 {count} 项", "policy refuses the scorecard on {count} counts"),
-        Said("请按报告逐项修改后重新提交", "mend what the report lists and submit it again"),
+        Said(
+            "请按报告（yinxin model explain）逐项修改后重新提交",
+            "mend what the report lists (yinxin model explain) and submit it again",
+        ),
     ),
     Code.CATALOGUE_UNKNOWN: (
         Said("本链未发布该版本的数据目录：{version}", "the chain publishes no version {version}"),
@@ -109,7 +112,7 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     ),
     Code.MODEL_UNKNOWN: (
         Said("没有名为 {model} 的模型", "there is no model {model}"),
-        Said("用 yinxin bank models 查看已有模型", "list the models with: yinxin bank models"),
+        Said("用 yinxin model list 查看已有模型", "list the models with: yinxin model list"),
     ),
     Code.MODEL_AMBIGUOUS: (
         Said("{model} 对应多个模型", "{model} names several models"),

@@ -43,12 +43,6 @@ _HEADINGS = {
     "opens": ("开放（UTC）", "Opens (UTC)"),
     "closes": ("关闭（UTC）", "Closes (UTC)"),
     "enterprises": ("企业数", "Enterprises"),
-    "rule": ("规则", "Rule"),
-    "field": ("评分项", "Field"),
-    "feature": ("特征", "Feature"),
-    "figure": ("数值", "Figure"),
-    "limit": ("界限", "Limit"),
-    "what": ("说明", "What"),
 }
 
 
@@ -191,17 +185,13 @@ def status_text(view: dict[str, Any], lang: str) -> RenderableType:
 
 
 def show_refusal(error: ScorecardRefused, lang: str, as_json: bool) -> NoReturn:
-    """The policy's report on a scorecard that it refuses: which rule, feature, figure, limit."""
+    """What the policy refuses a scorecard for: the worst figure about each feature."""
+    from node.cli.model_tables import failures_table
+
     language = language_of(lang)
     items = [item.model_dump(mode="json") for item in error.report.failures]
-    table = _table(("rule", "field", "feature", "figure", "limit", "what"), lang)
-    for item in error.report.failures:
-        text = item.text.zh if language == "zh" else item.text.en
-        about = item.about or ((item.feature,) if item.feature else ("–",))
-        feature = ", ".join(one.rpartition("/")[2] for one in about)
-        figure, limit = f"{item.figure:g}", f"{item.limit:g}"
-        table.add_row(item.rule, item.field, feature, figure, limit, text)
-    emit({"passed": False, "failures": items}, as_json, None if as_json else table)
+    shown = None if as_json else failures_table(items, lang)
+    emit({"passed": False, "failures": items}, as_json, shown)
     sys.stderr.write(f"yinxin: {error.problem(language)}; {error.remedy(language)}\n")
     raise SystemExit(1)
 

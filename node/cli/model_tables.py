@@ -160,20 +160,28 @@ def _verdict(found: Mapping[str, Any], lang: str) -> RenderableType:
     policy = found["policy"]
     if policy["passed"]:
         return Text(f"✓ {say('passed', lang)} ({policy['figures']})", style="bold green")
-    failures: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for item in policy["failures"]:
-        holder, _, feature = str(item.get("feature") or "").rpartition(" ")
-        name = f"{holder.rpartition('/')[2]}/{feature}" if feature else str(item["field"])
-        failures.setdefault((item["rule"], name), []).append(item)
-    made = table([say(k, lang) for k in ("rule", "feature", "figure", "limit", "more")], left=2)
-    for (rule, name), items in failures.items():
-        worst = max(items, key=lambda item: abs(item["figure"] - item["limit"]))
-        more = f"+{len(items) - 1}" if len(items) > 1 else ""
-        made.add_row(rule, Text(name), f"{worst['figure']:.3g}", f"{worst['limit']:.3g}", more)
+    made = failures_table(policy["failures"], lang)
     title = f"✗ {say('failed', lang)} ({len(policy['failures'])} / {policy['figures']})"
     return Group(
         Text(title, style="bold red"), made, Text(say("check", lang).format(out=found["out"]))
     )
+
+
+def failures_table(items: Sequence[Mapping[str, Any]], lang: str) -> Table:
+    """The policy items that failed, as JSON has them: the worst about each feature."""
+    from rich.text import Text
+
+    failures: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for item in items:
+        about = item.get("about") or [item.get("feature") or item["field"]]
+        name = ", ".join(one.rpartition("/")[2].replace(" ", "/") for one in about)
+        failures.setdefault((item["rule"], name), []).append(item)
+    made = table([say(k, lang) for k in ("rule", "feature", "figure", "limit", "more")], left=2)
+    for (rule, name), alike in failures.items():
+        worst = max(alike, key=lambda item: abs(item["figure"] - item["limit"]))
+        more = f"+{len(alike) - 1}" if len(alike) > 1 else ""
+        made.add_row(rule, Text(name), f"{worst['figure']:.3g}", f"{worst['limit']:.3g}", more)
+    return made
 
 
 def comparison_view(found: Mapping[str, Any], lang: str) -> RenderableType:
