@@ -4,6 +4,8 @@ Such a consent lets the firm's label (it paid, or it defaulted) and its data ent
 many firms, with noise; it opens no record. It has a type of its own, so that it can be used for no
 query, and no query's consent for this (RFC 8725 section 3.11).
 
+There is no cancelling it, so it ends by itself, after 366 days at most.
+
 Claims, named as in RFC 7519 where it has the name: iss (the licence authority's trust domain),
 sub (USCC), aud (bank), chains, iat, nbf, exp, jti. The form is that of `federation.compact`.
 """
@@ -22,6 +24,9 @@ from federation.signed import SigningKey
 
 DEVELOPMENT_TYPE = "yinxin-development-consent+jwt"
 
+MAX_SECONDS = 366 * 86_400
+"""From `nbf` to `exp`."""
+
 _CLAIMS = ("iss", "sub", "aud", "chains", "iat", "nbf", "exp", "jti")
 
 
@@ -35,6 +40,8 @@ class DevelopmentConsent(Terms):
     def __post_init__(self) -> None:
         object.__setattr__(self, "chains", clean_names("chains", self.chains))
         self.check_terms()
+        if self.expires - self.not_before > MAX_SECONDS:
+            raise DocumentError("exp", "is over 366 days after nbf", "sign again when it has ended")
 
     def payload(self) -> bytes:
         """The claims as canonical JSON."""

@@ -28,6 +28,7 @@ MAX_LABELS = 250_000
 """Lines of a submission: no consent is so short that more fit into its parts, and each takes a
 signature to judge and a place in memory, empty ones too."""
 MAX_DAYS = 31
+LEAST_EPSILON_MICRO = 100_000
 LABELS_PURPOSE = "yinxin/envelope/labels/v1"
 VERDICT_PURPOSE = "yinxin/envelope/label-verdict/v1"
 KEY_PURPOSE = "yinxin/envelope/label-key/v1"
@@ -42,8 +43,9 @@ class LabelSubmission(Document):
     """The head of a submission: what is asked for. Sealed with the labels, never signed or logged.
 
     `participants` are the holders that are to count; `epsilon_micro` is ε in millionths of the
-    whole release over all of them, at δ = 10^-`delta_exponent`; `days` is how long the certificate
-    is to be valid; `labels` is SHA-256 of the lines.
+    whole release over all of them, at δ = 10^-`delta_exponent`: 0.1 at least, as less would let a
+    year's budget hold thousands of submissions, each with its files, and say nothing. `days` is how
+    long the certificate is to be valid; `labels` is SHA-256 of the lines.
     """
 
     TYPE: ClassVar[str] = "label-submission"
@@ -54,7 +56,7 @@ class LabelSubmission(Document):
     chain: Name
     catalogue: Bytes32
     participants: Annotated[tuple[Id, ...], Array, Field(min_length=1, max_length=64)]
-    epsilon_micro: Annotated[int, Field(ge=1, le=20_000_000)]
+    epsilon_micro: Annotated[int, Field(ge=LEAST_EPSILON_MICRO, le=20_000_000)]
     delta_exponent: Annotated[int, Field(ge=5, le=12)]
     days: Annotated[int, Field(ge=1, le=MAX_DAYS)]
     labels: Bytes32

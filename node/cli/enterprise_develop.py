@@ -26,7 +26,7 @@ def develop(
     bank: Annotated[str, typer.Option(help="SPIFFE id of the bank. / 银行标识")],
     chains: Annotated[str, typer.Option(help="Chains, comma-separated. / 征信链")],
     out: Annotated[Path, typer.Option(help="File for the consents. / 输出文件")],
-    days: Annotated[int, typer.Option(min=1, max=3660, help="How long. / 有效天数")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long. / 有效天数")] = 30,
     sample: Annotated[
         Path | None,
         typer.Option(help="Sign for every firm of a generated sample instead. / 示例数据目录"),

@@ -51,7 +51,7 @@ def labels(
     name: Name,
     epsilon: Annotated[
         float,
-        typer.Option(min=0.01, max=20, help="Privacy loss ε in all, at δ = 1e-6. / 隐私预算 ε"),
+        typer.Option(min=0.1, max=20, help="Privacy loss ε in all, at δ = 1e-6. / 隐私预算 ε"),
     ] = 3.0,
     days: Annotated[int, typer.Option(min=1, max=31, help="Validity in days. / 有效天数")] = 14,
     config: Config = DEFAULT,

@@ -124,6 +124,13 @@ def test_one_with_more_or_fewer_claims_is_refused() -> None:
         assert reason(signed) is Reason.MALFORMED
     with pytest.raises(DocumentError, match="chains: is empty"):
         given(chains=())
+    longest = NOW - 60 + 366 * DAY
+    assert verified(given(expires=longest)).expires == longest
+    with pytest.raises(DocumentError, match="366 days"):  # it cannot be cancelled
+        given(expires=longest + 1)
+    for_ever = canonical_json(claims | {"exp": longest + DAY})
+    signed = sign_compact(DEVELOPMENT_TYPE, for_ever, FIRM.key, FIRM.certificate)
+    assert reason(signed) is Reason.MALFORMED
     with pytest.raises(DocumentError, match="aud"):
         given(bank=SpiffeId(DOMAIN, Role.HOLDER, "tax"))
     assert sign_development_consent(whole, FIRM.key, FIRM.certificate).count(".") == 2

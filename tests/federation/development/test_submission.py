@@ -109,8 +109,14 @@ def test_too_many_labels_are_told_before_any_is_sent() -> None:
         part_count(head([]), lines)
 
 
+def test_a_budget_does_not_hold_submissions_without_end() -> None:
+    head([], epsilon_micro=100_000)
+    with pytest.raises(ValueError, match="epsilon_micro"):
+        head([], epsilon_micro=99_999)
+
+
 def test_lines_of_nothing_are_too_many() -> None:
-    """Each would become an object, a problem and a line of the verdict: a hundred times its size."""
+    """Each would become an object, a problem and a line of the verdict: 100 times its size."""
     lines = [b"\n"] * 1_000_000
     made = head(lines)
     parts = list(seal_parts(made, lines, REGULATOR.public))
