@@ -50,12 +50,15 @@ class LabelDesk:
     regulator: Regulator
     sync: ChainSync | None
     decisions: LabelStore = field(init=False)
+    _budget: int = field(init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sending: set[SpiffeId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         folder = self.regulator.config.data_dir / "labels"
         self.decisions = LabelStore(folder, self.regulator.identity.storage)
+        limit = self.regulator.config.development.epsilon_year
+        self._budget = int(privacy.rho(limit, 10.0**-privacy.DELTA_EXPONENT) * privacy.NANO)
 
     @contextmanager
     def admitted(self, bank: SpiffeId) -> Iterator[None]:
@@ -162,9 +165,7 @@ class LabelDesk:
 
     def _left(self, spent: int) -> int:
         """ε in millionths of one more certificate that fits, `spent` being the year's ρ."""
-        limit = self.regulator.config.development.epsilon_year
-        budget = int(privacy.rho(limit, 10.0**-privacy.DELTA_EXPONENT) * privacy.NANO)
-        return privacy.epsilon_micro(max(0, budget - spent))
+        return privacy.epsilon_micro(max(0, self._budget - spent))
 
     def _certificate(
         self,
