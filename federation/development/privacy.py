@@ -57,6 +57,14 @@ def epsilon_micro(rho: int, delta_exponent: int = DELTA_EXPONENT) -> int:
     return math.ceil(epsilon(rho / NANO, 10.0**-delta_exponent) * MICRO)
 
 
+def epsilon_left_micro(left: int, asked: int) -> int:
+    """ε in 10⁻⁶ of what a budget has `left`, rounded down: below `epsilon_micro(asked)` just where
+    `asked` does not fit. Both are ρ in 10⁻⁹. Rounded up, it would let by more than is left.
+    """
+    rounded = math.floor(epsilon(max(0, left) / NANO, 10.0**-DELTA_EXPONENT) * MICRO)
+    return max(rounded, epsilon_micro(asked)) if asked <= left else rounded
+
+
 def sigma_milli(features: int, epsilon_micro: int, delta_exponent: int = DELTA_EXPONENT) -> int:
     """The least scale at which counts of `features` features in all cost no more than ε.
 

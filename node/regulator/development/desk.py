@@ -159,13 +159,9 @@ class LabelDesk:
             least_good=limits.least_good,
             least_bad=limits.least_bad,
             epsilon_asked=privacy.epsilon_micro(rho),
-            epsilon_left=self._left(ground.spent),
+            epsilon_left=privacy.epsilon_left_micro(self._budget - ground.spent, rho),
         )
         return verdict, outcomes
-
-    def _left(self, spent: int) -> int:
-        """ε in millionths of one more certificate that fits, `spent` being the year's ρ."""
-        return privacy.epsilon_micro(max(0, self._budget - spent))
 
     def _certificate(
         self,
@@ -204,8 +200,7 @@ class LabelDesk:
         banks = regulator.config.affiliates.of(bank)
 
         def unit(connection: Connection) -> None:
-            left = self._left(self.decisions.spent(connection, banks, now))
-            if signed is not None and privacy.epsilon_micro(rho) > left:
+            if rho and self.decisions.spent(connection, banks, now) + rho > self._budget:
                 raise Refusal(Reason.BUDGET_EXHAUSTED, "another process spent the budget first")
             self.decisions.put(connection, digest, bank, decision, rho, now)
             if signed is None:

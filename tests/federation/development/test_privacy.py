@@ -73,3 +73,12 @@ def test_no_features_and_too_small_an_epsilon_are_errors() -> None:
         privacy.rho_nano(0, 1000)
     with pytest.raises(DocumentError, match="epsilon_micro"):
         privacy.sigma_milli(500, 1)
+
+
+@pytest.mark.parametrize("left", [1, 59, 1_000, 20_000_000, 185_069_840, 638_597_081])
+def test_a_budget_lets_by_what_is_left_and_no_more(left: int) -> None:
+    for asked in (1, left // 2 + 1, left - 1, left, left + 1, left + 2, 2 * left):
+        fits = privacy.epsilon_micro(asked) <= privacy.epsilon_left_micro(left, asked)
+        assert fits is (asked <= left), asked
+    assert privacy.epsilon_left_micro(0, 1) == 0
+    assert privacy.epsilon_left_micro(-left, 1) == 0  # the configured budget was lowered
