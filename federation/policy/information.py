@@ -351,8 +351,8 @@ def _too_large(cells: int) -> PolicyItem:
         limit=MOST_CELLS,
         passed=False,
         text=Text(
-            zh=f"有效模型的字段交叉，合计取值{cells}种，超出可精确判定的{MOST_CELLS}种；"
-            "请让各模型的同一特征处于同样的字段，或先撤回一个模型",
+            zh=f"有效模型的评分项交叉，合计取值{cells}种，超出可精确判定的{MOST_CELLS}种；"
+            "请让各模型的同一特征处于同样的评分项，或先撤回一个模型",
             en=f"The fields of the valid models mix into {cells} joint values, and {MOST_CELLS} "
             "can be judged exactly; keep each feature in the same field in all models, or "
             "withdraw one",

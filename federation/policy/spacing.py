@@ -41,7 +41,7 @@ def _levels(submission: Submission, field: str) -> PolicyItem:
         limit=limit,
         passed=levels <= limit,
         text=Text(
-            zh=f"字段{field}的分值跨{levels}个等距档位，上限{limit}；超出时请用取整工具重新取整",
+            zh=f"评分项{field}的分值跨{levels}个等距档位，上限{limit}；超出时请用取整工具重新取整",
             en=f"Field {field}: points span {levels} equally spaced values, at most {limit} are "
             "allowed; if over, round the scorecard with the rounding tool",
         ),
@@ -60,7 +60,7 @@ def _width(submission: Submission, field: str) -> PolicyItem:
         limit=limit,
         passed=width <= limit,
         text=Text(
-            zh=f"字段{field}宽{width}位，上限{limit}位；超出时请将分值减去最小值并除以公约数",
+            zh=f"评分项{field}宽{width}位，上限{limit}位；超出时请将分值减去最小值并除以公约数",
             en=f"Field {field} is {width} bits wide, at most {limit} are allowed; if over, "
             "subtract the least points of each feature and divide by the common factor",
         ),
@@ -85,7 +85,7 @@ def _jumps(submission: Submission, field: str) -> Iterator[PolicyItem]:
             limit=limit,
             passed=support[jump] >= limit,
             text=Text(
-                zh=f"字段{field}中相差{jump}的跳变出现在{support[jump]}个非公开特征中"
+                zh=f"评分项{field}中相差{jump}的跳变出现在{support[jump]}个非公开特征中"
                 f"（{listed}），至少须有{limit}个；不足时请用取整工具重新取整",
                 en=f"Field {field}: a jump of {jump} occurs in {support[jump]} non-public "
                 f"features ({listed}), and must in {limit}; if short, use the rounding tool",

@@ -68,8 +68,8 @@ def _field(submission: Submission, field: str) -> Iterator[PolicyItem]:
         limit=limits.fewest_features,
         passed=carrying >= limits.fewest_features,
         text=Text(
-            zh=f"字段{field}有{carrying}个非公开特征的离散度不低于字段的{least}，"
-            f"至少须有{limits.fewest_features}个；不足时请增加特征或合并字段",
+            zh=f"评分项{field}有{carrying}个非公开特征的离散度不低于评分项的{least}，"
+            f"至少须有{limits.fewest_features}个；不足时请增加特征或合并评分项",
             en=f"Field {field}: {carrying} non-public features have at least {least} of its "
             f"spread, and {limits.fewest_features} must; if short, add features or merge fields",
         ),
@@ -86,8 +86,8 @@ def _field(submission: Submission, field: str) -> Iterator[PolicyItem]:
             limit=limits.greatest_share,
             passed=share <= limits.greatest_share,
             text=Text(
-                zh=f"{name}占字段{field}离散度的{share:.0%}，"
-                f"上限{limits.greatest_share:.0%}；超出时请降低其分值或移到其他字段",
+                zh=f"{name}占评分项{field}离散度的{share:.0%}，"
+                f"上限{limits.greatest_share:.0%}；超出时请降低其分值或移到其他评分项",
                 en=f"{name} has {share:.0%} of the spread of field {field}, at most "
                 f"{limits.greatest_share:.0%} is allowed; if over, lower its points or move it",
             ),

@@ -143,7 +143,7 @@ def _joined(submission: Submission, field: str, into: str) -> Iterator[Option]:
         card,
         (
             Text(
-                zh=f"将字段{field}并入{into}，并按现有分值重新取整",
+                zh=f"将评分项{field}并入{into}，并按现有分值重新取整",
                 en=f"Join field {field} with {into}, and round the present points again",
             ),
         ),

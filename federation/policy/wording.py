@@ -52,7 +52,7 @@ def said_points(submission: Submission, entry: FeaturePoints, points: Points) ->
 def said_round(field: str) -> Text:
     """A field rounded to rule b again."""
     return Text(
-        zh=f"将字段{field}按现有分值重新取整",
+        zh=f"将评分项{field}按现有分值重新取整",
         en=f"Round field {field} again on its present points",
     )
 

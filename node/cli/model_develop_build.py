@@ -44,7 +44,7 @@ def build(
         Path | None, typer.Option(help="The catalogue of those counts, JSON. / 特征目录")
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="Which kinds make which field, JSON. / 字段规划")
+        Path | None, typer.Option(help="Which kinds make which field, JSON. / 评分项规划")
     ] = None,
     version: Annotated[str, typer.Option(help="The card's version. / 版本")] = "1",
     score_unknown: Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer, Table
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, Spacer, Table
 
 from node.models.report.compose import ItemRow, Subject, View, compose
 from node.models.report.drawing import Picture
@@ -52,6 +52,8 @@ class _Story:
         parts += section(say("fields"), *self._fields())
         if view.differences:
             parts += section(say("differences"), self._differences())
+        # A heading stays with the first feature, whose plots are kept in one piece.
+        parts += [CondPageBreak(90 * mm)]
         parts += section(say("features"), *map(self._feature, view.features))
         thresholds = (
             self._pairs(view.thresholds) if view.thresholds else self._p(say("no_thresholds"))
