@@ -20,23 +20,20 @@ import numpy as np
 
 from federation.policy.stacking import Feature, Stack
 
-GREATEST_SHARE: Final = 0.75
-"""A half of the firms that is told with other features' normal noise beside it is lifted by 0.6 of
-the way to certainty at this share, which is what rule d allows."""
 _LEAST: Final = 1e-9
 """Combinations with less of the largest variance than this are taken as constant."""
 _ROUNDING: Final = 1e-6
 
 
-def dominating(stacked: Stack, number: int) -> Iterator[tuple[Feature, float]]:
-    """The features that have too much of a combination of scorecards 0 and `number`, with shares.
+def dominating(stacked: Stack, number: int, limit: float) -> Iterator[tuple[Feature, float]]:
+    """The features with more than `limit` of a combination of scorecards 0 and `number`.
 
     What a field of one of them has by itself is for rules a and d.
     """
     cards = set(stacked.scorecards)
     alone = [_shares(stacked.without(cards - {one})) for one in (0, number)]
     for feature, share in _shares(stacked.without(cards - {0, number})).items():
-        if share > max(GREATEST_SHARE, *(own[feature] + _ROUNDING for own in alone)):
+        if share > max(limit, *(own[feature] + _ROUNDING for own in alone)):
             yield feature, share
 
 

@@ -102,15 +102,17 @@ class _Likelihood:
             for sub, known in enumerate(self._subs):
                 chosen = self._chosen(transforms, known)
                 for i, rest in enumerate(_all_but_one(chosen)):
-                    used = weights[i][:, sub, z]
-                    if not used.any():
+                    used = np.flatnonzero(weights[i][:, sub, z])
+                    if not len(used):
                         continue
-                    without, variable = self._back(rest).ravel(), self._variables[i]
+                    weight, without = weights[i][used, sub, z], self._back(rest).ravel()
+                    variable = self._variables[i]
                     if known[self._place[i]]:
-                        sums[i] += used[:, None] * variable.given[z] * without[before[i]]
+                        told = without[before[i][used]] * variable.given[z]
+                        sums[i][used] += weight[:, None] * told
                     else:
                         column = variable.missing
-                        sums[i][:, column] += used * without[before[i][:, column]]
+                        sums[i][used, column] += weight * without[before[i][used, column]]
         return {
             number: Posterior(records.drawn[rows], table / table.sum(axis=1, keepdims=True))
             for number, rows, table in zip(self._part.variables, mine, sums, strict=True)

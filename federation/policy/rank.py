@@ -34,7 +34,7 @@ from typing import Final
 
 import numpy as np
 
-from federation.policy.dominance import GREATEST_SHARE, dominating
+from federation.policy.dominance import dominating
 from federation.policy.linear import Matrix, random_prime, rank, reduced, vanishing
 from federation.policy.report import PolicyItem
 from federation.policy.stacking import Feature, Stack, stack
@@ -172,7 +172,7 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
             limit=0,
             passed=True,
             text=Text(
-                zh=f"与此前{number}张评分卡的各字段作任何加减，都不能单独显出{most}个或更少的特征",
+                zh=f"与此前{number}张评分卡的各评分项作任何加减，都不能单独显出{most}个或更少的特征",
                 en=f"No combination of its fields with those of {number} earlier scorecards tells "
                 f"of {most} features or fewer alone",
             ),
@@ -181,10 +181,11 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
 
 def _by_size(submission: Submission, stacked: Stack) -> Iterator[PolicyItem]:
     """An item for each feature that has too much of a combination, with its greatest share."""
+    limit = submission.thresholds.greatest_difference
     greatest: dict[Feature, float] = {}
     for number, earlier in enumerate(submission.earlier, start=1):
         if not earlier.valid:
-            for feature, share in dominating(stacked, number):
+            for feature, share in dominating(stacked, number, limit):
                 greatest[feature] = max(share, greatest.get(feature, 0.0))
     for feature, share in greatest.items():
         name = " ".join(feature)
@@ -193,14 +194,14 @@ def _by_size(submission: Submission, stacked: Stack) -> Iterator[PolicyItem]:
             field="*",
             feature=name,
             figure=round(share, 4),
-            limit=GREATEST_SHARE,
+            limit=limit,
             passed=False,
             about=(name,),
             text=Text(
                 zh=f"与此前一张评分卡的记录相加减，{name}可占其离散度的{share:.0%}，"
-                f"上限{GREATEST_SHARE:.0%}；请沿用此前的分值，或同样改动更多特征",
+                f"上限{limit:.0%}；请沿用此前的分值，或同样改动更多特征",
                 en=f"Added to and subtracted from records of an earlier scorecard, {name} has "
-                f"{share:.0%} of the spread, at most {GREATEST_SHARE:.0%} is allowed; keep the "
+                f"{share:.0%} of the spread, at most {limit:.0%} is allowed; keep the "
                 "earlier points, or change more features as much",
             ),
         )

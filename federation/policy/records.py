@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from federation.policy.population import GRID, WEIGHTS, Floats
 from federation.policy.views import Component, Integers, Patterns, Sight, Variable
 
-FEWEST_DRAWS: Final = 24
+FEWEST_DRAWS: Final = 48
 """Records of each class at least, however rare it is."""
 
 

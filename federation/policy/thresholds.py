@@ -26,6 +26,10 @@ class PolicyThresholds(BaseModel):
     """b: non-public features of a field in which a jump has to occur."""
     isolated_features: int = Field(default=4, ge=2, le=6)
     """c: features, as few as these, that no combination of records may tell of alone."""
+    greatest_difference: float = Field(default=0.75, ge=0.60, le=0.90)
+    """c: the share of one feature in the spread of any combination of fields with those of one
+    earlier scorecard that is over. A half of the firms, told with the other features' normal noise
+    beside it, is lifted by 0.6 of the way to certainty at 0.75: what d allows."""
     greatest_gain: float = Field(default=0.60, gt=0, le=0.80)
     """d: how far a record may lift the probability of a set of bins from its prior towards 1."""
     most_valid_models: int = Field(default=2, ge=1, le=3)

@@ -155,6 +155,10 @@ WORDS: Final[dict[str, Text]] = {
     "isolated_features": Text(
         zh="c：不得单独显出的特征数", en="c: features that may not be told alone, up to"
     ),
+    "greatest_difference": Text(
+        zh="c：与已失效评分卡之差中单个特征的占比上限",
+        en="c: one feature's share in the difference from a scorecard that is over, at most",
+    ),
     "greatest_gain": Text(
         zh="d：后验相对占比的提升上限", en="d: how far a posterior may rise from its prior"
     ),
