@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.bank.files import read_file
 from node.cli.bank_shared import DEFAULT, Config, run
 from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard, language_of
 
@@ -66,14 +64,10 @@ def quota(
 
 def read_rules(path: Path) -> QuotaRules:
     """The rules in a TOML file. Raises NodeError or ScorecardError naming what is wrong."""
-    from scoring.errors import ScorecardError
+    from node.models.reading import read_toml
     from scoring.quota import QuotaRules
 
-    try:
-        data = tomllib.loads(read_file(path, "rules").decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
-        raise ScorecardError(f"{path}: no TOML ({failure}); correct it") from failure
-    return QuotaRules.build(data)
+    return QuotaRules.build(read_toml(path, "rules"))
 
 
 def _stated(text: str) -> tuple[str, Decimal]:

@@ -9,7 +9,7 @@ import typer
 
 from node.bank.files import read_file
 from node.cli.bank_shared import DEFAULT, Config, ModelOption, run
-from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard
 
 if TYPE_CHECKING:
     from node.bank.bank import Bank
@@ -179,11 +179,7 @@ async def _everything(
 
 def _trial(path: Path) -> Trial:
     from node.models.production.trial import Trial
-    from scoring.errors import ScoringError
+    from node.models.reading import read_toml
 
     with guard():
-        raw = read_file(path, "trial")
-    try:
-        return Trial.from_toml(raw.decode("utf-8", errors="replace"))
-    except ScoringError as error:
-        fail(f"{path}: {error}")
+        return Trial.build(read_toml(path, "trial"))

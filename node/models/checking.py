@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from federation.policy import Earlier, PolicyReport, PolicyThresholds, certify_policy
 from federation.policy.remedy import Remedies, remedies
 from federation.policy.submission import Submission
-from node.bank.files import read_file
 from node.errors import NodeError
-from node.models.reading import read_scorecard
+from node.models.reading import read_scorecard, read_toml
 from scoring.catalogue import Catalogue
 from scoring.documents import describe
 from scoring.scorecard import Scorecard
@@ -76,10 +73,7 @@ def read_thresholds(path: Path | None) -> PolicyThresholds:
     if path is None:
         return PolicyThresholds()
     try:
-        document: dict[str, Any] = tomllib.loads(read_file(path, "thresholds").decode())
-        section = document.get("policy", document)
-        return PolicyThresholds.model_validate(section)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CheckError(f"{path}: no TOML ({error}); correct that line") from error
+        document = read_toml(path, "thresholds")
+        return PolicyThresholds.model_validate(document.get("policy", document))
     except ValidationError as error:
         raise CheckError(f"{path}: {describe('policy', error)}; correct it") from error

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from node.bank.files import read_file
+from node.errors import NodeError
 from scoring.cards.real import RealCard
 from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
 from scoring.stability import Distribution
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """What a TOML file says; raises NodeError naming the file, where it is none, and the remedy."""
+    try:
+        return tomllib.loads(read_file(path, what).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as failure:
+        raise NodeError(f"{path}: {what}: no TOML ({failure}); correct the file") from None
 
 
 def read_catalogue(path: Path) -> Catalogue:

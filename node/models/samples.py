@@ -97,7 +97,7 @@ def read_table(path: Path, types: Mapping[str, pl.DataType] | None = None) -> pl
         if path.suffix == ".csv":
             return pl.read_csv(path, infer_schema_length=None, schema_overrides=types)
         return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as failure:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as failure:
         raise SampleFileError(
             f"{path}: no CSV or Parquet table ({failure}); give one with a row a firm"
         ) from None

@@ -22,6 +22,15 @@ from node.bank.files import read_file
 from node.bank.texts import Said
 
 HEADER = ("uscc", "outcome")
+_NO_CONSENT = (
+    ValueError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    DocumentError,
+)
+"""What a line that is no JSON, or JSON of another form, leads to."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,10 @@ def read_labels(labels: Path, consents: Path) -> Labels:
 
 def _outcomes(path: Path) -> list[tuple[Uscc, int]]:
     text = read_file(path, "the table of labels").decode("utf-8-sig", errors="replace")
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise LabelsInvalid("labels", Said(f"不是 CSV（{error}）", f"no CSV ({error})")) from error
     if not rows or tuple(cell.strip() for cell in rows[0]) != HEADER:
         raise LabelsInvalid(
             "labels", Said("第 1 行不是 uscc,outcome", "line 1 is not uscc,outcome")
@@ -84,7 +96,7 @@ def _consents(path: Path) -> dict[Uscc, str]:
             value = json.loads(line)
             compact = value["consent"]
             found[read_unverified(compact).uscc] = compact
-        except (ValueError, KeyError, TypeError, AttributeError, DocumentError) as error:
+        except _NO_CONSENT as error:
             raise _wrong_line(
                 number, "不是建模授权", "is no development consent", "consents"
             ) from error

@@ -15,7 +15,6 @@ its two years of history count them like all others.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -61,15 +60,6 @@ class Trial(Document):
         if self.champion == self.challenger:
             raise ValueError("challenger: is the champion; name two models")
         return self
-
-    @classmethod
-    def from_toml(cls, text: str) -> Self:
-        """A trial from TOML; raises ScorecardError naming what is wrong."""
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as failure:
-            raise ScorecardError(f"trial: no TOML ({failure}); correct it") from failure
-        return cls.build(data)
 
 
 def assigned(trial: Trial, key: KeyEncryptionKey, uscc: str) -> tuple[str, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from node.errors import NodeError
 from node.keys import KeyEncryptionKey
 from node.models.production.development import development
 from node.models.production.outcomes import (
@@ -20,6 +22,7 @@ from node.models.production.outcomes import (
 from node.models.production.results import Result, latest
 from node.models.production.trial import Trial, assigned
 from node.models.production.watching import calibration, watch, wilson, worst
+from node.models.reading import read_toml
 from scoring.errors import ScorecardError
 from scoring.scored import score_bins
 from tests.node.models.desk import WHOLE, sample
@@ -180,8 +183,13 @@ def test_a_split_is_stable_keyed_and_has_its_share() -> None:
     assert assigned(trial(mode="both"), key, "firm 1") == ("a@1", "b@1")
 
 
-def test_a_trial_of_one_model_is_none() -> None:
+def test_a_trial_of_one_model_is_none(tmp_path: Path) -> None:
     with pytest.raises(ScorecardError, match="name two models"):
         trial(challenger="a@1")
-    with pytest.raises(ScorecardError, match="no TOML"):
-        Trial.from_toml("= 1")
+    for number, text in enumerate(
+        (b"= 1", b"\xff", b"a = " + b"[" * 10_000, b"a = " + b"9" * 5000)
+    ):
+        path = tmp_path / f"{number}.toml"
+        path.write_bytes(text)
+        with pytest.raises(NodeError, match="trial: no TOML"):
+            read_toml(path, "trial")

@@ -215,3 +215,9 @@ def test_files_by_tool(tmp_path: Path) -> None:
     file.write_bytes(b"characteristic,attribute,points\n\xff\xfe,missing,1\n")
     with pytest.raises(ModelFileError, match="not UTF-8"):
         read_tool_card(file, "csv")
+
+
+def test_a_label_of_many_digits_takes_no_time() -> None:
+    """Where digits match in several ways, this takes years."""
+    digits = "9" * 5000
+    assert interval(f"[{digits}, {digits}") is None
