@@ -105,10 +105,7 @@ def round_card(
     points = real
     result = attempt(points)
     for number in range(ATTEMPTS):
-        told: dict[str, list[frozenset[str]]] = {}
-        for item in result.report.failures:
-            if item.rule == "d" and item.feature:
-                told.setdefault(item.feature, []).append(frozenset(item.bins or ()))
+        told = _told(result.report)
         if not told:
             break
         points = [
@@ -122,6 +119,15 @@ def round_card(
         except ScorecardError:  # a field has too few features left: the last verdict stands
             break
     return result
+
+
+def _told(report: PolicyReport) -> dict[str, list[frozenset[str]]]:
+    """The sets of bins, by `holder feature`, of which rule d finds that a record tells too much."""
+    told: dict[str, list[frozenset[str]]] = {}
+    for item in report.failures:
+        if item.rule == "d" and item.feature:
+            told.setdefault(item.feature, []).append(frozenset(item.bins or ()))
+    return told
 
 
 def _narrowed(

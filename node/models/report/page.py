@@ -11,24 +11,12 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from node.html import template
 from node.models.report.compose import Subject, compose
 from node.models.report.drawing import Drawing, svg
 from node.models.report.texts import LANGUAGES
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("node.models.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("policy.html.j2")
 
 
 @cache
@@ -42,7 +30,7 @@ def page(subject: Subject, language: str) -> bytes:
     script = _script()
     digest = hashlib.sha256(script.encode()).digest()
     return (
-        _template()
+        template("node.models.report", "policy.html.j2")
         .render(
             views=[compose(subject, one) for one in order],
             svg=_svg,
