@@ -29,25 +29,13 @@ from scoring.lattice import (
     serial,
 )
 from scoring.lattice.params import YINXIN_BFV_1, context
-from scoring.lattice.seal import Ciphertext, PublicEncryptor
+from scoring.lattice.seal import Ciphertext
 from scoring.words import MODULUS, ROWS
 from support.ring import answer_noise, exact_noise, from_ntt, in_ntt, spectrum, unspectrum
 from tests.attack.test_crafted_model_material import noisy
+from tests.attack.test_unsanitised_answers import Sanitiser, flooded, nothing, rerandomised
 
-Sanitiser = Callable[[Ciphertext, np.ndarray, PublicEncryptor], Ciphertext]
 PRIMES = context().primes
-
-
-def nothing(summed: Ciphertext, clear: np.ndarray, encryptor: PublicEncryptor) -> Ciphertext:
-    return summed
-
-
-def rerandomised(summed: Ciphertext, clear: np.ndarray, encryptor: PublicEncryptor) -> Ciphertext:
-    return sanitise.rerandomise(sanitise.add_clear(summed, clear), encryptor)
-
-
-def flooded(summed: Ciphertext, clear: np.ndarray, encryptor: PublicEncryptor) -> Ciphertext:
-    return sanitise.flood(rerandomised(summed, clear, encryptor))
 
 
 def unpadded(constant: int) -> np.ndarray:
