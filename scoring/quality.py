@@ -21,7 +21,8 @@ from scoring.rounding import RealPoints, RoundedPoints
 
 Floats = NDArray[np.float64]
 
-_NORMAL_95: Final = 1.959964
+NORMAL_95: Final = 1.959964
+"""Standard deviations within which 95 % of a normal variable lie."""
 _DRAWS: Final = 400
 
 
@@ -83,7 +84,7 @@ def auc_interval(scores: Floats, bad: NDArray[np.bool_]) -> Interval:
         least = 0.025 ** (1 / min(int(bad.sum()), int((~bad).sum())))
         return Interval(value, least, 1.0) if value == 1 else Interval(value, 0.0, 1 - least)
     logit, width = math.log(value / (1 - value)), deviation / (value * (1 - value))
-    low, high = (1 / (1 + math.exp(-logit - s * width)) for s in (-_NORMAL_95, _NORMAL_95))
+    low, high = (1 / (1 + math.exp(-logit - s * width)) for s in (-NORMAL_95, NORMAL_95))
     return Interval(value, low, high)
 
 
@@ -98,7 +99,7 @@ def auc_difference(a: Floats, b: Floats, bad: NDArray[np.bool_]) -> Interval:
     matrix = _covariance([a, b], bad)
     # Rounding can leave a variance of identical scores just below 0.
     variance = max(matrix[0, 0] + matrix[1, 1] - 2 * matrix[0, 1], 0.0)
-    width = _NORMAL_95 * math.sqrt(variance)
+    width = NORMAL_95 * math.sqrt(variance)
     return Interval(value, value - width, value + width)
 
 

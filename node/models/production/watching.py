@@ -20,13 +20,12 @@ from node.models.production.development import counted
 from node.models.production.outcomes import Outcome
 from node.models.production.results import Result, latest, scored_of
 from scoring.profile import GRADES, grade_of, probability_of_default
-from scoring.quality import auc_interval, ks_interval
+from scoring.quality import NORMAL_95, auc_interval, ks_interval
 from scoring.scorecard import Scorecard
 from scoring.stability import Distribution, drift, grouped
 
 FEWEST: Final = 5
 """Firms of each outcome from which AUC and KS are worth a figure."""
-_NORMAL_95: Final = 1.959964
 
 
 def watch(
@@ -156,7 +155,7 @@ def calibration(
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share, for at least one try."""
-    z = _NORMAL_95
+    z = NORMAL_95
     middle = (hits + z**2 / 2) / (tries + z**2)
     width = z / (tries + z**2) * math.sqrt(hits * (tries - hits) / tries + z**2 / 4)
     return max(middle - width, 0.0), min(middle + width, 1.0)
