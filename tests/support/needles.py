@@ -82,8 +82,11 @@ def hashes(value: bytes) -> Iterator[tuple[str, bytes]]:
 def vectors(values: Sequence[int]) -> Iterator[tuple[str, bytes]]:
     """A list of numbers, and every long enough part of it, as arrays or as text.
 
-    Parts that are mostly zero, or hardly vary, would be found anywhere and are left out.
+    Parts that are mostly zero, or hardly vary, would be found anywhere and are left out. A holder
+    whose features the scorecard does not use has none.
     """
+    if not values:
+        return
     for width in (1, 2, 4, 6, 8):
         if max(values) >> (8 * width):
             continue

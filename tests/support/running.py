@@ -56,9 +56,9 @@ def small_scorecard(version: str = "1") -> Scorecard:
     card = json.loads(SCORECARD.read_text(encoding="utf-8"))
     holders = [p for p in card["participants"] if p["kind"] in KINDS]
     ids = {p["holder"] for p in holders}
-    # Fields that the remaining holders cannot carry by themselves would not pass the policy.
-    left_out = {"energy", "staff"}
-    points = [p for p in card["points"] if p["holder"] in ids and p["field"] not in left_out]
+    # A field that the remaining holders cannot carry by themselves would not pass the policy.
+    points = [p for p in card["points"] if p["holder"] in ids and p["field"] != "energy"]
+    points = [p | {"field": "compliance"} if p["field"] == "staff" else p for p in points]
     used = {p["field"] for p in points}
     fields = [f for f in card["fields"] if f["name"] in used]
     card |= {"participants": holders, "points": points, "fields": fields, "version": version}
