@@ -40,8 +40,9 @@ def draw(
                 continue
             if feature.loading is None:
                 raise CatalogueError(f"{feature.id}: no loading is published; give a sample")
-            same = [p.holder for p in participants if p.kind == participant.kind]
-            mean = float(np.mean([shares.get(holder, 1.0) for holder in same]))
+            mean = 1.0
+            if participant.holder in shares:
+                mean = catalogue.mean_recognition(participant.kind)
             own = feature.loading * factor + math.sqrt(
                 1 - feature.loading**2
             ) * random.standard_normal(firms)
