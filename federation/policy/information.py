@@ -104,8 +104,8 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
         passed=number <= limit,
         text=Text(
             zh=f"连同本评分卡共有{number}个有效模型，上限{limit}个；超出时请先撤回一个",
-            en=f"{number} models would be valid at once, at most {limit} may; if over, withdraw "
-            "one",
+            en=f"Models valid at once, this one included: {number}, at most {limit}; if over, "
+            "withdraw one",
         ),
     )
     scorecards = [submission.scorecard]

@@ -164,7 +164,6 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
     told = list(_by_size(submission, whole))
     yield from told
     if not told:
-        number = len(submission.earlier)
         yield PolicyItem(
             rule="c",
             field="*",
@@ -172,9 +171,10 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
             limit=0,
             passed=True,
             text=Text(
-                zh=f"与此前{number}张评分卡的各评分项作任何加减，都不能单独显出{most}个或更少的特征",
-                en=f"No combination of its fields with those of {number} earlier scorecards tells "
-                f"of {most} features or fewer alone",
+                zh=f"各评分项之间、与此前评分卡（{len(submission.earlier)}张）之间作任何加减，"
+                f"都不能单独显出{most}个或更少的特征",
+                en=f"No combination of its fields, and of earlier scorecards "
+                f"({len(submission.earlier)}), tells of {most} features or fewer alone",
             ),
         )
 

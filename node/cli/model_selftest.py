@@ -70,22 +70,25 @@ def _table(found: dict[str, Any], lang: str) -> Table:
     from rich.table import Table
 
     place = 0 if language_of(lang) == "zh" else 1
+    without, guess = (("无认证规则时", "猜测"), ("without policy", "guessing"))[place]
     table = Table(*(("部分", "项目", "结果"), ("Part", "What", "Result"))[place])
     for part, titles in _TITLES.items():
         rows = found.get(part, {})
         for number, (name, value) in enumerate(rows.items()):
-            shown = value
+            shown = _figure(value)
             if part == "attacks":
                 gain = found["attack_gains"][name]
-                without = ("无策略时", "without policy")[place]
-                guess = ("猜测", "guessing")[place]
-                shown = (
-                    f"{value} ({without} {gain['without_policy']:.0%}, "
-                    f"{guess} {gain['guessing']:.0%})"
+                shown += (
+                    f" ({without} {gain['without_policy']:.0%}, {guess} {gain['guessing']:.0%})"
                 )
-            elif isinstance(value, dict):
-                shown = ", ".join(f"{key} {figure}" for key, figure in value.items())
-            table.add_row(titles[place] if number == 0 else "", name, str(shown))
+            table.add_row(titles[place] if number == 0 else "", name, shown)
         if rows:
             table.add_section()
     return table
+
+
+def _figure(value: object) -> str:
+    """A figure for people: four digits are more than any of them is good for."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_figure(inner)}" for name, inner in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

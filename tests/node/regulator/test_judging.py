@@ -41,10 +41,22 @@ async def worker(homes: Homes) -> AsyncIterator[PolicyWorker]:
     await made.close()
 
 
+OTHERS: set[int] = set()
+"""Children that other tests of this process have, such as the chain of a session."""
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    OTHERS.clear()
+    OTHERS.update(judging())
+
+
 def judging() -> list[int]:
     """This process's workers that live."""
     found = []
     for process in psutil.Process().children():
+        if process.pid in OTHERS:
+            continue
         with contextlib.suppress(psutil.NoSuchProcess):
             ended = process.status() == psutil.STATUS_ZOMBIE
             if not ended and "resource_tracker" not in " ".join(process.cmdline()):

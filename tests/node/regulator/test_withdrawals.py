@@ -38,12 +38,14 @@ from support.enrolled import (
     hub_serving,
     regulating,
 )
-from support.small import small_catalogue
-from tests.attack.test_model_desk import NEAR, R0, R1, R2, isolates, scorecard
+from support.small import small_catalogue, small_scorecard
+from tests.attack.test_model_desk import NEAR, PARTICIPANTS, R0, R2, isolates, scorecard
 from tests.node.regulator.test_certification import Answer, call, entries, sealed
 from yinxin.v1 import regulator_pb2
 
 METHOD = "/yinxin.v1.Regulator/WithdrawModel"
+SUCCESSOR = tuple(entry.points for entry in small_scorecard("c", PARTICIPANTS).points)
+"""Points that differ from R0's in every feature about as much."""
 
 
 @dataclass
@@ -114,7 +116,7 @@ async def test_a_bank_withdraws_a_model_and_its_successor_fits(tmp_path: Path) -
     ):
         place = Place(homes, regulator, port)
         first = await place.certify(R0)
-        _, full = await place.submit(R1)
+        _, full = await place.submit(SUCCESSOR)
         assert {item.rule for item in full} == {"d"}, "the joint record of both is too telling"
         reply = await place.withdraw(first)
         assert reply.delivered
@@ -128,7 +130,7 @@ async def test_a_bank_withdraws_a_model_and_its_successor_fits(tmp_path: Path) -
         again = await place.withdraw(first)
         assert signed_from_wire(again.withdrawal) == signed
         assert len(await entries(regulator, Kind.WITHDRAWN)) == 1
-        second = await place.certify(R1)
+        second = await place.certify(SUCCESSOR)
         assert sorted(await place.valid()) == [False, True]
         # Withdrawn and certified again with one feature changed: the feature is named.
         assert isolates((await place.submit(NEAR))[1])
