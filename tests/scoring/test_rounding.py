@@ -50,7 +50,7 @@ def assert_policy_b(given_: list[RealPoints], rounded: RoundedPoints) -> None:
         assert used and all(support[jump] >= JUMP_SUPPORT for jump in used)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=7, deadline=None)
 @given(st.integers(0, 10_000), st.integers(6, 9), st.integers(0, 2), st.floats(0.01, 500))
 def test_rounded_points_obey_policy_b(seed: int, count: int, public: int, size: float) -> None:
     made = features(seed, count, public, size)
