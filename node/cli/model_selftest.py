@@ -38,7 +38,7 @@ def selftest(
     processes: Annotated[int, typer.Option(min=1, help="Processes. / 进程数")] = 2,
     lang: Lang = LANGUAGE,
 ) -> None:
-    """Mount every attack on certification and measure the desk: 20 minutes on 2 cores. / 自检"""
+    """Mount every attack on certification and measure the desk: 8 minutes on 2 cores. / 自检"""
     from rich.console import Console
 
     from node.files import replacing
