@@ -74,6 +74,16 @@ def rank(matrix: Matrix, prime: int) -> int:
     return len(reduced(matrix, prime)[1])
 
 
+def independent(rows: Matrix, columns: Matrix, prime: int) -> Matrix:
+    """Combinations of `rows` that are independent in these columns, as many as there can be.
+
+    With `vanishing` of the same columns they span the rows.
+    """
+    ordered = np.concatenate([rows[:, columns], rows], axis=1)
+    echelon, pivots = reduced(ordered, prime)
+    return echelon[: sum(pivot < len(columns) for pivot in pivots), len(columns) :]
+
+
 def vanishing(rows: Matrix, columns: Matrix, prime: int) -> Matrix:
     """A basis of the combinations of `rows` that are 0 in all of these columns.
 

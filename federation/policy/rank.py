@@ -35,7 +35,7 @@ from typing import Final
 import numpy as np
 
 from federation.policy.dominance import dominating
-from federation.policy.linear import Matrix, random_prime, rank, reduced, vanishing
+from federation.policy.linear import Matrix, independent, random_prime, rank, reduced, vanishing
 from federation.policy.report import PolicyItem
 from federation.policy.stacking import Feature, Stack, stack
 from federation.policy.submission import Submission
@@ -53,8 +53,6 @@ class _Search:
     together: bool = False
     """Count only what takes fields of several scorecards."""
     found: list[tuple[Feature, ...]] = field(default_factory=list)
-    passed: list[tuple[Feature, ...]] = field(default_factory=list)
-    """What takes those of one, where that does not count."""
 
     def run(self) -> list[tuple[Feature, ...]]:
         basis, _ = reduced(self.stack.matrix, self.prime)
@@ -64,16 +62,18 @@ class _Search:
 
     def _descend(self, basis: Matrix, chosen: tuple[Feature, ...]) -> None:
         """Find vectors in the span of `basis` on `chosen` and at most so many more features."""
-        known = (*self.found, *self.passed)
-        if len(self.found) >= MOST_SETS or any(set(s) <= set(chosen) for s in known):
+        if len(self.found) >= MOST_SETS or any(set(s) <= set(chosen) for s in self.found):
             return
         outside = [key for key in self.stack.columns if key not in chosen]
         elsewhere = _columns(self.stack, outside)
         if rank(basis[:, elsewhere], self.prime) < len(basis):
-            smallest = self._smallest(chosen)
-            counts = not self.together or _takes_several(self.stack, smallest, self.prime)
-            (self.found if counts else self.passed).append(smallest)
-            return
+            if self._counts(chosen):
+                self.found.append(self._smallest(chosen))
+                return
+            # What lives here is of single scorecards: look on for what takes several, beside it.
+            basis = independent(basis, elsewhere, self.prime)
+            if not len(basis):
+                return
         left = self.most - len(chosen)
         if left == 0:
             return
@@ -109,10 +109,16 @@ class _Search:
             unused = [key for key in unused if key not in chosen]
         return sets
 
+    def _counts(self, features: Sequence[Feature]) -> bool:
+        """Whether something lives on these features that counts."""
+        if not lost(self.stack, features, self.prime):
+            return False
+        return not self.together or _takes_several(self.stack, features, self.prime)
+
     def _smallest(self, chosen: tuple[Feature, ...]) -> tuple[Feature, ...]:
         for key in chosen:
             fewer = tuple(other for other in chosen if other != key)
-            if lost(self.stack, fewer, self.prime):
+            if self._counts(fewer):
                 return self._smallest(fewer)
         return tuple(sorted(chosen))
 

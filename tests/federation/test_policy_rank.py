@@ -11,7 +11,7 @@ import pytest
 from federation.policy import Earlier, PolicyThresholds, Submission
 from federation.policy.atoms import atoms, spread_over
 from federation.policy.linear import random_prime, rank, reduced, vanishing
-from federation.policy.rank import check, isolated, lost
+from federation.policy.rank import _Search, _takes_several, check, isolated, lost
 from federation.policy.stacking import Stack, stack
 from node.models.selftest.attacks import CATALOGUE, honest, key
 from node.models.selftest.laboratory import KINDS, scorecard
@@ -159,3 +159,33 @@ def test_the_stack_has_a_row_for_each_field_less_the_commonest_bin() -> None:
     stacked = stack(submission({key("tax", "even0"): [1, 0, 2, 3, 1]}, honest()))
     assert stacked.scorecards == (0, 1)
     assert stacked.matrix[0, stacked.columns[key("tax", "even0")]].tolist() == [1, 2, 3, 1]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_what_single_scorecards_tell_does_not_hide_what_several_do(seed: int) -> None:
+    """Every smallest set on which more lives than single scorecards have there is found."""
+    stacked, prime = random_stack(seed), random_prime()
+    cards = tuple(row // 2 for row in range(len(stacked.matrix)))
+    search = _Search(Stack(stacked.matrix, stacked.columns, cards), 3, prime, together=True)
+    every = [
+        features
+        for size in (1, 2, 3)
+        for features in itertools.combinations(search.stack.columns, size)
+        if lost(search.stack, features, prime) and _takes_several(search.stack, features, prime)
+    ]
+    found = search.run()
+    assert set(found) <= set(every)
+    if len(found) < 12:
+        assert all(any(set(one) <= set(other) for one in found) for other in every)
+
+
+def test_a_set_within_one_of_a_single_scorecard_is_looked_beyond() -> None:
+    """One scorecard tells f0 by itself; with the other it tells of f0 and f1 together."""
+    rows = np.zeros((3, 16), dtype=np.int64)
+    rows[0, 0] = 1
+    rows[1:, 4:] = np.arange(1, 13)
+    rows[2, 1] += 1
+    rows[2, 2] += 1
+    columns = {("h", f"f{i}"): np.arange(2 * i, 2 * i + 2) for i in range(8)}
+    search = _Search(Stack(rows, columns, (0, 0, 1)), 4, random_prime(), together=True)
+    assert search.run() == [(("h", "f0"), ("h", "f1"))]
