@@ -40,8 +40,8 @@ GOOD, BAD = 200, 100
 
 @pytest.fixture(scope="module")
 def labelled(chain: RunningChain) -> dict[str, int]:
-    """Outcomes of the last firms of the sample: other tests take the first. Not the true ones."""
-    codes = [firm.uscc for firm in chain._firms[: GOOD + BAD]]
+    """Outcomes of some firms of the sample, asked about or not. Not the true ones."""
+    codes = [firm.uscc for firm in chain.firms[: GOOD + BAD]]
     return {code: int(number >= GOOD) for number, code in enumerate(codes)}
 
 
@@ -51,7 +51,7 @@ def files(
 ) -> tuple[Path, Path]:
     """The bank's table of labels and its file of consents."""
     folder = tmp_path_factory.mktemp("labels")
-    firms = {firm.uscc: firm for firm in chain._firms}
+    firms = {firm.uscc: firm for firm in chain.firms}
     table = folder / "labels.csv"
     table.write_text("uscc,outcome\n" + "".join(f"{c},{o}\n" for c, o in labelled.items()))
     consents = folder / "consents.jsonl"

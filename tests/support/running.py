@@ -111,6 +111,7 @@ class RunningChain:
         self.catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
         self.token = ""
         self.spans = root / "spans"
+        self.firms: tuple[Enterprise, ...] = ()
         self._firms: list[Enterprise] = []
         self._tlog = tlog or {}
         self._environment = self._tracing(exporter) if exporter is not None else {}
@@ -135,8 +136,8 @@ class RunningChain:
             await starting.start(self.processes, layout.servers, _quiet)
             await starting.load(self.processes, layout, EPOCH, _quiet)
         await setup.open_epoch(layout, EPOCH)
-        self._firms = enrol_enterprises(self.licence, self.codes, int(time.time()), 30)
-        self._firms.reverse()
+        self.firms = tuple(enrol_enterprises(self.licence, self.codes, int(time.time()), 30))
+        self._firms = list(reversed(self.firms))
         self.reference = self._reference()
         self.model = await self.certify(small_scorecard())
         async with self.agent() as agent:

@@ -24,7 +24,7 @@ BANK = SpiffeId("csj.yinxin.example", Role.BANK, "harbour")
 
 @pytest.fixture
 def office(tmp_path: Path) -> LicenceAuthority:
-    return LicenceAuthority.create(tmp_path / "licence", "licence.example", int(time.time()), 30)
+    return LicenceAuthority.create(tmp_path / "licence", "licence.example", int(time.time()), 365)
 
 
 def develop(*arguments: object) -> dict[str, Any]:
