@@ -5,7 +5,7 @@ and documents are in it by hash; no entry names the subject of a query. The leaf
 of RFC 6962, section 2.1, so that the entries form a Merkle tree as they stand.
 
 Members of a chain are upgraded one after the other, so a program of version n reads the entries of
-versions n - 1, n and n + 1. That holds because a step of the version may add kinds of entries and
+versions 1 to n + 1. That holds because a step of the version may add kinds of entries and
 members of bodies, and nothing else: the four members of an entry, the types of values, the
 canonical form and the leaf hash stay, and no member of a body is dropped or changes its meaning.
 What a reader does not know it keeps: an unknown member of a body stays in the body, an entry of an
@@ -33,8 +33,8 @@ MAX_ENTRY_BYTES = 65_535
 MAX_KIND = 64
 PROMISE_SECONDS = 60
 CLOCK_SKEW = 30
-VERSION: Final = 2
-"""What this program writes; it reads one version less to one more."""
+VERSION: Final = 3
+"""What this program writes; it reads every version before, and one more."""
 
 
 class Kind(StrEnum):
@@ -72,6 +72,15 @@ class Kind(StrEnum):
     LABELS_INSTALLED = "labels-installed"
     COUNTS = "counts-released"
     COUNTS_RECEIVED = "counts-received"
+    BUNDLE = "bundle-published"
+    PINNED = "chain-pinned"
+    UNPINNED = "chain-withdrawn"
+    GUEST = "guest"
+    DIRECTORY = "directory"
+    ROUTED = "query-routed"
+    VOUCHED = "submission-vouched"
+    HISTORY = "history-shared"
+    SHARE = "audit-shared"
     OPAQUE = ""
     """Of the next version, and unknown to this one. Read, never written."""
 
@@ -85,7 +94,7 @@ class Entry(Part):
     `label` is the name of the kind where `kind` is `Kind.OPAQUE`, else empty.
     """
 
-    v: Annotated[int, Field(ge=VERSION - 1, le=VERSION + 1)] = VERSION
+    v: Annotated[int, Field(ge=1, le=VERSION + 1)] = VERSION
     kind: Kind
     time: Time
     body: dict[str, str | int]
@@ -128,17 +137,17 @@ def entry(kind: Kind, time: int, /, **body: str | int | bytes | SpiffeId) -> byt
 
 
 def read_entry(raw: bytes) -> Entry:
-    """The entry in `raw`, of this version, the one before or the one after it.
+    """The entry in `raw`, of this version, one before it or the one after it.
 
-    Raises DocumentError for another version or form, and for a kind that is unknown though its
-    version is known.
+    Raises DocumentError for a later version, for another form, and for a kind that is unknown
+    though its version is known.
     """
     value = parse_canonical(raw, MAX_ENTRY_BYTES)
     try:
         # Lax only for the enumeration: JSON has no other way to write it.
         read = Entry.model_validate(_labelled(value), strict=False)
     except ValueError as error:
-        versions = f"{VERSION - 1} to {VERSION + 1}"
+        versions = f"1 to {VERSION + 1}"
         raise DocumentError("entry", f"is not an entry of version {versions} ({error})") from error
     if read.encode() != raw:  # what lax reading would let pass: text for a number, a default
         raise DocumentError("entry", "is not in canonical form")

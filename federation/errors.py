@@ -74,6 +74,8 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     NAMED_REQUIRED = "named_required"
     NO_AUDIT_KEY = "no_audit_key"
+    UNKNOWN_CHAIN = "unknown_chain"
+    STALE_DIRECTORY = "stale_directory"
 
 
 class Refusal(FederationError):

@@ -94,12 +94,19 @@ class MemberRequest(Document):
 
 
 class Members:
-    """The members of one chain, each verified under its trust root."""
+    """The members of one chain, each verified under its trust root, and the guests among them."""
 
-    def __init__(self, root: TrustRoot, credentials: Iterable[Signed], now: int) -> None:
+    def __init__(
+        self,
+        root: TrustRoot,
+        credentials: Iterable[Signed],
+        now: int,
+        guests: Iterable[Member] = (),
+    ) -> None:
         """Raises SignatureInvalid or DocumentError for a credential that does not verify, and
         Refusal(conflict) for two of one id. Whoever is not valid at `now` (unix seconds) is no
-        member.
+        member. `guests` are verified (`federation.interchain.guest.welcome`): banks of peer
+        chains, which may ask here, and are listed nowhere among the chain's own.
         """
         self.root = root
         self._all: dict[SpiffeId, tuple[Member, Signed]] = {}
@@ -110,6 +117,7 @@ class Members:
             if member.id in self._all:
                 raise Refusal(Reason.CONFLICT, f"two credentials of {member.id}")
             self._all[member.id] = (member, credential)
+        self._guests = {guest.id: guest for guest in guests}
         self._now = now
 
     def at(self, now: int) -> Members:
@@ -119,8 +127,8 @@ class Members:
         return other
 
     def require(self, member_id: SpiffeId, role: Role) -> Member:
-        """The member of that id and role. Raises Refusal(foreign_certificate)."""
-        member, _ = self._all.get(member_id, (None, None))
+        """The member of that id and role, or the guest. Raises Refusal(foreign_certificate)."""
+        member, _ = self._all.get(member_id, (self._guests.get(member_id), None))
         if member is None or member.id.role is not role or not self._is_valid(member):
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no {role} of the chain")
         return member

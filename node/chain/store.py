@@ -11,7 +11,7 @@ import hashlib
 from threading import Lock
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, insert, or_, select
 
 from federation import signed as dsse
 from federation.canonical import MAX_INTEGER
@@ -19,16 +19,20 @@ from federation.certificate import ModelCertificate, open_certificate
 from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoch
 from federation.errors import FederationError, Reason, Refusal
 from federation.identity import SpiffeId
+from federation.interchain.guest import Guest, open_guest, welcome
+from federation.interchain.pin import Pin, open_pin
 from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed
 from federation.withdrawal import ModelWithdrawal, open_withdrawal
-from node.chain.tables import chain_documents
+from node.chain.tables import chain_documents, peer_documents
 from node.storage.engine import is_writing
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
 
 ROSTER_TYPE: Final = "application/vnd.yinxin.roster-batch.v1+json"
+PIN: Final = "chain-pin"
+GUEST: Final = "guest"
 MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE, WITHDRAWAL, RECEIPT = (
     "member",
     "roster-batch",
@@ -43,10 +47,14 @@ MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE, WITHDRAWAL
 
 
 class ChainStore:
-    """One node's copy of its chain's public documents."""
+    """One node's copy of a chain's public documents: its own chain's, or those of a peer chain."""
 
-    def __init__(self, store: Store, root: TrustRoot) -> None:
+    def __init__(self, store: Store, root: TrustRoot, *, peer: bool = False) -> None:
+        """`peer` for a chain that is not the node's own: its documents are kept apart."""
         self.root = root
+        self._table = peer_documents if peer else chain_documents
+        self._scope = {"chain": root.chain} if peer else {}
+        self._own = [self._table.c[name] == value for name, value in self._scope.items()]
         self._store = store
         self._lock = Lock()
         self._roster = Roster(root.chain)
@@ -75,6 +83,25 @@ class ChainStore:
         member = Member.open_(credential, self.root.regulator_signing)
         return self.put(connection, MEMBER, credential, member.not_before, str(member.id))
 
+    def put_pin(self, connection: Connection, signed: Signed) -> Pin | None:
+        """Keeps a pin of this chain's regulator and returns it; None when it was there.
+
+        Raises as `open_pin`, and Refusal(conflict) for another pin of its number, and for one
+        whose number does not follow the newest kept one's or begin with 1.
+        """
+        pin = open_pin(signed, self.root)
+        newest = self.pins(connection).get(pin.peer)
+        last = 0 if newest is None else newest.number
+        if pin.number > last + 1:
+            raise Refusal(Reason.CONFLICT, f"pin {last + 1} of {pin.peer} is missing")
+        return pin if self.put(connection, PIN, signed, pin.number, pin.peer) else None
+
+    def put_guest(self, connection: Connection, signed: Signed) -> Guest | None:
+        """Keeps a guest credential and returns it; None when it was there. As `put_member`."""
+        guest = open_guest(signed, self.root)
+        kept = self.put(connection, GUEST, signed, guest.not_before, str(guest.id))
+        return guest if kept else None
+
     def put_catalogue(self, connection: Connection, raw: bytes, number: int = 0) -> bool:
         """Keeps a catalogue (its canonical JSON) under its digest; the hub numbers its own."""
         digest = hashlib.sha256(raw).digest()
@@ -83,17 +110,19 @@ class ChainStore:
     def _put(
         self, connection: Connection, kind: str, number: int, name: str, digest: bytes, body: bytes
     ) -> bool:
-        table = chain_documents.c
+        table = self._table.c
         kept = connection.execute(
-            select(table.hash).where(table.kind == kind, table.number == number, table.name == name)
+            select(table.hash).where(
+                *self._own, table.kind == kind, table.number == number, table.name == name
+            )
         ).scalar_one_or_none()
         if kept is not None:
             if bytes(kept) != digest:
                 raise Refusal(Reason.CONFLICT, f"a different {kind} {number} {name} is kept")
             return False
         connection.execute(
-            insert(chain_documents).values(
-                kind=kind, number=number, name=name, hash=digest, body=body
+            insert(self._table).values(
+                **self._scope, kind=kind, number=number, name=name, hash=digest, body=body
             )
         )
         return True
@@ -104,8 +133,8 @@ class ChainStore:
         self, connection: Connection, kind: str, number: int | None = None
     ) -> tuple[Signed, ...]:
         """The kept documents of a kind, in order of number and name; not verified."""
-        table = chain_documents.c
-        query = select(table.body).where(table.kind == kind)
+        table = self._table.c
+        query = select(table.body).where(*self._own, table.kind == kind)
         if number is not None and number > MAX_INTEGER:
             return ()  # no document has it, and a database may not take it
         if number is not None:
@@ -116,20 +145,32 @@ class ChainStore:
     def members(self, connection: Connection, now: int) -> Members:
         """The chain's members, each by its newest credential that has begun."""
         newest: dict[str, Signed] = {}
-        table = chain_documents.c
+        others: dict[str, list[Signed]] = {GUEST: [], PIN: []}
+        table = self._table.c
+        begun = (table.kind.in_((MEMBER, GUEST)), table.number <= now)
         rows = connection.execute(
-            select(table.name, table.hash, table.body)
-            .where(table.kind == MEMBER, table.number <= now)
+            select(table.kind, table.name, table.hash, table.body)
+            .where(*self._own, or_(and_(*begun), table.kind == PIN))
             .order_by(table.number)
         ).all()
         key = tuple(bytes(row.hash) for row in rows)
         if self._members is not None and self._members[0] == key:
             return self._members[1].at(now)
         for row in rows:
-            newest[row.name] = Signed.from_json(bytes(row.body))
-        members = Members(self.root, newest.values(), now)
+            signed = Signed.from_json(bytes(row.body))
+            if row.kind == MEMBER:
+                newest[row.name] = signed
+            else:
+                others[row.kind].append(signed)
+        guests = welcome(others[GUEST], others[PIN], self.root)
+        members = Members(self.root, newest.values(), now, guests)
         self._members = (key, members)
         return members
+
+    def pins(self, connection: Connection) -> dict[str, Pin]:
+        """The newest pin of each peer chain, by its name; withdrawn and expired ones too."""
+        documents = self.documents(connection, PIN)  # in order of their numbers
+        return {pin.peer: pin for pin in (open_pin(one, self.root) for one in documents)}
 
     def roster(self, connection: Connection, now: int, *, own: bool = False) -> Roster:
         """The roster with every batch that is kept: one object that grows, for all to read.
@@ -139,10 +180,10 @@ class ChainStore:
         """
         with self._lock:
             roster = self._roster.copy() if own or is_writing(connection) else self._roster
-            table = chain_documents.c
+            table = self._table.c
             rows = connection.execute(
                 select(table.body)
-                .where(table.kind == BATCH, table.number >= roster.next_number)
+                .where(*self._own, table.kind == BATCH, table.number >= roster.next_number)
                 .order_by(table.number)
             ).scalars()
             hub = None
@@ -154,9 +195,9 @@ class ChainStore:
     def catalogue(self, connection: Connection, digest: bytes) -> Catalogue:
         """The catalogue of that digest. Raises Refusal(wrong_context) when it is not kept."""
         if digest not in self._catalogues:
-            table = chain_documents.c
+            table = self._table.c
             raw = connection.execute(
-                select(table.body).where(table.kind == CATALOGUE, table.hash == digest)
+                select(table.body).where(*self._own, table.kind == CATALOGUE, table.hash == digest)
             ).scalar_one_or_none()
             if raw is None:
                 raise Refusal(Reason.WRONG_CONTEXT, "catalogue is not known here")
@@ -198,9 +239,9 @@ class ChainStore:
 
     def epoch_numbers(self, connection: Connection) -> tuple[int, ...]:
         """Numbers of the epochs that are announced, oldest first."""
-        table = chain_documents.c
+        table = self._table.c
         rows = connection.execute(
-            select(table.number).where(table.kind == DESCRIPTOR).order_by(table.number)
+            select(table.number).where(*self._own, table.kind == DESCRIPTOR).order_by(table.number)
         )
         return tuple(rows.scalars())
 
@@ -238,9 +279,11 @@ class ChainStore:
         never to act on it. None when it is not kept.
         """
         if digest not in self._certificates:
-            table = chain_documents.c
+            table = self._table.c
             raw = connection.execute(
-                select(table.body).where(table.kind == CERTIFICATE, table.hash == digest)
+                select(table.body).where(
+                    *self._own, table.kind == CERTIFICATE, table.hash == digest
+                )
             ).scalar_one_or_none()
             if raw is None:
                 return None
@@ -256,8 +299,12 @@ class ChainStore:
         return self._by_certificate(connection, RECEIPT)
 
     def _by_certificate(self, connection: Connection, kind: str) -> dict[bytes, Signed]:
-        table = chain_documents.c
-        query = select(table.name, table.body).where(table.kind == kind).order_by(table.name)
+        table = self._table.c
+        query = (
+            select(table.name, table.body)
+            .where(*self._own, table.kind == kind)
+            .order_by(table.name)
+        )
         return {
             bytes.fromhex(row.name): Signed.from_json(bytes(row.body))
             for row in connection.execute(query)
@@ -265,10 +312,13 @@ class ChainStore:
 
     def withdrawal(self, connection: Connection, certificate: bytes) -> ModelWithdrawal | None:
         """The withdrawal of the certificate with that payload hash, else None."""
-        table = chain_documents.c
+        table = self._table.c
         raw = connection.execute(
             select(table.body).where(
-                table.kind == WITHDRAWAL, table.number == 0, table.name == certificate.hex()
+                *self._own,
+                table.kind == WITHDRAWAL,
+                table.number == 0,
+                table.name == certificate.hex(),
             )
         ).scalar_one_or_none()
         return None if raw is None else open_withdrawal(Signed.from_json(bytes(raw)), self.root)

@@ -29,6 +29,8 @@ from node.config.sections import (
     CountsConfig,
     DatabaseConfig,
     DeadlinesConfig,
+    DirectoriesConfig,
+    HubPeersConfig,
     LabelsConfig,
     LimitsConfig,
     LogConfig,
@@ -36,6 +38,7 @@ from node.config.sections import (
     MirrorConfig,
     PeerConfig,
     PermitTransparencyConfig,
+    RegulatorPeersConfig,
     StatisticsConfig,
     TlsConfig,
     TokenConfig,
@@ -188,6 +191,10 @@ class HubConfig(NodeConfig):
     """The address on which enterprises register and cancel consents."""
     retention_years: Annotated[int, Field(ge=1, le=100)] = 5
     """How long consents and permits are kept: nothing is erased before."""
+    sealing_key: SecretFile | None = None
+    """Envelope key to which banks of peer chains seal their queries; a hub without one takes
+    none."""
+    peers: HubPeersConfig = HubPeersConfig()
     tlog: PermitTransparencyConfig = PermitTransparencyConfig()
 
 
@@ -200,6 +207,7 @@ class BankConfig(NodeConfig):
     hub: PeerConfig
     regulator: PeerConfig
     api: ApiConfig = ApiConfig()
+    peers: DirectoriesConfig = DirectoriesConfig()
 
 
 class RegulatorConfig(NodeConfig):
@@ -225,6 +233,7 @@ class RegulatorConfig(NodeConfig):
     affiliates: AffiliatesConfig = AffiliatesConfig()
     development: LabelsConfig = LabelsConfig()
     mirror: MirrorConfig = MirrorConfig()
+    peers: RegulatorPeersConfig = RegulatorPeersConfig()
     audit: AuditThresholds = AuditThresholds()
     """How strict the audit's checks are."""
 

@@ -279,3 +279,45 @@ class CountsConfig(Section):
         if self.epsilon_bank_year > self.epsilon_year:
             raise ValueError("epsilon_bank_year is above epsilon_year; one bank is among all")
         return self
+
+
+class DirectoriesConfig(Section):
+    """How old what is known of a peer chain may be."""
+
+    directory_hours: Annotated[float, Field(gt=0, le=168)] = 24.0
+    """A peer chain's directory older than this is used no more."""
+
+
+class PeersConfig(Section):
+    """Where a node takes calls of peer chains; it takes none unless an address is given."""
+
+    listen: Address | None = None
+    advertise: Address | None = None
+    """Where peer chains reach it; `listen` unless given."""
+
+    @property
+    def address(self) -> str | None:
+        """Where peer chains reach this node, HOST:PORT; None when they do not."""
+        return self.advertise or self.listen
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        host = (self.listen or "").rpartition(":")[0]
+        if host in ANY_HOST and self.advertise is None:
+            raise ValueError(f"nobody reaches {host}; say in advertise where peer chains do")
+        return self
+
+
+class HubPeersConfig(PeersConfig, DirectoriesConfig):
+    """The same for a hub, with how long it uses what it knows of peer chains."""
+
+
+class RegulatorPeersConfig(PeersConfig):
+    """The same for a regulator, with what its chain's bundle says."""
+
+    hub: Address | None = None
+    """Where the chain's hub takes calls of peer chains."""
+    period: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
+    """Seconds between two looks at the peers' bundles and pins."""
+    bundle_days: Annotated[int, Field(ge=1, le=400)] = 90
+    """How long a bundle is valid."""

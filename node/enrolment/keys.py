@@ -17,7 +17,7 @@ from node.enrolment import folder as files
 from node.identity import load_agreement, load_sealing
 from node.keys import KEY_BYTES, read_secret, write_secret
 
-SEALED_TO = frozenset({Role.BANK, Role.REGULATOR})
+SEALED_TO = frozenset({Role.BANK, Role.HUB, Role.REGULATOR})
 """The roles to which envelopes are sealed; a holder joins them where the law names it."""
 
 

@@ -123,7 +123,7 @@ def _check_sealing(request: MemberRequest) -> None:
     if needed != bool(request.sealing):
         raise DocumentError(
             "member-request.sealing",
-            "belongs to banks, regulators and holders that must be told the subject, only to them",
+            "belongs to banks, hubs, regulators and holders that must be told the subject alone",
         )
     if request.sealing:
         EnvelopePublicKey(request.sealing)  # raises EnvelopeError

@@ -60,6 +60,10 @@ class HomeSettings:
     regulator: PeerConfig | None = None
     consents: str | None = None
     api: str | None = None
+    peers: str | None = None
+    """Where hub or regulator takes calls of peer chains."""
+    peer_hub: str | None = None
+    """For a regulator: where the chain's hub takes them."""
     metrics: str | None = None
     database: str | None = None
     workers: int = 1
@@ -107,6 +111,8 @@ def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: Home
         lines += [_key("listen", settings.api or "127.0.0.1:8080")]
     if party.role is Role.REGULATOR:
         lines += ["", *_POLICY]
+    if party.role in (Role.HUB, Role.REGULATOR):
+        lines += ["", *_peers(party.role, settings)]
     lines.append(
         _TAIL.format(database=_database(settings), tlog=_tlog(settings), metrics=_metrics(settings))
     )
@@ -129,7 +135,7 @@ def _bank(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
 
 
 def _hub(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
-    return []
+    return [_key("sealing_key", files.SEALING_KEY, "for queries from other chains / 跨链查询")]
 
 
 def _regulator(kind: str, sealing: bool, settings: HomeSettings) -> list[str]:
@@ -156,6 +162,16 @@ def _peer(section: str, peer: PeerConfig | None) -> list[str]:
     if peer is None:
         return []
     return ["", f"[{section}]", _key("name", peer.name), _key("address", peer.address)]
+
+
+def _peers(role: Role, settings: HomeSettings) -> list[str]:
+    lines = [
+        "[peers]                 # other chains, none until they are pinned / 跨链互联",
+        _optional("listen", settings.peers, "127.0.0.1:7446", "where they reach this node"),
+    ]
+    if role is Role.REGULATOR:
+        lines.append(_optional("hub", settings.peer_hub, "127.0.0.1:7446", "and the chain's hub"))
+    return lines
 
 
 def _database(settings: HomeSettings) -> str:

@@ -51,6 +51,10 @@ ROLES = {
     f"{_SERVICE}Query": _BANKS,
     f"{_SERVICE}InstallLabels": _BANKS,
     f"{_SERVICE}Counts": _BANKS,
+    f"{_SERVICE}PutPeers": frozenset({Role.REGULATOR}),
+    f"{_SERVICE}GetPeerChain": _BANKS,
+    f"{_SERVICE}GetPeerRoster": _BANKS,
+    f"{_SERVICE}RouteQuery": _BANKS,
 }
 
 
@@ -219,6 +223,29 @@ class HubService(HubServicer):
         async with aclosing(self._developments.counts(request, peer(), context)) as parts:
             async for part in parts:
                 yield part
+
+    async def PutPeers(self, request: hub_pb2.PeerDocuments, context: Any) -> hub_pb2.PeerReceipts:
+        """Pins and guests of the regulator."""
+        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
+
+    async def GetPeerChain(
+        self, request: hub_pb2.PeerChainRequest, context: Any
+    ) -> hub_pb2.PeerChain:
+        """A peer chain's state, as its hub handed it over."""
+        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
+
+    async def GetPeerRoster(
+        self, request: hub_pb2.PeerRosterRequest, context: Any
+    ) -> AsyncIterator[common_pb2.Signed]:
+        """The batches of a peer chain's roster."""
+        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
+        yield common_pb2.Signed()
+
+    async def RouteQuery(
+        self, request: hub_pb2.RouteQueryRequest, context: Any
+    ) -> hub_pb2.QueryReply:
+        """Passes a query on to another chain."""
+        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
 
     async def _certificate(self, digest: bytes) -> ModelCertificate:
         """A certificate of the calling bank."""

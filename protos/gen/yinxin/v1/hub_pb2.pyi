@@ -45,6 +45,8 @@ class ChainState(_message.Message):
     ROSTER_BATCHES_FIELD_NUMBER: _builtins.int
     LOGS_FIELD_NUMBER: _builtins.int
     WITHDRAWALS_FIELD_NUMBER: _builtins.int
+    PINS_FIELD_NUMBER: _builtins.int
+    GUESTS_FIELD_NUMBER: _builtins.int
     roster_rows: _builtins.int
     roster_batches: _builtins.int
     @_builtins.property
@@ -63,6 +65,14 @@ class ChainState(_message.Message):
     def withdrawals(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
         """The regulator's withdrawals of models that would be valid otherwise; a bank is told of its own."""
 
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
+        """The regulator's pins of peer chains, by peer and number. A peer chain is given those of itself."""
+
+    @_builtins.property
+    def guests(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
+        """Banks of peer chains that may ask here. A bank is told of none, a peer chain of its own."""
+
     def __init__(
         self,
         *,
@@ -73,14 +83,152 @@ class ChainState(_message.Message):
         roster_batches: _builtins.int = ...,
         logs: _abc.Iterable[Global___LogAddress] | None = ...,
         withdrawals: _abc.Iterable[_common_pb2.Signed] | None = ...,
+        pins: _abc.Iterable[_common_pb2.Signed] | None = ...,
+        guests: _abc.Iterable[_common_pb2.Signed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "logs", b"logs", "members", b"members", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows", "withdrawals", b"withdrawals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "guests", b"guests", "logs", b"logs", "members", b"members", "pins", b"pins", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows", "withdrawals", b"withdrawals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChainState: _TypeAlias = ChainState  # noqa: Y015
+
+@_typing.final
+class PeerDocuments(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PINS_FIELD_NUMBER: _builtins.int
+    GUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]: ...
+    @_builtins.property
+    def guests(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]: ...
+    def __init__(
+        self,
+        *,
+        pins: _abc.Iterable[_common_pb2.Signed] | None = ...,
+        guests: _abc.Iterable[_common_pb2.Signed] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guests", b"guests", "pins", b"pins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerDocuments: _TypeAlias = PeerDocuments  # noqa: Y015
+
+@_typing.final
+class PeerReceipts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Receipt]:
+        """One a document, pins first: the hub's entry, new or of before."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[_common_pb2.Receipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerReceipts: _TypeAlias = PeerReceipts  # noqa: Y015
+
+@_typing.final
+class PeerChainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAIN_FIELD_NUMBER: _builtins.int
+    chain: _builtins.str
+    """The peer chain's name, as the regulator pinned it."""
+    def __init__(
+        self,
+        *,
+        chain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerChainRequest: _TypeAlias = PeerChainRequest  # noqa: Y015
+
+@_typing.final
+class PeerChain(_message.Message):
+    """A chain's state for members of another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    DIRECTORY_FIELD_NUMBER: _builtins.int
+    state: _builtins.bytes
+    """A ChainState, as bytes: the directory names their hash."""
+    @_builtins.property
+    def directory(self) -> _common_pb2.Signed: ...
+    def __init__(
+        self,
+        *,
+        state: _builtins.bytes = ...,
+        directory: _common_pb2.Signed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerChain: _TypeAlias = PeerChain  # noqa: Y015
+
+@_typing.final
+class PeerRosterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAIN_FIELD_NUMBER: _builtins.int
+    FROM_BATCH_FIELD_NUMBER: _builtins.int
+    chain: _builtins.str
+    from_batch: _builtins.int
+    def __init__(
+        self,
+        *,
+        chain: _builtins.str = ...,
+        from_batch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "from_batch", b"from_batch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerRosterRequest: _TypeAlias = PeerRosterRequest  # noqa: Y015
+
+@_typing.final
+class RouteQueryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def query(self) -> _common_pb2.Signed:
+        """A RoutedQuery, signed by the bank."""
+
+    def __init__(
+        self,
+        *,
+        query: _common_pb2.Signed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteQueryRequest: _TypeAlias = RouteQueryRequest  # noqa: Y015
 
 @_typing.final
 class LogAddress(_message.Message):
@@ -269,16 +417,20 @@ class HubKeyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
+    chain: _builtins.str
+    """The chain of the model; empty for the hub's own."""
     @_builtins.property
     def request(self) -> _common_pb2.KeyRequest: ...
     def __init__(
         self,
         *,
         request: _common_pb2.KeyRequest | None = ...,
+        chain: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -310,7 +462,10 @@ class HubPrepareRequest(_message.Message):
 
     HOLDER_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
+    chain: _builtins.str
+    """The chain of the model; empty for the hub's own."""
     @_builtins.property
     def request(self) -> _common_pb2.PrepareRequest: ...
     def __init__(
@@ -318,10 +473,11 @@ class HubPrepareRequest(_message.Message):
         *,
         holder: _builtins.str = ...,
         request: _common_pb2.PrepareRequest | None = ...,
+        chain: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain", b"chain", "holder", b"holder", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -96,6 +96,26 @@ class HubStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
                 _registered_method=True)
+        self.PutPeers = channel.unary_unary(
+                '/yinxin.v1.Hub/PutPeers',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.PeerDocuments.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.PeerReceipts.FromString,
+                _registered_method=True)
+        self.GetPeerChain = channel.unary_unary(
+                '/yinxin.v1.Hub/GetPeerChain',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.PeerChainRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.PeerChain.FromString,
+                _registered_method=True)
+        self.GetPeerRoster = channel.unary_stream(
+                '/yinxin.v1.Hub/GetPeerRoster',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.PeerRosterRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.Signed.FromString,
+                _registered_method=True)
+        self.RouteQuery = channel.unary_unary(
+                '/yinxin.v1.Hub/RouteQuery',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.RouteQueryRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.QueryReply.FromString,
+                _registered_method=True)
 
 
 class HubServicer:
@@ -186,6 +206,34 @@ class HubServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutPeers(self, request, context):
+        """What the regulator says of peer chains: pins, and guests. The regulator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPeerChain(self, request, context):
+        """A peer chain's state, as its hub handed it to this one. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPeerRoster(self, request, context):
+        """The signed batches of a peer chain's roster, in order. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RouteQuery(self, request, context):
+        """Passes a query on to the hub of another chain. Banks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HubServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -248,6 +296,26 @@ def add_HubServicer_to_server(servicer, server):
                     servicer.Counts,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.CountsPart.SerializeToString,
+            ),
+            'PutPeers': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutPeers,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.PeerDocuments.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.PeerReceipts.SerializeToString,
+            ),
+            'GetPeerChain': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPeerChain,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.PeerChainRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.PeerChain.SerializeToString,
+            ),
+            'GetPeerRoster': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetPeerRoster,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.PeerRosterRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.Signed.SerializeToString,
+            ),
+            'RouteQuery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RouteQuery,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.RouteQueryRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.QueryReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -575,6 +643,114 @@ class Hub:
             '/yinxin.v1.Hub/Counts',
             yinxin_dot_v1_dot_hub__pb2.HubCountsRequest.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutPeers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/PutPeers',
+            yinxin_dot_v1_dot_hub__pb2.PeerDocuments.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.PeerReceipts.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPeerChain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/GetPeerChain',
+            yinxin_dot_v1_dot_hub__pb2.PeerChainRequest.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.PeerChain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPeerRoster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/yinxin.v1.Hub/GetPeerRoster',
+            yinxin_dot_v1_dot_hub__pb2.PeerRosterRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.Signed.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RouteQuery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Hub/RouteQuery',
+            yinxin_dot_v1_dot_hub__pb2.RouteQueryRequest.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.QueryReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,14 @@ class HubStub:
     """Relays certified labels to one holder of their participants. Banks."""
     Counts: _grpc.UnaryStreamMultiCallable[_hub_pb2.HubCountsRequest, _common_pb2.CountsPart]
     """Relays the counts of one holder. Banks."""
+    PutPeers: _grpc.UnaryUnaryMultiCallable[_hub_pb2.PeerDocuments, _hub_pb2.PeerReceipts]
+    """What the regulator says of peer chains: pins, and guests. The regulator."""
+    GetPeerChain: _grpc.UnaryUnaryMultiCallable[_hub_pb2.PeerChainRequest, _hub_pb2.PeerChain]
+    """A peer chain's state, as its hub handed it to this one. Banks."""
+    GetPeerRoster: _grpc.UnaryStreamMultiCallable[_hub_pb2.PeerRosterRequest, _common_pb2.Signed]
+    """The signed batches of a peer chain's roster, in order. Banks."""
+    RouteQuery: _grpc.UnaryUnaryMultiCallable[_hub_pb2.RouteQueryRequest, _hub_pb2.QueryReply]
+    """Passes a query on to the hub of another chain. Banks."""
 
 @_typing.type_check_only
 class HubAsyncStub(HubStub):
@@ -88,6 +96,14 @@ class HubAsyncStub(HubStub):
     """Relays certified labels to one holder of their participants. Banks."""
     Counts: _aio.UnaryStreamMultiCallable[_hub_pb2.HubCountsRequest, _common_pb2.CountsPart]  # type: ignore[assignment]
     """Relays the counts of one holder. Banks."""
+    PutPeers: _aio.UnaryUnaryMultiCallable[_hub_pb2.PeerDocuments, _hub_pb2.PeerReceipts]  # type: ignore[assignment]
+    """What the regulator says of peer chains: pins, and guests. The regulator."""
+    GetPeerChain: _aio.UnaryUnaryMultiCallable[_hub_pb2.PeerChainRequest, _hub_pb2.PeerChain]  # type: ignore[assignment]
+    """A peer chain's state, as its hub handed it to this one. Banks."""
+    GetPeerRoster: _aio.UnaryStreamMultiCallable[_hub_pb2.PeerRosterRequest, _common_pb2.Signed]  # type: ignore[assignment]
+    """The signed batches of a peer chain's roster, in order. Banks."""
+    RouteQuery: _aio.UnaryUnaryMultiCallable[_hub_pb2.RouteQueryRequest, _hub_pb2.QueryReply]  # type: ignore[assignment]
+    """Passes a query on to the hub of another chain. Banks."""
 
 class HubServicer(metaclass=_abc_1.ABCMeta):
     """For members of the chain, over mutual TLS with certificates of the chain's authority."""
@@ -187,6 +203,38 @@ class HubServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_common_pb2.CountsPart], _abc.AsyncIterator[_common_pb2.CountsPart]]:
         """Relays the counts of one holder. Banks."""
+
+    @_abc_1.abstractmethod
+    def PutPeers(
+        self,
+        request: _hub_pb2.PeerDocuments,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.PeerReceipts, _abc.Awaitable[_hub_pb2.PeerReceipts]]:
+        """What the regulator says of peer chains: pins, and guests. The regulator."""
+
+    @_abc_1.abstractmethod
+    def GetPeerChain(
+        self,
+        request: _hub_pb2.PeerChainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.PeerChain, _abc.Awaitable[_hub_pb2.PeerChain]]:
+        """A peer chain's state, as its hub handed it to this one. Banks."""
+
+    @_abc_1.abstractmethod
+    def GetPeerRoster(
+        self,
+        request: _hub_pb2.PeerRosterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_common_pb2.Signed], _abc.AsyncIterator[_common_pb2.Signed]]:
+        """The signed batches of a peer chain's roster, in order. Banks."""
+
+    @_abc_1.abstractmethod
+    def RouteQuery(
+        self,
+        request: _hub_pb2.RouteQueryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.QueryReply, _abc.Awaitable[_hub_pb2.QueryReply]]:
+        """Passes a query on to the hub of another chain. Banks."""
 
 def add_HubServicer_to_server(servicer: HubServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from yinxin.v1 import common_pb2 as yinxin_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19yinxin/v1/regulator.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"$\n\x0e\x43\x65rtifyRequest\x12\x12\n\nsubmission\x18\x01 \x01(\x0c\"\x9b\x01\n\x0c\x43\x65rtifyReply\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.yinxin.v1.CertifyResultH\x00\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x15.yinxin.v1.BundlePartH\x00\x12.\n\x08progress\x18\x03 \x01(\x0b\x32\x1a.yinxin.v1.CertifyProgressH\x00\x42\x06\n\x04part\"1\n\x0f\x43\x65rtifyProgress\x12\r\n\x05\x61head\x18\x01 \x01(\r\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"o\n\rCertifyResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\"=\n\nBundlePart\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1f\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.Chunk\"+\n\x0fWithdrawRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\"I\n\rWithdrawReply\x12%\n\nwithdrawal\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x11\n\tdelivered\x18\x02 \x01(\x08\"N\n\x14\x43\x65rtifyLabelsRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04part\x18\x04 \x01(\x0c\"r\n\x12\x43\x65rtifyLabelsReply\x12\x30\n\x06result\x18\x01 \x01(\x0b\x32\x1e.yinxin.v1.CertifyLabelsResultH\x00\x12\"\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.ChunkH\x00\x42\x06\n\x04part\"u\n\x13\x43\x65rtifyLabelsResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\x32\xa0\x02\n\tRegulator\x12?\n\x07\x43\x65rtify\x12\x19.yinxin.v1.CertifyRequest\x1a\x17.yinxin.v1.CertifyReply0\x01\x12\x45\n\rWithdrawModel\x12\x1a.yinxin.v1.WithdrawRequest\x1a\x18.yinxin.v1.WithdrawReply\x12\x36\n\rReportFailure\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receipt\x12S\n\rCertifyLabels\x12\x1f.yinxin.v1.CertifyLabelsRequest\x1a\x1d.yinxin.v1.CertifyLabelsReply(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19yinxin/v1/regulator.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\"3\n\x0e\x43\x65rtifyRequest\x12\x12\n\nsubmission\x18\x01 \x01(\x0c\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"\x9b\x01\n\x0c\x43\x65rtifyReply\x12*\n\x06result\x18\x01 \x01(\x0b\x32\x18.yinxin.v1.CertifyResultH\x00\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x15.yinxin.v1.BundlePartH\x00\x12.\n\x08progress\x18\x03 \x01(\x0b\x32\x1a.yinxin.v1.CertifyProgressH\x00\x42\x06\n\x04part\"1\n\x0f\x43\x65rtifyProgress\x12\r\n\x05\x61head\x18\x01 \x01(\r\x12\x0f\n\x07seconds\x18\x02 \x01(\r\"o\n\rCertifyResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\"=\n\nBundlePart\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1f\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.Chunk\":\n\x0fWithdrawRequest\x12\x18\n\x10\x63\x65rtificate_hash\x18\x01 \x01(\x0c\x12\r\n\x05\x63hain\x18\x02 \x01(\t\"I\n\rWithdrawReply\x12%\n\nwithdrawal\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x11\n\tdelivered\x18\x02 \x01(\x08\"N\n\x14\x43\x65rtifyLabelsRequest\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04part\x18\x04 \x01(\x0c\"r\n\x12\x43\x65rtifyLabelsReply\x12\x30\n\x06result\x18\x01 \x01(\x0b\x32\x1e.yinxin.v1.CertifyLabelsResultH\x00\x12\"\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x10.yinxin.v1.ChunkH\x00\x42\x06\n\x04part\"u\n\x13\x43\x65rtifyLabelsResult\x12&\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Signed\x12\x12\n\nsecret_key\x18\x02 \x01(\x0c\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x0e\n\x06report\x18\x04 \x01(\x0c\x32\xa0\x02\n\tRegulator\x12?\n\x07\x43\x65rtify\x12\x19.yinxin.v1.CertifyRequest\x1a\x17.yinxin.v1.CertifyReply0\x01\x12\x45\n\rWithdrawModel\x12\x1a.yinxin.v1.WithdrawRequest\x1a\x18.yinxin.v1.WithdrawReply\x12\x36\n\rReportFailure\x12\x11.yinxin.v1.Signed\x1a\x12.yinxin.v1.Receipt\x12S\n\rCertifyLabels\x12\x1f.yinxin.v1.CertifyLabelsRequest\x1a\x1d.yinxin.v1.CertifyLabelsReply(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'yinxin.v1.regulator_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CERTIFYREQUEST']._serialized_start=64
-  _globals['_CERTIFYREQUEST']._serialized_end=100
-  _globals['_CERTIFYREPLY']._serialized_start=103
-  _globals['_CERTIFYREPLY']._serialized_end=258
-  _globals['_CERTIFYPROGRESS']._serialized_start=260
-  _globals['_CERTIFYPROGRESS']._serialized_end=309
-  _globals['_CERTIFYRESULT']._serialized_start=311
-  _globals['_CERTIFYRESULT']._serialized_end=422
-  _globals['_BUNDLEPART']._serialized_start=424
-  _globals['_BUNDLEPART']._serialized_end=485
-  _globals['_WITHDRAWREQUEST']._serialized_start=487
-  _globals['_WITHDRAWREQUEST']._serialized_end=530
-  _globals['_WITHDRAWREPLY']._serialized_start=532
-  _globals['_WITHDRAWREPLY']._serialized_end=605
-  _globals['_CERTIFYLABELSREQUEST']._serialized_start=607
-  _globals['_CERTIFYLABELSREQUEST']._serialized_end=685
-  _globals['_CERTIFYLABELSREPLY']._serialized_start=687
-  _globals['_CERTIFYLABELSREPLY']._serialized_end=801
-  _globals['_CERTIFYLABELSRESULT']._serialized_start=803
-  _globals['_CERTIFYLABELSRESULT']._serialized_end=920
-  _globals['_REGULATOR']._serialized_start=923
-  _globals['_REGULATOR']._serialized_end=1211
+  _globals['_CERTIFYREQUEST']._serialized_end=115
+  _globals['_CERTIFYREPLY']._serialized_start=118
+  _globals['_CERTIFYREPLY']._serialized_end=273
+  _globals['_CERTIFYPROGRESS']._serialized_start=275
+  _globals['_CERTIFYPROGRESS']._serialized_end=324
+  _globals['_CERTIFYRESULT']._serialized_start=326
+  _globals['_CERTIFYRESULT']._serialized_end=437
+  _globals['_BUNDLEPART']._serialized_start=439
+  _globals['_BUNDLEPART']._serialized_end=500
+  _globals['_WITHDRAWREQUEST']._serialized_start=502
+  _globals['_WITHDRAWREQUEST']._serialized_end=560
+  _globals['_WITHDRAWREPLY']._serialized_start=562
+  _globals['_WITHDRAWREPLY']._serialized_end=635
+  _globals['_CERTIFYLABELSREQUEST']._serialized_start=637
+  _globals['_CERTIFYLABELSREQUEST']._serialized_end=715
+  _globals['_CERTIFYLABELSREPLY']._serialized_start=717
+  _globals['_CERTIFYLABELSREPLY']._serialized_end=831
+  _globals['_CERTIFYLABELSRESULT']._serialized_start=833
+  _globals['_CERTIFYLABELSRESULT']._serialized_end=950
+  _globals['_REGULATOR']._serialized_start=953
+  _globals['_REGULATOR']._serialized_end=1241
 # @@protoc_insertion_point(module_scope)
