@@ -38,6 +38,9 @@ POINTS_TO_DOUBLE_ODDS: Final = 40
 FACTOR: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
 """Score points a unit of log odds."""
 
+AcrossRule = Literal["lowest", "highest", "mean"]
+"""What the scores of one firm in several chains come to (`scoring.across`)."""
+
 HolderId = Annotated[
     str,
     StringConstraints(pattern=r"^spiffe://[a-z0-9._-]+/holder/[A-Za-z0-9._-]+$"),
@@ -161,6 +164,8 @@ class Scorecard(Document):
     scale: Scale
     disclosed: tuple[str, ...] = ()
     """Features, as `kind.name`, that consents under this model must name."""
+    across: AcrossRule | None = Field(default=None, exclude_if=lambda rule: rule is None)
+    """How the scores of one firm in several chains are combined; they are not unless it is said."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

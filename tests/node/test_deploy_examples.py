@@ -72,6 +72,7 @@ def test_commented_values_are_the_defaults(role: str, folder: Path) -> None:
         "advertise", "tlog.advertise", "sealing_key", "database.url", "database.password_file",
         "metrics.listen", "tracing.endpoint", "api.tokens", "api.certificate", "api.key",
         "audit_token.module", "audit_token.token", "audit_token.key", "audit_token.pin_file",
+        "peers.listen", "peers.advertise", "peers.hub",
     }  # fmt: skip
 
 

@@ -105,7 +105,7 @@ def make(chain: Root, folder: Path, role: Role = Role.HOLDER, **more: object) ->
         (Role.HOLDER, False, True, False),
         (Role.HOLDER, True, True, True),
         (Role.BANK, False, False, True),
-        (Role.HUB, False, False, False),
+        (Role.HUB, False, False, True),
     ],
 )
 def test_a_granted_folder_is_a_node(

@@ -70,11 +70,11 @@ def test_a_folder_that_fits_is_an_identity(home: Make, enrolled: Homes) -> None:
     assert tax.signing.public == tax.member.signing
     assert tax.require_agreement().public_key().public_bytes_raw() == tax.member.agreement
     hub = load_identity(home(HUB).config, enrolled.now)
-    assert (hub.agreement, hub.sealing) == (None, None)
+    assert (hub.agreement, tax.sealing) == (None, None)
     with pytest.raises(IdentityFileError, match="configure agreement_key"):
         hub.require_agreement()
     with pytest.raises(IdentityFileError, match="configure sealing_key"):
-        hub.require_sealing()
+        tax.require_sealing()
     bank = load_identity(home(HARBOUR).config, enrolled.now)
     assert bank.require_sealing().public == bank.member.sealing
 
