@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from node.files import replacing
 from node.sample import drift, files
@@ -36,11 +38,24 @@ TODAY: Final = date(2026, 6, 30)
 MOST: Final = 10_000_000
 
 
+@dataclass(frozen=True)
+class Region:
+    """One of several regions with firms in common: the firms of `rows`, numbered in the country.
+
+    A firm has the same code, name and hidden state everywhere; what a region's holders know of it
+    is drawn with the region's own `seed`.
+    """
+
+    rows: NDArray[np.int64]
+    seed: int
+
+
 def generate(
     enterprises: int,
     seed: int,
     out: Path,
     *,
+    region: Region | None = None,
     today: date = TODAY,
     month_before: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -48,16 +63,16 @@ def generate(
     """Write a sample of `enterprises` firms to the folder `out`, replacing a sample there.
 
     `today` dates the holders' files (each lags by its own days); with `month_before` they are those
-    of the same firms a month earlier, dated so. `progress` is told each file's name. Raises
-    SampleError for a size out of 1..10,000,000 or a negative seed, and where `out` cannot be
-    written.
+    of the same firms a month earlier, dated so. With `region` only its firms are written, of the
+    `enterprises` that the country has. `progress` is told each file's name. Raises SampleError for
+    a size out of 1..10,000,000 or a negative seed, and where `out` cannot be written.
     """
     if not 1 <= enterprises <= MOST:
         raise SampleError(f"enterprises: {enterprises} is not possible; ask for 1 to {MOST:,}")
     if seed < 0:
         raise SampleError(f"seed: {seed} is negative; give 0 or more")
     try:
-        _write(enterprises, seed, out, today, month_before, progress or (lambda _: None))
+        _write(enterprises, seed, out, region, today, month_before, progress or (lambda _: None))
     except OSError as error:
         raise SampleError(
             f"out: {out}: {error.strerror or error}; choose a folder that can be written"
@@ -68,19 +83,23 @@ def _write(
     enterprises: int,
     seed: int,
     out: Path,
+    region: Region | None,
     today: date,
     month_before: bool,
     progress: Callable[[str], None],
 ) -> None:
     firms = population(enterprises, seed)
     uscc = codes(enterprises, seed)
+    titles = names(np.array([s.trade for s in SECTORS])[firms.sector], seed)
+    if region is not None:
+        firms = firms.part(region.rows, region.seed)
+        uscc, titles = ([texts[row] for row in region.rows] for texts in (uscc, titles))
     (out / "mappings").mkdir(parents=True, exist_ok=True)
     (out / "sample.json").unlink(missing_ok=True)
-    trades = np.array([s.trade for s in SECTORS])[firms.sector]
     listing = pl.DataFrame(
         {
             "uscc": uscc,
-            "name": names(trades, seed),
+            "name": titles,
             "sector": np.array([s.letter for s in SECTORS])[firms.sector].tolist(),
             "default": firms.default.astype(np.int8),
         }
@@ -102,7 +121,7 @@ def _write(
             files.write(table, rows, path, as_of)
         with replacing(out / "mappings" / f"{table.kind}.toml") as path:
             path.write_text(mapping_toml(table, as_of), encoding="utf-8")
-    about = {"format": FORMAT, "enterprises": enterprises, "seed": seed, "as_of": dates}
+    about = {"format": FORMAT, "enterprises": firms.firms, "seed": seed, "as_of": dates}
     with replacing(out / "sample.json") as path:
         path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 

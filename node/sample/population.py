@@ -8,7 +8,7 @@ conditions drive default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -73,6 +73,11 @@ class Population:
     def firms(self) -> int:
         """Number of firms."""
         return len(self.quality)
+
+    def part(self, rows: NDArray[np.int64], seed: int) -> Population:
+        """Return the firms of `rows` as another region's holders see them: with draws of `seed`."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "seed"}
+        return Population(seed=seed, **arrays)
 
     def shift(self, name: str) -> Floats:
         """Return the sector's shift `name` (revenue, staff, energy, risk) of every firm."""

@@ -14,7 +14,7 @@ from federation.errors import DocumentError
 from federation.uscc import Uscc
 from node.holder.ingest import FeatureTable, align, ingest
 from node.holder.mapping import load_mapping
-from node.sample import SampleError, codes, generate
+from node.sample import Region, SampleError, codes, generate
 from node.sample.population import population
 from node.sample.presentation import TABLES
 from scoring.catalogue import Catalogue
@@ -86,6 +86,24 @@ def test_a_second_sample_replaces_the_first(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "sample.json").read_text())["enterprises"] == 200
     assert pl.read_csv(tmp_path / "enterprises.csv").height == 200
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_regions_have_firms_in_common_and_see_them_with_their_own_eyes(tmp_path: Path) -> None:
+    """A firm of two regions has one code and one name, and each region's holders their own rows."""
+    rows = {"east": np.arange(0, 80), "south": np.arange(60, 120)}
+    listed, taxed = {}, {}
+    for seed, (name, chosen) in enumerate(rows.items(), 1):
+        generate(120, 7, tmp_path / name, region=Region(chosen, seed))
+        listed[name] = pl.read_csv(tmp_path / name / "enterprises.csv")
+        taxed[name] = pl.read_csv(tmp_path / name / "tax.csv")
+    assert [table.height for table in listed.values()] == [80, 60]
+    assert listed["east"][60:].equals(listed["south"][:20])
+    assert set(listed["east"]["uscc"]) & set(listed["south"]["uscc"]) == set(
+        listed["south"]["uscc"][:20]
+    )
+    both = taxed["east"].join(taxed["south"], on="纳税人识别号", how="inner")
+    assert 0 < both.height <= 20
+    assert (both["近12月应税销售额(万元)"] != both["近12月应税销售额(万元)_right"]).any()
 
 
 def test_codes_are_valid_and_of_no_real_region(sample: Path) -> None:
