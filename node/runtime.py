@@ -35,7 +35,7 @@ from node.observability.metrics import NodeMetrics
 from node.observability.tracing import Tracing, configure_tracing
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.errors import Failure
-from node.rpc.identity import peer
+from node.rpc.identity import IdentityInterceptor, peer
 from node.rpc.observe import MetricsInterceptor, TracingInterceptor
 from node.rpc.server import Register, RpcServer, ServerLimits, build_server
 from node.rpc.tls import TlsFiles
@@ -113,11 +113,14 @@ class Runtime(Generic[C]):
         *,
         tls: TlsFiles | None = None,
         trust_domain: str | None = None,
+        identity: IdentityInterceptor | None = None,
+        authorities: Callable[[], bytes] | None = None,
     ) -> None:
         """A gRPC server of the node. `roles` says who may call which method, by full name.
 
         Refusals go into the query log before the other side hears of them. `tls` and
-        `trust_domain` are the node's and the chain's own unless given.
+        `trust_domain` are the node's and the chain's own unless given; `identity` and
+        `authorities` as `build_server` has them.
         """
         self.servers.append(
             build_server(
@@ -137,6 +140,8 @@ class Runtime(Generic[C]):
                     message_bytes=self.config.limits.message_bytes,
                     calls=self.config.limits.concurrent_calls,
                 ),
+                identity=identity,
+                authorities=authorities,
                 observe=self._observe,
             )
         )

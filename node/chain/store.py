@@ -61,6 +61,7 @@ class ChainStore:
         self._catalogues: dict[bytes, Catalogue] = {}
         self._epochs: dict[bytes, OpenEpoch] = {}
         self._certificates: dict[bytes, ModelCertificate] = {}
+        self._pins: dict[bytes, Pin] = {}
         self._members: tuple[tuple[bytes, ...], Members] | None = None
 
     # Writing: always within a unit of work.
@@ -169,8 +170,21 @@ class ChainStore:
 
     def pins(self, connection: Connection) -> dict[str, Pin]:
         """The newest pin of each peer chain, by its name; withdrawn and expired ones too."""
-        documents = self.documents(connection, PIN)  # in order of their numbers
-        return {pin.peer: pin for pin in (open_pin(one, self.root) for one in documents)}
+        table = self._table.c
+        rows = connection.execute(
+            select(table.name, table.number, table.hash)
+            .where(*self._own, table.kind == PIN)
+            .order_by(table.number)
+        )
+        found = {}
+        for name, row in {row.name: row for row in rows}.items():
+            digest = bytes(row.hash)
+            if digest not in self._pins:
+                kept = self.documents(connection, PIN, row.number)
+                signed = next(one for one in kept if one.payload_hash == digest)
+                self._pins[digest] = open_pin(signed, self.root)
+            found[name] = self._pins[digest]
+        return found
 
     def roster(self, connection: Connection, now: int, *, own: bool = False) -> Roster:
         """The roster with every batch that is kept: one object that grows, for all to read.

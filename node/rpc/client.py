@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -88,8 +88,13 @@ class Channel:
         address: str,
         tls: TlsFiles,
         limits: ChannelLimits | None = None,
+        authorities: bytes | None = None,
     ) -> None:
-        """Raises TlsError, or IdentityError when `party` has no host name. Does not connect yet."""
+        """`authorities` (PEM) are those of `party`, in place of those in the files.
+
+        Raises TlsError, or IdentityError when `party` has no host name. Does not connect yet.
+        """
+        self._authorities = authorities
         self.party = party
         self.address = address
         self._limits = limits or ChannelLimits()
@@ -231,7 +236,10 @@ class Channel:
         return self._raw
 
     def _connect(self) -> grpc.aio.Channel:
-        credentials = self._reloader.material.channel_credentials()
+        material = self._reloader.material
+        if self._authorities is not None:
+            material = replace(material, authorities=self._authorities)
+        credentials = material.channel_credentials()
         return grpc.aio.secure_channel(self.address, credentials, options=self._options)
 
     def _tell_reload(self, error: TlsError) -> None:

@@ -110,18 +110,22 @@ class IdentityInterceptor(AroundInterceptor):
             if not self._running[caller]:
                 del self._running[caller]
 
+    def trusts(self, domain: str) -> bool:
+        """Whether callers of that trust domain are let in."""
+        return domain in self._trust_domains
+
     def authorise(self, method: str, auth_context: Mapping[str, object]) -> SpiffeId:
         """The caller, allowed to call `method`. Raises Refusal."""
         roles = self._roles.get(method)
         if roles is None:
             raise _refused(f"{method} is not in the table of methods")
         try:
-            caller = _identity(_certificate_pem(auth_context))
+            caller = _identity(certificate_pem(auth_context))
         except IdentityError as error:
             raise _refused("no identity in the peer's certificate") from error
         # An enterprise's name is its credit code, which no log may hold.
         who = "an enterprise" if caller.role is Role.ENTERPRISE else str(caller)
-        if caller.trust_domain not in self._trust_domains:
+        if not self.trusts(caller.trust_domain):
             raise _refused(f"{who} is of the foreign trust domain {caller.trust_domain}")
         if caller.role not in roles:
             raise _refused(f"{who}: role {caller.role} may not call {method}")
@@ -130,8 +134,8 @@ class IdentityInterceptor(AroundInterceptor):
         return caller
 
 
-def _certificate_pem(auth_context: Mapping[str, object]) -> bytes:
-    """The peer's own certificate as gRPC passes it on after the handshake."""
+def certificate_pem(auth_context: Mapping[str, object]) -> bytes:
+    """The peer's own certificate as gRPC passes it on after the handshake. Raises IdentityError."""
     found = auth_context.get("x509_pem_cert")
     if auth_context.get("transport_security_type") not in ([b"ssl"], [b"tls"]):
         raise IdentityError("connection is not TLS")

@@ -137,6 +137,8 @@ def build_server(
     services: Sequence[str],
     allowed: Collection[SpiffeId] | None = None,
     limits: ServerLimits | None = None,
+    identity: IdentityInterceptor | None = None,
+    authorities: Callable[[], bytes] | None = None,
     interceptors: Sequence[AroundInterceptor] = (),
     observe: FailureObserver | None = None,
     stopped: Sequence[Stopped] = (),
@@ -144,8 +146,10 @@ def build_server(
     """A server bound to `address` (`host:port`, port 0 for any) that does not accept calls yet.
 
     `roles` says who may call which method (`node.rpc.identity`), `services` are the full protobuf
-    names for health and reflection. `interceptors` (metrics, tracing) see every call, refused ones
-    too, but not how a failure is told. Has to be called in the event loop that will serve.
+    names for health and reflection. `identity` takes the place of the check of callers by
+    `trust_domains`, `roles` and `allowed`, `authorities` that of the file of authorities, as
+    `server_credentials` has it. `interceptors` (metrics, tracing) see every call, refused ones too,
+    but not how a failure is told. Has to be called in the event loop that will serve.
 
     Raises TlsError, also for a certificate of another party or without the host name by which
     clients know `own`; ServerError when the address cannot be bound or a method of `roles` belongs
@@ -159,7 +163,8 @@ def build_server(
     chain = (
         FailureInterceptor(own, observe),
         *interceptors,
-        IdentityInterceptor(
+        identity
+        or IdentityInterceptor(
             trust_domains=trust_domains, roles=roles, allowed=allowed, most=limits.most()
         ),
     )
@@ -173,7 +178,7 @@ def build_server(
     reflection.enable_server_reflection(
         (*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
-    credentials = server_credentials(tls, _tell_reload)
+    credentials = server_credentials(tls, _tell_reload, authorities)
     try:
         port = server.add_secure_port(address, credentials)
     except RuntimeError as error:

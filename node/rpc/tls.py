@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
@@ -150,17 +150,35 @@ class Reloader:
 
 
 def server_credentials(
-    files: TlsFiles, on_error: Callable[[TlsError], None]
+    files: TlsFiles,
+    on_error: Callable[[TlsError], None],
+    authorities: Callable[[], bytes] | None = None,
 ) -> grpc.ServerCredentials:
-    """Requires a client certificate; a new connection sees the files as they are then."""
+    """Requires a client certificate; a new connection sees the files as they are then.
+
+    `authorities` (PEM) are asked for at each new connection, in place of those of the files. It is
+    called in a thread of gRPC's; when it raises, the connection is judged by the last ones.
+    """
     reloader = Reloader(files, on_error)
 
+    def current() -> TlsMaterial:
+        reloader.changed()
+        if authorities is None:
+            return reloader.material
+        return replace(reloader.material, authorities=authorities())
+
+    served = current()
+
     def fetch() -> grpc.ServerCertificateConfiguration | None:
-        material = reloader.changed()
-        return material.server_configuration() if material else None
+        nonlocal served
+        material = current()
+        if material == served:
+            return None
+        served = material
+        return material.server_configuration()
 
     return grpc.dynamic_ssl_server_credentials(
-        reloader.material.server_configuration(),
+        served.server_configuration(),
         fetch,  # type: ignore[arg-type]  # None for "unchanged" is documented, the stubs omit it
         require_client_authentication=True,
     )
