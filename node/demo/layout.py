@@ -1,4 +1,4 @@
-"""Who takes part in the demo, where they listen, and the folders they live in."""
+"""Who takes part in a chain of the demo, where they listen, and the folders they live in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from federation.identity import Role, SpiffeId
 from node.demo.processes import free_ports
 
 CHAIN = "csj"
-TRUST_DOMAIN = "csj.yinxin.example"
 LICENCE_DOMAIN = "licence.yinxin.example"
+
+CHAINS: dict[str, dict[str, str]] = {
+    "csj": {"zh": "长三角", "en": "Yangtze River Delta"},
+    "zsj": {"zh": "珠三角", "en": "Pearl River Delta"},
+    "jjj": {"zh": "京津冀", "en": "Beijing–Tianjin–Hebei"},
+}
+"""The chains by their short names, in the order in which they are shown."""
 
 KINDS: dict[str, dict[str, str]] = {
     "registry": {"zh": "市场监管局", "en": "Market regulation"},
@@ -40,6 +46,8 @@ class Party:
     """A hub's address for enterprises, a bank's for its own systems."""
     database: str | None = None
     """The URL of its database; SQLite in its folder unless given."""
+    peers: str | None = None
+    """Where a hub or regulator takes calls of peer chains."""
 
     @property
     def config(self) -> Path:
@@ -49,8 +57,9 @@ class Party:
 
 @dataclass(frozen=True)
 class Layout:
-    """All parties of the demo's chain, below one folder."""
+    """All parties of one chain, below one folder."""
 
+    chain: str
     root: Path
     hub: Party
     regulator: Party
@@ -59,6 +68,11 @@ class Layout:
     """A second bank of the chain; it runs no node of its own here."""
     holders: dict[str, Party]
     """By kind."""
+
+    @property
+    def trust_domain(self) -> str:
+        """The chain's SPIFFE trust domain."""
+        return self.hub.id.trust_domain
 
     @property
     def servers(self) -> list[Party]:
@@ -81,22 +95,29 @@ def plan(
     kinds: list[str],
     databases: Mapping[str, str] | None = None,
     titles: Mapping[str, dict[str, str]] | None = None,
+    chain: str = CHAIN,
+    *,
+    peers: bool = False,
 ) -> Layout:
     """A layout on free ports of the loopback interface.
 
     `databases` are URLs by the name of the party, for those that do not use SQLite; `titles` are
-    for holders of other kinds than the sample's.
+    for holders of other kinds than the sample's. One of several chains has `peers`: its hub and
+    regulator take calls of the others, and its parties' names begin with the chain's.
     """
     titled = {**KINDS, **(titles or {})}
     urls = databases or {}
-    ports = iter(free_ports(3 * (len(kinds) + 4)))
+    ports = iter(free_ports(3 * (len(kinds) + 4) + 2))
+    place = CHAINS[chain]
+    prefix = f"{chain}-" if peers else ""
 
     def party(name: str, role: Role, title: dict[str, str], folder: str = "") -> Party:
         address, metrics, extra = (f"127.0.0.1:{next(ports)}" for _ in range(3))
         dns = name.replace("_", "-")
-        party_id = SpiffeId(TRUST_DOMAIN, role, dns)
+        party_id = SpiffeId(f"{chain}.yinxin.example", role, dns)
+        takes = peers and role in (Role.HUB, Role.REGULATOR)
         return Party(
-            name=name,
+            name=prefix + name,
             id=party_id,
             title=title,
             folder=root / (folder or name),
@@ -104,13 +125,18 @@ def plan(
             metrics=metrics,
             extra=extra,
             database=urls.get(name),
+            peers=f"127.0.0.1:{next(ports)}" if takes else None,
         )
 
+    bank = {"zh": "示范银行", "en": "Example Bank"}
+    if peers:
+        bank = {"zh": f"{place['zh']}示范银行", "en": f"Example Bank, {place['en']}"}
     return Layout(
+        chain=chain,
         root=root,
-        hub=party("hub", Role.HUB, {"zh": "长三角征信平台", "en": "Credit platform"}),
+        hub=party("hub", Role.HUB, {"zh": f"{place['zh']}征信平台", "en": "Credit platform"}),
         regulator=party("regulator", Role.REGULATOR, {"zh": "人民银行分行", "en": "PBoC branch"}),
-        bank=party("bank", Role.BANK, {"zh": "示范银行", "en": "Example Bank"}),
+        bank=party("bank", Role.BANK, bank),
         rival=party("rival-bank", Role.BANK, {"zh": "另一家银行", "en": "Another bank"}),
         holders={kind: party(kind, Role.HOLDER, titled[kind], f"holder-{kind}") for kind in kinds},
     )

@@ -15,27 +15,24 @@ from typing import Any
 from federation.pki import SubjectAuthority
 from federation.purpose import Purpose
 from federation.uscc import Uscc
-from node.config import BankConfig, HubConfig, load
-from node.demo import auditing, observed, setup, starting
+from node.demo import auditing, observed, setup, staging, starting
 from node.demo.agent import OFFICER_QUERIES, AgentClient
-from node.demo.dishonest import FIRMS, Planted, Plot
+from node.demo.dishonest import FIRMS
 from node.demo.errors import DemoError
 from node.demo.independent import reference_records
-from node.demo.layout import CHAIN, KINDS, Layout, Party, plan
+from node.demo.layout import KINDS, Layout, plan
 from node.demo.processes import Processes
-from node.demo.refusals import REASONS, Stage, mount
+from node.demo.refusals import REASONS, mount
+from node.demo.setup import FIRST_EPOCH
 from node.demo.show import Screen
 from node.demo.texts import Language
-from node.enterprise.enterprise import ConsentTerms, Enterprise, enrol_enterprises
-from node.rpc.client import Channel
-from node.runtime import running
+from node.enterprise.enterprise import ConsentTerms, enrol_enterprises
 from node.sample import CATALOGUE, SCORECARD, generate
 from scoring.catalogue import Catalogue
 from scoring.record import Record
 from scoring.scorecard import Scorecard
 
 EPOCH_DAYS = 2
-FIRST_EPOCH = 1
 FIRM_DAYS = 30
 QUERIES_AT_ONCE = 2
 
@@ -132,7 +129,7 @@ class Demo:
             bank=self._layout.bank.id,
             purpose=Purpose.LOAN_APPROVAL,
             fields=tuple(f.name for f in self._scorecard.fields),
-            chains=(CHAIN,),
+            chains=(self._layout.chain,),
             days=FIRM_DAYS,
             disclosed=self._scorecard.disclosed,
         )
@@ -155,11 +152,13 @@ class Demo:
         certificate = bytes.fromhex(model["certificate"])
         async with AsyncExitStack() as stack:
             unused = firms[len(asked) :]
-            stage = await self._stage(stack, licence, terms, unused, codes[-1], certificate)
+            stage = await staging.stage(
+                stack, self._layout, licence, terms, unused, codes[-1], certificate
+            )
             with screen.step("refusals"):
                 await mount(stage)
             with screen.step("plant"):
-                planted = await self._plant(stack, stage)
+                planted = await staging.plant(stack, self._layout, stage)
         with screen.step("audit"):
             insider = list(self._layout.holders.values())[1]
             audit = await auditing.Auditor(self._layout, processes).audit(planted, insider)
@@ -218,60 +217,3 @@ class Demo:
 
         await asyncio.gather(*(one(u, c, n) for n, (u, c) in enumerate(consents)))
         return outcome
-
-    async def _stage(
-        self,
-        stack: AsyncExitStack,
-        licence: SubjectAuthority,
-        terms: ConsentTerms,
-        firms: list[Enterprise],
-        stranger: Uscc,
-        certificate: bytes,
-    ) -> Stage:
-        """What the dishonest parties have at hand; their channels close with the stack."""
-        layout, hub = self._layout, load(HubConfig, self._layout.hub.config)
-        bank = load(BankConfig, layout.bank.config)
-        holder = next(iter(layout.holders.values()))
-
-        async def channel(to: Party, caller: Party) -> Channel:
-            return await stack.enter_async_context(starting.channel(to, caller))
-
-        return Stage(
-            session=await observed.session(bank, FIRST_EPOCH, certificate),
-            terms=terms,
-            authority=licence,
-            firms=firms,
-            stranger=stranger,
-            bank=await channel(layout.hub, layout.bank),
-            other_bank=await channel(layout.hub, layout.rival),
-            other_bank_id=layout.rival.id,
-            hub_id=layout.hub.id,
-            hub_key=observed.signing_key(hub),
-            holder=await channel(holder, layout.hub),
-            consents=layout.hub.extra,
-            chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
-            now=int(time.time()),
-        )
-
-    async def _plant(self, stack: AsyncExitStack, stage: Stage) -> list[Planted]:
-        """Has the dishonest parties break the rules, and tells what they did."""
-        layout = self._layout
-        plot = Plot(
-            session=stage.session,
-            terms=stage.terms,
-            authority=stage.authority,
-            firms=stage.firms[len(REASONS) :],
-            hub=await stack.enter_async_context(running(load(HubConfig, layout.hub.config))),
-            bank=await stack.enter_async_context(running(load(BankConfig, layout.bank.config))),
-            rival=layout.rival.id,
-            to_hub=stage.bank,
-            to_holders={
-                party.id: await stack.enter_async_context(starting.channel(party, layout.hub))
-                for party in layout.holders.values()
-            },
-            now=int(time.time()),
-        )
-        # The twins of the refusals are queries like others: the bank has results, and says so.
-        for permit in stage.permitted:
-            await plot.record(permit)
-        return await plot.plant()

@@ -13,7 +13,7 @@ from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
 from node.bank.administration import add_token
 from node.config import BankConfig, HubConfig, PeerConfig, RegulatorConfig, load
-from node.demo.layout import CHAIN, LICENCE_DOMAIN, TRUST_DOMAIN, Layout, Party
+from node.demo.layout import LICENCE_DOMAIN, Layout, Party
 from node.enrolment import (
     HomeSettings,
     init_home,
@@ -33,26 +33,34 @@ from scoring.catalogue import Catalogue
 DAY = 86_400
 MEMBER_DAYS = 365
 BUDGET = 10_000
+FIRST_EPOCH = 1
 
 
-def found(layout: Layout, now: int, budget: int = BUDGET) -> SubjectAuthority:
+def licence_authority(layout: Layout, now: int) -> SubjectAuthority:
+    """Makes the business-licence authority."""
+    folder = layout.licence_authority
+    return LicenceAuthority.create(folder, LICENCE_DOMAIN, now, MEMBER_DAYS).authority
+
+
+def found(
+    layout: Layout, now: int, budget: int = BUDGET, licence: SubjectAuthority | None = None
+) -> SubjectAuthority:
     """Makes the licence authority, the chain's root of trust, and every member's folder.
 
-    `budget` is how many permits of one bank each holder answers in a day.
+    `budget` is how many permits of one bank each holder answers in a day; `licence` is an authority
+    that there is already, because another chain has it as well.
     """
-    licence = LicenceAuthority.create(
-        layout.licence_authority, LICENCE_DOMAIN, now, MEMBER_DAYS
-    ).authority
+    licence = licence or licence_authority(layout, now)
     hub = PeerConfig(name=layout.hub.id.name, address=layout.hub.address)
     regulator = PeerConfig(name=layout.regulator.id.name, address=layout.regulator.address)
     root = init_regulator(
         layout.regulator.folder,
-        chain=CHAIN,
-        trust_domain=TRUST_DOMAIN,
+        chain=layout.chain,
+        trust_domain=layout.trust_domain,
         name=layout.regulator.id.name,
         licence_authority=licence.certificate_pem,
         title=layout.regulator.title,
-        settings=_settings(layout.regulator, hub=hub),
+        settings=_settings(layout.regulator, hub=hub, peer_hub=layout.hub.peers),
         now=now,
         days=MEMBER_DAYS,
         addresses=["127.0.0.1"],
@@ -138,5 +146,9 @@ async def api_token(layout: Layout) -> str:
 
 def _settings(party: Party, **more: Any) -> HomeSettings:
     return HomeSettings(
-        listen=party.address, metrics=party.metrics, database=party.database, **more
+        listen=party.address,
+        metrics=party.metrics,
+        database=party.database,
+        peers=party.peers,
+        **more,
     )

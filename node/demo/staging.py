@@ -1,0 +1,80 @@
+"""What the demo's dishonest parties have at hand, opened beside the running nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+from federation.pki import SubjectAuthority
+from federation.uscc import Uscc
+from node.config import BankConfig, HubConfig, load
+from node.demo import observed, starting
+from node.demo.dishonest import Planted, Plot
+from node.demo.layout import Layout, Party
+from node.demo.refusals import REASONS, Stage
+from node.demo.setup import FIRST_EPOCH
+from node.enterprise.enterprise import ConsentTerms, Enterprise
+from node.rpc.client import Channel
+from node.runtime import running
+
+
+async def stage(
+    stack: AsyncExitStack,
+    layout: Layout,
+    licence: SubjectAuthority,
+    terms: ConsentTerms,
+    firms: list[Enterprise],
+    stranger: Uscc,
+    certificate: bytes,
+) -> Stage:
+    """What whoever makes requests to be refused has at hand; its channels close with the stack.
+
+    `firms` are as many as there are reasons, and more for `plant`; `certificate` is the hash of the
+    model's.
+    """
+    hub, bank = load(HubConfig, layout.hub.config), load(BankConfig, layout.bank.config)
+    holder = next(iter(layout.holders.values()))
+
+    async def channel(to: Party, caller: Party) -> Channel:
+        return await stack.enter_async_context(starting.channel(to, caller))
+
+    return Stage(
+        session=await observed.session(bank, FIRST_EPOCH, certificate),
+        terms=terms,
+        authority=licence,
+        firms=firms,
+        stranger=stranger,
+        bank=await channel(layout.hub, layout.bank),
+        other_bank=await channel(layout.hub, layout.rival),
+        other_bank_id=layout.rival.id,
+        hub_id=layout.hub.id,
+        hub_key=observed.signing_key(hub),
+        holder=await channel(holder, layout.hub),
+        consents=layout.hub.extra,
+        chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
+        now=int(time.time()),
+    )
+
+
+async def plant(stack: AsyncExitStack, layout: Layout, stage: Stage) -> list[Planted]:
+    """Has the dishonest parties break the rules, and tells what they did."""
+    plot = Plot(
+        session=stage.session,
+        terms=stage.terms,
+        authority=stage.authority,
+        firms=stage.firms[len(REASONS) :],
+        hub=await stack.enter_async_context(running(load(HubConfig, layout.hub.config))),
+        bank=await stack.enter_async_context(running(load(BankConfig, layout.bank.config))),
+        rival=layout.rival.id,
+        to_hub=stage.bank,
+        to_holders={
+            party.id: await stack.enter_async_context(starting.channel(party, layout.hub))
+            for party in layout.holders.values()
+        },
+        now=int(time.time()),
+    )
+    # The twins of the refusals are queries like others: the bank has results, and says so.
+    for permit in stage.permitted:
+        await plot.record(permit)
+    return await plot.plant()
