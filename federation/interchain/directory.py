@@ -15,7 +15,8 @@ from pydantic import Field
 
 from federation.documents import Bytes32, Document, Id, Name, Time
 from federation.entries import CLOCK_SKEW
-from federation.errors import Reason, Refusal
+from federation.errors import DocumentError, Reason, Refusal
+from federation.roster import Roster
 from federation.signed import Signed
 
 
@@ -80,10 +81,23 @@ def require_fresh(directory: Directory, now: int, most_age: int) -> None:
         )
 
 
+def require_roster(directory: Directory, roster: Roster) -> None:
+    """Raises Refusal(conflict) unless the roster, once it has the batches of the directory, came to
+    the root and the rows that the directory names. A roster that has grown since is no other one.
+    """
+    try:
+        rows = roster.size_at(directory.roster_root)
+    except DocumentError as error:
+        detail = f"the batches of {directory.chain} lead to another roster"
+        raise Refusal(Reason.CONFLICT, detail) from error
+    if rows != directory.roster_rows:
+        raise Refusal(Reason.CONFLICT, f"the roster of {directory.chain} has other rows")
+
+
 def _check_follows(directory: Directory, last: Directory) -> None:
     if directory.issued < last.issued:
         raise Refusal(Reason.STALE_DIRECTORY, f"a newer directory of {last.chain} was seen")
-    shorter = (directory.roster_rows, directory.batches) < (last.roster_rows, last.batches)
+    shorter = directory.roster_rows < last.roster_rows or directory.batches < last.batches
     same = directory.roster_rows == last.roster_rows
     if shorter or (same and directory.roster_root != last.roster_root):
         raise Refusal(Reason.CONFLICT, f"the roster of {last.chain} is not what it was")
