@@ -16,6 +16,9 @@ holder it is; points like those of a common bin do not.
 Features that the scorecard discloses are left out: consents name them. One that only other models
 disclose is judged on the records of those that do not.
 
+Scorecards that another chain certified are judged as if for the holders here, on bins that the
+catalogues have in common (`.history`, `.refining`).
+
 For monitoring, the same on the pair of records of two successive months, for sets of bins now, in
 a month, and for rises and falls of a feature's points: a step that no other feature makes would
 name who moved.
@@ -40,6 +43,7 @@ from numpy.typing import NDArray
 
 from federation.policy.history import Earlier
 from federation.policy.posterior import Posterior, posteriors
+from federation.policy.refining import on_common_bins, same_bins
 from federation.policy.report import PolicyItem
 from federation.policy.submission import Submission
 from federation.policy.views import (
@@ -94,6 +98,7 @@ class Told:
 
 def check(submission: Submission) -> Iterator[PolicyItem]:
     """The items of rule d: number of valid models, then every event of every feature."""
+    submission = on_common_bins(submission)
     valid = _different(submission)
     number, limit = 1 + len(valid), submission.thresholds.most_valid_models
     yield PolicyItem(
@@ -110,7 +115,7 @@ def check(submission: Submission) -> Iterator[PolicyItem]:
     )
     scorecards = [submission.scorecard]
     if number <= limit:
-        strangers = [e.scorecard.name for e in valid if not _same_bins(submission, e)]
+        strangers = [e.scorecard.name for e in valid if not same_bins(submission.catalogue, e)]
         if strangers:
             yield _other_bins(strangers)
         else:
@@ -170,16 +175,6 @@ def _shown(scorecard: Scorecard) -> object:
         frozenset(p.holder for p in scorecard.participants),
         frozenset(fields),
     )
-
-
-def _same_bins(submission: Submission, earlier: Earlier) -> bool:
-    """Whether the scorecard's features have the bins of the submission's catalogue."""
-    for entry in earlier.scorecard.points:
-        kind = earlier.scorecard.kind_of(entry.holder)
-        known = {f.name: f.bins for f in submission.catalogue.features if f.kind == kind}
-        if known.get(entry.feature) != earlier.catalogue.feature(kind, entry.feature).bins:
-            return False
-    return True
 
 
 def _other_bins(names: Sequence[str]) -> PolicyItem:

@@ -32,11 +32,14 @@ Ahead = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Past:
-    """What was certified before: a scorecard (JSON), its catalogue, whether it is valid now."""
+    """What was certified before: a scorecard (JSON), its catalogue, whether it is valid now, and
+    the peer chain that certified it, empty for the own one.
+    """
 
     scorecard: str
     catalogue: Catalogue
     valid: bool
+    chain: str = ""
 
 
 @dataclass
@@ -97,7 +100,7 @@ class PolicyWorker:
                     scorecard.to_json(),
                     catalogue.digest(),
                     self._thresholds,
-                    [(one.scorecard, one.catalogue.digest(), one.valid) for one in past],
+                    [(one.scorecard, one.catalogue.digest(), one.valid, one.chain) for one in past],
                     {digest: one.to_json() for digest, one in catalogues.items()},
                 )
         except TimeoutError as error:

@@ -18,18 +18,20 @@ def apply_policy(
     scorecard: str,
     catalogue: bytes,
     thresholds: Mapping[str, Any],
-    earlier: Sequence[tuple[str, bytes, bool]],
+    earlier: Sequence[tuple[str, bytes, bool, str]],
     catalogues: Mapping[bytes, str],
 ) -> str:
     """The policy's report on a scorecard, as JSON.
 
     Scorecards and `catalogues` are JSON documents; a catalogue is named by its digest. `earlier`
-    has what was certified before: scorecard, catalogue, and whether it is valid now. Raises
-    PolicyError and ScoringError as `certify_policy`.
+    has what was certified before: scorecard, catalogue, whether it is valid now, and the peer chain
+    that certified it, empty for the own one. Raises PolicyError and
+    ScoringError as `certify_policy`.
     """
     read = {digest: Catalogue.from_json(text) for digest, text in catalogues.items()}
     history = tuple(
-        Earlier(Scorecard.from_json(text), read[digest], valid) for text, digest, valid in earlier
+        Earlier(Scorecard.from_json(text), read[digest], valid, chain)
+        for text, digest, valid, chain in earlier
     )
     limits = PolicyThresholds.model_validate(thresholds)
     return certify_policy(
