@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,9 +37,8 @@ BUDGET = 10_000
 FIRST_EPOCH = 1
 
 
-def licence_authority(layout: Layout, now: int) -> SubjectAuthority:
+def licence_authority(folder: Path, now: int) -> SubjectAuthority:
     """Makes the business-licence authority."""
-    folder = layout.licence_authority
     return LicenceAuthority.create(folder, LICENCE_DOMAIN, now, MEMBER_DAYS).authority
 
 
@@ -50,7 +50,7 @@ def found(
     `budget` is how many permits of one bank each holder answers in a day; `licence` is an authority
     that there is already, because another chain has it as well.
     """
-    licence = licence or licence_authority(layout, now)
+    licence = licence or licence_authority(layout.licence_authority, now)
     hub = PeerConfig(name=layout.hub.id.name, address=layout.hub.address)
     regulator = PeerConfig(name=layout.regulator.id.name, address=layout.regulator.address)
     root = init_regulator(

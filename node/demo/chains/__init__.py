@@ -1,0 +1,1 @@
+"""Several credit chains on one machine: founded apart, pinned by their regulators, asked across."""
