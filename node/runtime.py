@@ -33,6 +33,7 @@ from node.log.transparency import Transparency
 from node.observability import logging
 from node.observability.metrics import NodeMetrics
 from node.observability.tracing import Tracing, configure_tracing
+from node.replicas import Processes, processes_of
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.errors import Failure
 from node.rpc.identity import IdentityInterceptor, peer
@@ -63,6 +64,8 @@ class Runtime(Generic[C]):
     pool: WorkerPool
     metrics: NodeMetrics
     tracing: Tracing
+    processes: Processes = field(init=False)
+    """Of this node, this one among them."""
     transparency: Transparency = field(init=False)
     servers: list[RpcServer] = field(default_factory=list)
     tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
@@ -70,8 +73,15 @@ class Runtime(Generic[C]):
     """Called in order after the servers stopped: channels to close, other servers to end."""
 
     def __post_init__(self) -> None:
+        self.processes = processes_of(self.config, self.identity, self.store)
         self.transparency = Transparency(
-            self.config, self.identity, self.store, self.clock, self.members, self.refused
+            self.config,
+            self.identity,
+            self.store,
+            self.clock,
+            self.members,
+            self.refused,
+            self.processes,
         )
 
     def tls(self) -> TlsFiles:
@@ -211,9 +221,12 @@ def serve(config: C, build: Builder[C]) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    config: C, *, workers: int | None = None, clock: Clock | None = None
+    config: C, *, workers: int | None = None, clock: Clock | None = None, serving: bool = False
 ) -> AsyncIterator[Runtime[C]]:
-    """The parts of a node without its servers: for commands that work on the node's state."""
+    """The parts of a node without its servers: for commands that work on the node's state.
+
+    Unless it is `serving`, and joins them, it has to fit to the processes that serve.
+    """
     clock = clock or SystemClock()
     identity = load_identity(config, clock.now())
     config.create_data_dir()
@@ -232,10 +245,12 @@ async def running(
         tracing = configure_tracing(config.role.value, config.tracing.endpoint)
         runtime = Runtime(config, identity, clock, store, log, chain, pool, metrics, tracing)
         try:
+            await (runtime.processes.join() if serving else runtime.processes.check())
             yield runtime
         finally:
             for close in runtime.closing:
                 await close()
+            await runtime.processes.close()
             await asyncio.to_thread(tracing.close)
     finally:
         await pool.stop()
@@ -247,14 +262,14 @@ async def _serve(config: C, build: Builder[C]) -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    async with running(config) as runtime:
+    async with running(config, serving=True) as runtime:
         await runtime.pool.start()
         await build(runtime)
         _serve_metrics(runtime)
         runtime.tasks += await runtime.transparency.listen()
         for server in runtime.servers:
             await server.start()
-        runtime.tasks.append(_report_health(runtime))
+        runtime.tasks += [_report_health(runtime), runtime.processes.keep()]
         tasks = [asyncio.create_task(task) for task in runtime.tasks]
         _log.info("serving", node=str(runtime.identity.id), listen=config.listen)
         try:

@@ -25,7 +25,14 @@ Consistency = Callable[[int, int], Awaitable[Sequence[bytes]]]
 
 
 class WitnessDisagrees(NodeError):
-    """A witness has seen another log under this node's name, or answers what no witness answers."""
+    """A witness has seen another log under this node's name, or answers what no witness answers.
+
+    `seen` is the size that it says to have cosigned, where that is more than it was shown.
+    """
+
+    def __init__(self, message: str, seen: int = 0) -> None:
+        super().__init__(message)
+        self.seen = seen
 
 
 class WitnessLink:
@@ -59,7 +66,8 @@ class WitnessLink:
                 self._explain(status)
             seen = self._seen(body)
             if seen > size or seen == self.size:
-                raise WitnessDisagrees(f"{self.party} saw another tree of {seen} entries, {size=}")
+                problem = f"{self.party} saw another tree of {seen} entries, {size=}"
+                raise WitnessDisagrees(problem, seen if seen > size else 0)
             self.size = seen
         raise PartyUnavailable(self.party)
 

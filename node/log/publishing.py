@@ -7,6 +7,10 @@ that answer cosign the same checkpoints.
 
 While an entry older than the grace is in no checkpoint with a quorum, or the stored log is no
 longer what was checkpointed, the node answers nothing (`require`).
+
+Of a node's processes (`node.replicas`) the one that leads makes the rounds, and the others read
+what came of them. Were there two, they would make the same checkpoints (`node.log.tree`), and ask
+every witness twice.
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import structlog
@@ -27,13 +30,17 @@ from federation.tlog.checkpoint import quorum_of, witnesses_of
 from federation.tlog.proof import TlogProof
 from node.clock import Clock
 from node.errors import LogError, NodeError, StorageUnavailable, Unwitnessed
-from node.log.cosigning import WitnessDisagrees, WitnessLink
-from node.log.rounds import Round, cosigned_sizes, keep_cosignature
+from node.log.asking import Asking
+from node.log.cosigning import WitnessLink
+from node.log.rounds import Round, cosigned_sizes
 from node.log.tree import LogTree
+from node.replicas import Processes
 from node.storage.store import Store
 
 RETRY_SECONDS: Final = 1.0
 PATROL_SECONDS: Final = 10.0
+FOLLOW_SECONDS: Final = 0.5
+FOLLOW_AT_ONCE: Final = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -54,10 +61,12 @@ class Publisher:
         members: Callable[[], Awaitable[Members]],
         addresses: Callable[[], Awaitable[Mapping[SpiffeId, str]]],
         connect: Callable[[SpiffeId, str], WitnessLink],
+        processes: Processes,
     ) -> None:
         """`period` in seconds between rounds at most, `grace` in seconds as configured.
 
-        `addresses` are where the members serve their logs, `connect` makes a link to one.
+        `addresses` are where the members serve their logs, `connect` makes a link to one,
+        `processes` says whether this one makes the rounds.
         """
         self._store = store
         self._tree = tree
@@ -68,20 +77,18 @@ class Publisher:
         self._grace = grace
         self._members = members
         self._addresses = addresses
-        self._connect = connect
-        self._links: dict[SpiffeId, tuple[str, WitnessLink]] = {}
-        self._sizes: dict[SpiffeId, int] = {}
-        self._asking: dict[SpiffeId, asyncio.Task[None]] = {}
+        self._asking = Asking(store, tree, connect, self._settle)
+        self._processes = processes
+        self._waiting = 0
         self._wanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._latest: Round | None = None
         self._cosigned: Round | None = None
         self._oldest: int | None = None
-        self._disagreeing: set[SpiffeId] = set()
-        self._away: set[SpiffeId] = set()
         self._fault = ""
         self.checkpoint_time = 0
         """When the newest checkpoint was made, unix seconds."""
+        processes.on_call = self._wanted.set
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -95,7 +102,11 @@ class Publisher:
         try:
             while True:
                 self._wanted.clear()
-                await self._round_or_fault()
+                if not self._processes.leads:
+                    await self._or_fault(self._restore())
+                    await asyncio.sleep(FOLLOW_AT_ONCE if self._waiting else FOLLOW_SECONDS)
+                    continue
+                await self._or_fault(self._round())
                 settled = self._latest is None or self._latest.settled
                 pause = self._period if settled else min(self._period, RETRY_SECONDS)
                 with suppress(TimeoutError):
@@ -103,12 +114,7 @@ class Publisher:
                         # What waits for a proof is not helped by asking absent witnesses faster.
                         await (self._wanted.wait() if settled else asyncio.Event().wait())
         finally:
-            asking = list(self._asking.values())
-            for task in asking:
-                task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
-            for _, link in self._links.values():
-                await link.close()
+            await self._asking.close()
 
     async def patrol(self) -> None:
         """Looks at what is stored of the log, over and over, until cancelled: an editor of the
@@ -168,7 +174,7 @@ class Publisher:
     @property
     def disagreeing(self) -> int:
         """How many witnesses say that they have seen another log of this node."""
-        return len(self._disagreeing)
+        return len(self._asking.disagreeing)
 
     @property
     def checkpoint(self) -> bytes | None:
@@ -181,21 +187,25 @@ class Publisher:
 
         Proofs that are asked for at once share a checkpoint. Raises Unwitnessed after `seconds`.
         """
+        self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 while (covering := self._cosigned) is None or covering.size <= index:
                     self._wanted.set()
+                    self._processes.call()
                     await self._changed.wait()
         except TimeoutError:
             raise Unwitnessed(f"no quorum cosigned entry {index} in {seconds} seconds") from None
+        finally:
+            self._waiting -= 1
         path = await self._tree.prove(index, covering.size)
         return TlogProof(index, tuple(path), covering.encode()).encode()
 
     # --- rounds ---------------------------------------------------------------------------------
 
-    async def _round_or_fault(self) -> None:
+    async def _or_fault(self, work: Awaitable[None]) -> None:
         try:
-            await self._round()
+            await work
         except StorageUnavailable as error:
             _log.warning("no checkpoint", error=str(error))
         except LogError as error:
@@ -219,49 +229,12 @@ class Publisher:
             self.checkpoint_time = signed.time
         if current.settled:
             await self._settle(current)
-        addresses = await self._addresses()
-        tasks = []
-        for witness in current.missing:
-            if witness in addresses and witness not in self._asking:
-                link = await self._link(witness, addresses[witness])
-                task = asyncio.create_task(self._ask(link, current))
-                self._asking[witness] = task
-                task.add_done_callback(partial(self._answered, witness))
-                tasks.append(task)
+        tasks = await self._asking.ask(current, await self._addresses())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._period):
                 while tasks and not current.settled:
                     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     tasks = [task for task in tasks if task not in done]
-
-    def _answered(self, witness: SpiffeId, task: asyncio.Task[None]) -> None:
-        del self._asking[witness]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("asking a witness failed", witness=str(witness), exc_info=error)
-
-    async def _ask(self, link: WitnessLink, current: Round) -> None:
-        witness = link.party
-        try:
-            public = current.witnesses[witness]
-            found, time = await link.cosign(current.note, current.size, public)
-            keep = partial(
-                keep_cosignature, size=current.size, witness=witness, line=found.line(), time=time
-            )
-            await self._store.run(keep)
-        except WitnessDisagrees as error:
-            if witness not in self._disagreeing:
-                _log.error("witness disagrees", error=str(error))
-            self._disagreeing.add(witness)
-        except (NodeError, FederationError) as error:
-            if witness not in self._away:
-                _log.warning("witness is away", witness=str(witness), error=str(error))
-            self._away.add(witness)
-        else:
-            self._disagreeing.discard(witness)
-            self._away.discard(witness)
-            current.cosignatures[witness] = found
-            if current.settled:
-                await self._settle(current)
 
     async def _settle(self, current: Round) -> None:
         if current.size < self.cosigned_size:
@@ -271,20 +244,10 @@ class Publisher:
         self._changed = asyncio.Event()
         await self.look()
 
-    async def _link(self, witness: SpiffeId, address: str) -> WitnessLink:
-        known, link = self._links.get(witness, ("", None))
-        if link is None or known != address:
-            size = self._sizes.get(witness, 0) if link is None else link.size
-            if link is not None:
-                await link.close()
-            link = self._connect(witness, address)
-            link.size = size
-            self._links[witness] = (address, link)
-        return link
-
     async def _restore(self) -> None:
+        """What was published last, by whichever process."""
         witnesses = witnesses_of(await self._members(), self._own)
-        self._sizes = await self._store.read(cosigned_sizes)
+        self._asking.sizes = await self._store.read(cosigned_sizes)
         quorum = quorum_of(len(witnesses))
         for signed in (await self._tree.cosigned(quorum), await self._tree.latest()):
             if signed is None:

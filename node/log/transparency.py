@@ -26,6 +26,7 @@ from node.log.publishing import Publisher
 from node.log.tree import LogTree
 from node.log.witnessing import Witness
 from node.observability.metrics import NodeMetrics
+from node.replicas import Processes
 from node.rpc.tls import TlsFiles
 from node.storage.store import Store
 
@@ -56,6 +57,7 @@ class Transparency:
         clock: Clock,
         members: Callable[[], Awaitable[Members]],
         refused: Refused,
+        processes: Processes,
     ) -> None:
         self._config = config
         self._own = identity.id
@@ -73,7 +75,9 @@ class Transparency:
             members=members,
             addresses=self.addresses,
             connect=self._connect,
+            processes=processes,
         )
+        self._processes = processes
         witness = Witness(store, identity.id, identity.signing, clock, members)
         self._app = LogApp(identity.id, self.tree, self.publisher, witness, members, refused)
 
@@ -109,7 +113,12 @@ class Transparency:
 
     def watch(self, metrics: NodeMetrics) -> None:
         """The log's metrics: sizes, age, and what its witnesses say."""
-        publisher, clock = self.publisher, self._clock
+        publisher, clock, processes = self.publisher, self._clock, self._processes
+        metrics.watch(
+            "leads",
+            "Whether this process does what the node does only once, such as checkpoints",
+            lambda: processes.leads,
+        )
         metrics.watch("log_checkpoint_size", "Entries in a checkpoint", lambda: publisher.size)
         metrics.watch(
             "log_cosigned_size",

@@ -28,7 +28,7 @@ from node.log.faults import Covering, entries_fault, stored_entries
 from node.log.hashes import StoredTree, edge_at, require_hashes
 from node.log.patrol import Patrol
 from node.log.query_log import QueryLog
-from node.log.tables import log_nodes
+from node.log.tables import log_checkpoints, log_nodes
 from node.storage.schema import log_entries
 from node.storage.store import Store
 
@@ -61,6 +61,11 @@ class LogTree:
     async def latest(self) -> SignedCheckpoint | None:
         """The newest checkpoint; None before the first."""
         return await self._store.read(newest)
+
+    async def has_checkpoint(self, size: int) -> bool:
+        """Whether this node has made a checkpoint of that size."""
+        query = select(log_checkpoints.c.size).where(log_checkpoints.c.size == size)
+        return await self._store.read(lambda c: c.execute(query).first() is not None)
 
     async def cosigned(self, quorum: int) -> SignedCheckpoint | None:
         """The newest checkpoint that at least `quorum` witnesses have cosigned."""

@@ -27,6 +27,7 @@ from node.storage.turnstile import Turnstile
 
 WRITER_LOCK = 0x59_58_4C_4F_47
 """Key of the advisory lock that writers hold on PostgreSQL: "YXLOG"."""
+_END_HANGING = "SET LOCAL idle_in_transaction_session_timeout TO '30s'"
 _WRITES = "yinxin_writes"
 _TURNSTILE = "yinxin_turnstile"
 
@@ -201,6 +202,8 @@ def _open_postgresql(url: str, pool: int, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if is_writing(connection):
+            # A writer that hangs within a transaction would keep all other processes from writing.
+            connection.exec_driver_sql(_END_HANGING)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
