@@ -7,6 +7,6 @@ hub itself included, so that all of them answer from the same store with the sam
 from __future__ import annotations
 
 from node.chain.store import ChainStore
-from node.chain.sync import ChainSync
+from node.chain.sync import ChainCopy, ChainSync
 
-__all__ = ["ChainStore", "ChainSync"]
+__all__ = ["ChainCopy", "ChainStore", "ChainSync"]

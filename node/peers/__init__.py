@@ -8,7 +8,18 @@ connection it is on.
 from __future__ import annotations
 
 from node.peers.channels import PeerChannels
+from node.peers.following import FROM_HOME, FROM_PEER, PeerSource, Published
 from node.peers.server import add_peer_server, home_chain
 from node.peers.trust import PeerTrust, TrustedChain
 
-__all__ = ["PeerChannels", "PeerTrust", "TrustedChain", "add_peer_server", "home_chain"]
+__all__ = [
+    "FROM_HOME",
+    "FROM_PEER",
+    "PeerChannels",
+    "PeerSource",
+    "PeerTrust",
+    "Published",
+    "TrustedChain",
+    "add_peer_server",
+    "home_chain",
+]

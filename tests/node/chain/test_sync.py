@@ -191,13 +191,13 @@ async def test_an_unchanged_state_is_not_verified_again(
     follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    verify = module._verify_epoch
+    verify = module.verify_epoch
 
     def counted(*arguments: Any) -> Any:
         seen.append(arguments)
         return verify(*arguments)
 
-    monkeypatch.setattr(module, "_verify_epoch", counted)
+    monkeypatch.setattr(module, "verify_epoch", counted)
     for _ in range(3):
         await follower.sync.sync()
     assert (follower.hub.pulls, len(seen), follower.hub.asked_from) == (3, 2, [0])
