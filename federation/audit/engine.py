@@ -23,6 +23,7 @@ from federation.audit.conduct.hours import Batches, QuietHours
 from federation.audit.conduct.volume import VolumeDay, VolumeHour
 from federation.audit.development import DEVELOPMENT_KINDS, Developments
 from federation.audit.findings import Finding
+from federation.audit.interchain.reconciliation import Interchain
 from federation.audit.recent import EPOCH_SECONDS, Recent
 from federation.audit.reconcile import Reconciliation, role_of
 from federation.audit.records import AuditedQuery, Event
@@ -34,7 +35,7 @@ from federation.entries import Kind
 from federation.identity import Role, SpiffeId
 
 REPLAY_SECONDS = 2 * EPOCH_SECONDS
-BULK_KINDS = frozenset({Kind.PERMIT, Kind.UNLOCK, Kind.QUERY, Kind.FAILURE})
+BULK_KINDS = frozenset({Kind.PERMIT, Kind.UNLOCK, Kind.QUERY, Kind.FAILURE, Kind.ROUTED})
 """Kinds with an entry a query."""
 USED_KINDS = BULK_KINDS | {
     Kind.DESCRIPTOR,
@@ -62,22 +63,29 @@ class Audit:
     def __init__(
         self, hub: SpiffeId, regulator: SpiffeId, thresholds: AuditThresholds, books: Books
     ) -> None:
+        self._hub = str(hub)
         self._skew = thresholds.time_skew
         self._uses = ConsentUses(str(hub))
-        self._reconciliation = Reconciliation(str(hub), thresholds, books)
+        self.interchain = Interchain(str(hub), thresholds, books)
+        """Fed with the shares of peer chains' regulators by whoever has them."""
+        self._reconciliation = Reconciliation(str(hub), thresholds, books, self.interchain)
         self._uniqueness = Uniqueness(str(regulator), thresholds)
         self._developments = Developments(str(regulator), thresholds, books)
         self._batches = Batches(thresholds)
-        self._checks: tuple[Check, ...] = (
+        # These need what the bank logs of its business; a guest's log is its own regulator's.
+        business: tuple[Check, ...] = (
+            Applications(thresholds),
+            LiveLoan(thresholds),
+            Administrators(thresholds),
+        )
+        self._of_guests: tuple[Check, ...] = (
             QuietHours(thresholds),
             VolumeHour(thresholds),
             VolumeDay(thresholds),
             SameFirm(thresholds),
-            Applications(thresholds),
-            LiveLoan(thresholds),
-            Administrators(thresholds),
             Probing(thresholds, books),
         )
+        self._checks = self._of_guests + business
         self._waiting: deque[AuditedQuery] = deque()
         self._groups: Recent[bytes, bool] = Recent(HOUR)
         self._advanced = 0
@@ -98,6 +106,8 @@ class Audit:
         """Takes any other entry, of any log, the hub's included."""
         found = self._reconciliation.event(event) + self._uniqueness.event(event)
         found += self._developments.event(event)
+        if event.kind is Kind.ROUTED and event.log == self._hub:
+            self.interchain.routed(event)
         if event.kind not in BULK_KINDS and role_of(event.log) is Role.BANK:
             self._batches.event(event)
             for check in self._checks:
@@ -111,7 +121,7 @@ class Audit:
     def advance(self, now: int) -> list[Finding]:
         """Everything earlier than `now` (unix seconds) has been fed."""
         found = self._reconciliation.advance(now) + self._uniqueness.advance(now)
-        found += self._developments.advance(now)
+        found += self.interchain.advance(now) + self._developments.advance(now)
         found += self._conduct(now)
         if now - self._advanced >= DAY:  # sweeping costs a look at all that is remembered
             self._advanced = now
@@ -128,7 +138,7 @@ class Audit:
         not over at `now` stay unjudged: their applications may yet come.
         """
         found = self._reconciliation.advance(_FOR_EVER) + self._uniqueness.advance(_FOR_EVER)
-        found += self._developments.advance(_FOR_EVER)
+        found += self.interchain.finish() + self._developments.advance(_FOR_EVER)
         found += self._conduct(_FOR_EVER)
         for check in self._checks:
             found += check.advance(now)
@@ -138,5 +148,6 @@ class Audit:
         while self._waiting and self._waiting[0].time + self._skew <= now:
             query = self._waiting.popleft()
             batched = self._batches.covers(query)
-            for check in self._checks:
+            guest = self.interchain.is_guest(query.bank)
+            for check in self._of_guests if guest else self._checks:
                 yield from check.query(query, batched=batched)

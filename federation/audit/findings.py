@@ -78,6 +78,14 @@ class FindingKind(StrEnum):
     SECOND_OPENING = "second-opening"
     SECOND_CTX_KEY = "second-ctx-key"
 
+    # Of queries between chains.
+    ROUTE_UNLOGGED = "route-unlogged"
+    ROUTE_UNEXPLAINED = "route-unexplained"
+    ANSWER_UNTRACED = "answer-untraced"
+    PERMIT_UNSHOWN = "permit-unshown"
+    SHARE_MISSING = "share-missing"
+    SHARE_CONTRADICTS = "share-contradicts"
+
     # Of development without data.
     LABELS_UNCERTIFIED = "labels-uncertified"
     COUNTS_REPEATED = "counts-repeated"
@@ -161,6 +169,8 @@ _SEVERITIES: dict[FindingKind, Severity] = {
     FindingKind.BANK_ENTRY_MISSING: Severity.WARNING,
     FindingKind.TIME_DISAGREES: Severity.WARNING,
     FindingKind.COUNTS_RECEIPT_MISSING: Severity.WARNING,
+    FindingKind.ANSWER_UNTRACED: Severity.WARNING,
+    FindingKind.SHARE_MISSING: Severity.WARNING,
     FindingKind.QUIET_HOURS: Severity.NOTICE,
     FindingKind.VOLUME_HOUR: Severity.WARNING,
     FindingKind.VOLUME_DAY: Severity.NOTICE,
@@ -342,6 +352,30 @@ TITLES: dict[FindingKind, dict[str, str]] = {
     FindingKind.SECOND_CTX_KEY: {
         "zh": "同一上下文有两把密钥",
         "en": "a holder has two keys for a context",
+    },
+    FindingKind.ROUTE_UNLOGGED: {
+        "zh": "银行记录了对他链的查询，而本地平台没有转接记录",
+        "en": "the bank logged a query to another chain and its own hub logged no routing",
+    },
+    FindingKind.ROUTE_UNEXPLAINED: {
+        "zh": "平台记录了对他链的转接，而该链没有相应许可",
+        "en": "a hub logged a routed query that the other chain did not permit",
+    },
+    FindingKind.ANSWER_UNTRACED: {
+        "zh": "数据方均已为他链银行解锁，而其所在链毫无记录",
+        "en": "all holders unlocked for a guest and its own chain logged nothing",
+    },
+    FindingKind.PERMIT_UNSHOWN: {
+        "zh": "他链平台签发的许可不在其监管机构的审计共享中",
+        "en": "a permit that the other chain's hub signed is not in its regulator's shares",
+    },
+    FindingKind.SHARE_MISSING: {
+        "zh": "他链监管机构的审计共享逾期一日以上",
+        "en": "the other chain's regulator has shared nothing for over a day",
+    },
+    FindingKind.SHARE_CONTRADICTS: {
+        "zh": "他链监管机构的审计共享前后矛盾",
+        "en": "shares of the other chain's regulator contradict each other",
     },
     FindingKind.QUIET_HOURS: {
         "zh": "夜间或节假日查询",

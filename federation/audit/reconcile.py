@@ -7,6 +7,9 @@ forgotten soon after the permit expires, so that memory follows the graces and n
 A holder that was merely down is no finding: then the bank has no result either, and not every
 holder unlocked. Only who has a result without an unlock, or unlocks without a result, has to say
 why.
+
+Of a query between chains half of the entries are in another chain's logs: permits for guests, and
+entries of banks about permits that the hub did not log, go on to `Interchain`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from federation.audit.findings import Finding, FindingKind
+from federation.audit.interchain.cases import Seen
+from federation.audit.interchain.reconciliation import Interchain
 from federation.audit.recent import Recent
 from federation.audit.records import AuditedQuery, Event
 from federation.audit.sources import Books
@@ -30,15 +35,6 @@ NO_PERMIT = bytes(32)
 _READ = frozenset({Kind.UNLOCK, Kind.QUERY, Kind.FAILURE, Kind.CTX_KEY})
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An entry of a counterpart's log."""
-
-    log: str
-    index: int
-    time: int
-
-
 @dataclass(slots=True)
 class _Case:
     """What the logs say of one permit."""
@@ -46,18 +42,21 @@ class _Case:
     query: AuditedQuery | None = None
     group: bytes = b""
     """Of the query, where it has several permits."""
-    unlocks: dict[str, _Seen] = field(default_factory=dict)
-    results: list[_Seen] = field(default_factory=list)
-    failures: list[_Seen] = field(default_factory=list)
+    unlocks: dict[str, Seen] = field(default_factory=dict)
+    results: list[Seen] = field(default_factory=list)
+    failures: list[Seen] = field(default_factory=list)
 
 
 class Reconciliation:
     """Fed every query of the hub and every entry of the others; judges on `advance`."""
 
-    def __init__(self, hub: str, thresholds: AuditThresholds, books: Books) -> None:
+    def __init__(
+        self, hub: str, thresholds: AuditThresholds, books: Books, interchain: Interchain
+    ) -> None:
         self._hub = hub
         self._limits = thresholds
         self._books = books
+        self._interchain = interchain
         self._cases: dict[bytes, _Case] = {}
         self._groups: dict[bytes, list[bytes]] = {}
         self._known: Recent[bytes, int] = Recent()
@@ -92,7 +91,7 @@ class Reconciliation:
         if event.kind not in _READ:
             return []
         role = role_of(event.log)
-        seen = _Seen(event.log, event.index, event.time)
+        seen = Seen(event.log, event.index, event.time)
         if event.kind is Kind.CTX_KEY:
             if role is Role.HOLDER:
                 self._keys.put((event.log, event.ctx), event.subject, event.time)
@@ -155,6 +154,9 @@ class Reconciliation:
         yield from self._strangers(permit, case, query)
         yield from self._times(permit, case, query)
         yield from self._ctx_keys(case, query)
+        if self._interchain.is_guest(query.bank):
+            self._interchain.guest_permit(query, case.unlocks)
+            return
         others = self._groups.get(case.group, (permit,))
         group = [self._cases[p] for p in others if p in self._cases]
         unlocked = {holder for member in group for holder in member.unlocks}
@@ -214,7 +216,10 @@ class Reconciliation:
     def _orphan(self, permit: bytes, case: _Case) -> Iterator[Finding]:
         entries = [*case.unlocks.values(), *case.results]
         if not entries:
-            return  # a bank's report of a failure alone claims nothing
+            # A bank's report of a failure alone claims nothing; of a query abroad it explains.
+            if case.failures and self._interchain.expects:
+                self._interchain.own_entries(permit, [], case.failures)
+            return
         if self._books.hub_signed(permit):
             first = min(entries, key=lambda seen: seen.time)
             yield self._found(FindingKind.PERMIT_UNLOGGED, self._hub, permit, first)
@@ -222,11 +227,14 @@ class Reconciliation:
             for holder, seen in case.unlocks.items():
                 yield self._found(FindingKind.UNLOCK_UNEXPLAINED, holder, permit, seen)
         else:
+            if self._interchain.expects:
+                self._interchain.own_entries(permit, case.results, case.failures)
+                return
             for seen in {seen.log: seen for seen in case.results}.values():
                 yield self._found(FindingKind.QUERY_UNEXPLAINED, seen.log, permit, seen)
 
     def _found(
-        self, kind: FindingKind, subject: str, permit: bytes, seen: _Seen, **more: int
+        self, kind: FindingKind, subject: str, permit: bytes, seen: Seen, **more: int
     ) -> Finding:
         evidence: dict[str, str | int] = {"log": seen.log, "index": seen.index, "time": seen.time}
         return Finding(kind=kind, subject=subject, query=permit, evidence=evidence | more)

@@ -6,7 +6,7 @@ that is being audited.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,14 @@ class Books(Protocol):
     def hub_signed(self, permit: bytes) -> bool:
         """Whether a permit of this payload hash that the hub signed is anywhere in the mirror,
         such as among the documents that holders keep beside their logs.
+        """
+
+    def hub_keys(self) -> Collection[bytes]:
+        """The keys that the chain's hub signs with, or signed with."""
+
+    def permits(self, permit: bytes) -> Sequence[bytes]:
+        """What is kept anywhere in the mirror as the permit of that payload hash, as signed (DSSE
+        JSON): by whom is not established.
         """
 
     def points(self, certificate: bytes) -> Mapping[str, int] | None:

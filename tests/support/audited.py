@@ -46,9 +46,17 @@ class MemoryBooks:
     scorecards: dict[bytes, Mapping[str, int]] = field(default_factory=dict)
     costs: dict[bytes, dict[str, int]] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
+    hubs: set[bytes] = field(default_factory=set)
+    kept: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
 
     def hub_signed(self, permit: bytes) -> bool:
         return permit in self.signed
+
+    def hub_keys(self) -> frozenset[bytes]:
+        return frozenset(self.hubs)
+
+    def permits(self, permit: bytes) -> tuple[bytes, ...]:
+        return tuple(self.kept.get(permit, ()))
 
     def points(self, certificate: bytes) -> Mapping[str, int] | None:
         return self.scorecards.get(certificate)

@@ -4,15 +4,15 @@ counts cost by their certificates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
+from federation.audit.interchain.judgement import permit_signed
 from federation.development.certificate import DevelopmentCertificate
 from federation.errors import DocumentError, SignatureInvalid
 from federation.identity import Role, SpiffeId
 from federation.membership import Member
-from federation.permit import Permit
 from federation.signed import Signed
 from node.config import RegulatorConfig
 from node.log.attachments import attachment
@@ -47,8 +47,16 @@ class RegulatorBooks:
 
     def hub_signed(self, permit: bytes) -> bool:
         """Whether any copy of the permit in the mirror has the signature of a key of the hub's."""
-        kept = self._store.read_blocking(lambda c: attached(c, {permit})).get(permit, [])
-        return any(_is_signed(raw, hub, permit) for raw in kept for hub in self._hubs)
+        copies = self.permits(permit)
+        return any(permit_signed(raw, hub, permit) for raw in copies for hub in self._hubs)
+
+    def hub_keys(self) -> Collection[bytes]:
+        """The signing keys of every credential that the hub ever had."""
+        return self._hubs
+
+    def permits(self, permit: bytes) -> Sequence[bytes]:
+        """Every copy of the permit in the mirror, whoever signed it."""
+        return self._store.read_blocking(lambda c: attached(c, {permit})).get(permit, [])
 
     def points(self, certificate: bytes) -> Mapping[str, int] | None:
         """The points of a model that this regulator certified, by column."""
@@ -94,10 +102,3 @@ def points_of(scorecard: str) -> Mapping[str, int]:
         for number, points in enumerate(feature.points)
         if points
     }
-
-
-def _is_signed(raw: bytes, hub: bytes, permit: bytes) -> bool:
-    try:
-        return Permit.open_(Signed.from_json(raw), hub).hash == permit
-    except (DocumentError, SignatureInvalid):
-        return False

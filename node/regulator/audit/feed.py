@@ -31,6 +31,8 @@ AHEAD_SECONDS: Final = 3_600
 `AuditThresholds` allows, as that of the mirror's node counts in it."""
 _QUERY: Final = "query_"
 _BULK: Final = [kind.value for kind in BULK_KINDS]
+_BODILESS: Final = [kind.value for kind in BULK_KINDS - {Kind.ROUTED}]
+"""Kinds of which the columns tell all that the checks need."""
 _RARE: Final = [kind.value for kind in USED_KINDS - BULK_KINDS]
 _LAST: Final = attrgetter("clock", "is_permit")
 
@@ -89,7 +91,7 @@ def _log(store: Store, log: str, start: int, stop: int, since: int, until: int) 
 
 def _columns() -> list[Any]:
     table = mirror_entries.c
-    entry = case((table.kind.in_(_BULK), null()), else_=table.entry).label("entry")
+    entry = case((table.kind.in_(_BODILESS), null()), else_=table.entry).label("entry")
     return [
         table.index.label("position"),
         table.kind,
@@ -116,7 +118,8 @@ def _hub_page(
     columns = [column.label(f"{_QUERY}{column.name}") for column in queries]
     query = select(*_columns(), *columns).outerjoin(audit_queries, about)
     live = or_(table.clock >= since, queries.consent_expires >= since)
-    wanted = or_(table.kind.in_(_RARE), and_(table.kind == Kind.PERMIT.value, live))
+    routed = and_(table.kind == Kind.ROUTED.value, table.clock >= since)
+    wanted = or_(table.kind.in_(_RARE), and_(table.kind == Kind.PERMIT.value, live), routed)
     return _run(connection, query.where(wanted), log, start, stop)
 
 

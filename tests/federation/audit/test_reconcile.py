@@ -186,9 +186,11 @@ def test_a_holder_unlocked_under_a_key_that_it_never_logged(world: World) -> Non
 
 def test_no_record_outlives_its_case(world: World) -> None:
     """Nothing is kept of a permit once it has expired and everybody has logged it."""
+    from federation.audit.interchain.reconciliation import Interchain
     from federation.audit.reconcile import Reconciliation
 
-    checks = Reconciliation(str(HUB), AuditThresholds(), world.logs.books)
+    limits, books = AuditThresholds(), world.logs.books
+    checks = Reconciliation(str(HUB), limits, books, Interchain(str(HUB), limits, books))
     for query in world.logs.queries:
         checks.query(query)
     for entry in world.logs.events:

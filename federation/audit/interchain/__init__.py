@@ -1,0 +1,1 @@
+"""Queries between this chain and its peers, reconciled by the logs of both chains."""
