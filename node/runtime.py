@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -49,6 +51,7 @@ _log = structlog.get_logger(__name__)
 
 SYNC_SECONDS = 5.0
 HEALTH_SECONDS = 1.0
+ALIVE_SECONDS = 5.0
 
 
 @dataclass
@@ -69,6 +72,9 @@ class Runtime(Generic[C]):
     transparency: Transparency = field(init=False)
     servers: list[RpcServer] = field(default_factory=list)
     tasks: list[Coroutine[Any, Any, None]] = field(default_factory=list)
+    alive_at: float = -math.inf
+    """When the event loop last had its turn, by the monotonic clock."""
+    ending: bool = False
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """Called in order after the servers stopped: channels to close, other servers to end."""
 
@@ -83,6 +89,21 @@ class Runtime(Generic[C]):
             self.refused,
             self.processes,
         )
+
+    @property
+    def answers(self) -> bool:
+        """Whether the node answers now: its log can be written, and is witnessed."""
+        return self.store.healthy and self.transparency.publisher.answers
+
+    @property
+    def ready(self) -> bool:
+        """Whether this process can take calls, be there another one of the node or not.
+
+        A log that is not witnessed is that of all of them, and no reason to send calls elsewhere:
+        by what a node still answers then, its witnesses find it again.
+        """
+        alive = time.monotonic() - self.alive_at < ALIVE_SECONDS
+        return alive and not self.ending and self.store.healthy
 
     def tls(self) -> TlsFiles:
         """The node's TLS files."""
@@ -276,6 +297,7 @@ async def _serve(config: C, build: Builder[C]) -> None:
             await _until(stop, tasks)
         finally:
             grace = config.deadlines.shutdown
+            runtime.ending = True
             # Together: none takes calls while another finishes its own.
             await asyncio.gather(*(server.stop(grace) for server in runtime.servers))
             for task in tasks:
@@ -291,7 +313,7 @@ def _serve_metrics(runtime: Runtime[C]) -> None:
     runtime.metrics.watch_pool(runtime.pool.state)
     runtime.metrics.watch_log(lambda: runtime.store.read_blocking(QueryLog.size_in))
     runtime.transparency.watch(runtime.metrics)
-    server = runtime.metrics.serve(host.strip("[]"), int(port))
+    server = runtime.metrics.serve(host.strip("[]"), int(port), lambda: runtime.ready)
 
     async def close() -> None:
         await asyncio.to_thread(server.close)
@@ -303,8 +325,9 @@ async def _report_health(runtime: Runtime[C]) -> None:
     """A node whose log cannot be written, or is not witnessed, answers nothing and says so here."""
     serving = True
     while True:
+        runtime.alive_at = time.monotonic()
         await asyncio.sleep(HEALTH_SECONDS)
-        now = runtime.store.healthy and runtime.transparency.publisher.answers
+        now = runtime.answers
         if now != serving:
             serving = now
             for server in runtime.servers:

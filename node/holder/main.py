@@ -76,7 +76,8 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
     hub = runtime.peer_channel(Role.HUB, runtime.config.hub)
     parts = assemble(runtime, runtime.follow_chain(hub), hub)
     await parts.closer.close_overdue()
-    await parts.labels.tidy(started=True)
+    # What lies there may also be on its way to a replica.
+    await parts.labels.tidy(started=await runtime.processes.alone())
     service = HolderService(
         parts.contexts,
         parts.models,

@@ -93,7 +93,10 @@ class Pads:
                 continue
 
     async def compute_ahead(self) -> None:
-        """One pass: the missing buckets of all open contexts, oldest epoch first."""
+        """One pass: the missing buckets of all open contexts, oldest epoch first.
+
+        The work of the process that leads; the others say how far it is.
+        """
         missing: list[tuple[Context, int]] = []
         done = 0
         contexts = await self._contexts.open_contexts()
@@ -103,6 +106,8 @@ class Pads:
             missing += [(context, b) for b in range(context.buckets) if b not in have]
         self.progress.total = done + len(missing)
         self.progress.done = done
+        if not self._runtime.processes.leads:
+            return
         slots = asyncio.Semaphore(self._runtime.pool.state().workers)
 
         async def one(context: Context, bucket: int) -> None:

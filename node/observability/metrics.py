@@ -1,17 +1,18 @@
 """A node's metrics: numbers for its own operator, over HTTP on an address of its own.
 
-Labels come from fixed vocabularies (methods, status codes, refusal reasons, outcomes) and never
-from a request, so no enterprise, model or bank can appear in one.
+Labels come from fixed vocabularies (methods, status codes, refusal reasons, outcomes, names of
+pinned chains) and never from a request, so no enterprise, model or bank can appear in one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Thread
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -72,6 +73,9 @@ class NodeMetrics:
         self._refusals = self._counter("refusals", "Failed calls by reason", "reason")
         self._bytes = self._counter("rpc_bytes", "Bytes of messages", "method", "direction")
         self._queries = self._counter("queries", "Queries by outcome", "outcome")
+        self._abroad = self._counter(
+            "chain_queries", "Queries in peer chains by outcome", "chain", "outcome"
+        )
         self._seconds = Histogram(
             "yinxin_rpc_seconds", "Time to the end of a call", ["method"],
             buckets=LATENCY_BUCKETS, registry=self.registry,
@@ -102,11 +106,15 @@ class NodeMetrics:
         """Counts the bytes of an answer message."""
         self._bytes.labels(method, "sent").inc(size)
 
-    def query(self, outcome: str) -> None:
-        """Counts one query; `outcome` is one of OUTCOMES, else NodeError."""
+    def query(self, outcome: str, chain: str = "") -> None:
+        """Counts one query; `outcome` is one of OUTCOMES, else NodeError. `chain` is the peer chain
+        that was asked, by its pinned name.
+        """
         if outcome not in OUTCOMES:
             raise NodeError(f"outcome: {outcome!r} is not one of {', '.join(OUTCOMES)}")
         self._queries.labels(outcome).inc()
+        if chain:
+            self._abroad.labels(chain, outcome).inc()
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge `yinxin_<name>` that is read when the metrics are."""
@@ -125,16 +133,35 @@ class NodeMetrics:
         self.watch("pool_lost", "Times that a worker died", lambda: state().lost)
         self.watch("pool_peak_bytes", "Highest memory of one worker", lambda: state().peak_bytes)
 
-    def serve(self, host: str, port: int) -> MetricsServer:
+    def serve(
+        self, host: str, port: int, ready: Callable[[], bool] = lambda: True
+    ) -> MetricsServer:
         """Serves `/metrics` from a thread. Port 0 takes a free one. Raises NodeError.
 
+        `/ready` says 200 while the node is `ready` to answer, else 503: for a balancer.
         There is no authentication: bind it to loopback or to the operator's network.
         """
         try:
             server, thread = start_http_server(port, host, self.registry)
         except OSError as error:
             raise NodeError(f"metrics: cannot listen on {host}:{port}: {error.strerror}") from error
+        server.set_app(_with_ready(server.get_app(), ready))
         return MetricsServer(server.server_port, server, thread)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"yinxin_{name}", text, labels, registry=self.registry)
+
+
+def _with_ready(metrics: Any, ready: Callable[[], bool]) -> Any:
+    """A WSGI application that answers `/ready`, and leaves the rest to another."""
+
+    def application(environment: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environment.get("PATH_INFO") != "/ready":
+            answer: Iterable[bytes] = metrics(environment, start)
+            return answer
+        now = ready()
+        status = HTTPStatus.OK if now else HTTPStatus.SERVICE_UNAVAILABLE
+        start(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")])
+        return [b"ready\n" if now else b"not ready\n"]
+
+    return application

@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,10 @@ CALLER = "demo"
 """The name under which the demo's set-up lets the bank's own systems call the agent."""
 
 
-def small_scorecard(version: str = "1") -> Scorecard:
-    """The sample's scorecard without what the four holders do not have."""
+def small_scorecard(version: str = "1", kinds: Sequence[str] = KINDS) -> Scorecard:
+    """The sample's scorecard without what the holders do not have."""
     card = json.loads(SCORECARD.read_text(encoding="utf-8"))
-    holders = [p for p in card["participants"] if p["kind"] in KINDS]
+    holders = [p for p in card["participants"] if p["kind"] in kinds]
     ids = {p["holder"] for p in holders}
     # A field that the remaining holders cannot carry by themselves would not pass the policy.
     points = [p for p in card["points"] if p["holder"] in ids and p["field"] != "energy"]
@@ -104,9 +104,11 @@ class RunningChain:
         databases: Mapping[str, str] | None = None,
         exporter: Path | None = None,
         tlog: Mapping[Role, str] | None = None,
+        kinds: Sequence[str] = KINDS,
     ) -> None:
         """`tlog` are lines of that section of the configuration of every node of a role."""
-        self.layout: Layout = plan(root, list(KINDS), databases)
+        self.kinds = kinds
+        self.layout: Layout = plan(root, list(kinds), databases)
         self.processes = Processes(root / "logs")
         self.catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
         self.token = ""
@@ -133,13 +135,13 @@ class RunningChain:
         await setup.announce(layout, self.codes, self.catalogue, days=2)
         self.token = await setup.api_token(layout)
         with self._exported():
-            await starting.start(self.processes, layout.servers, _quiet)
+            await self.start(*layout.servers)
             await starting.load(self.processes, layout, EPOCH, _quiet)
         await setup.open_epoch(layout, EPOCH)
         self.firms = tuple(enrol_enterprises(self.licence, self.codes, int(time.time()), 30))
         self._firms = list(reversed(self.firms))
         self.reference = self._reference()
-        self.model = await self.certify(small_scorecard())
+        self.model = await self.certify(small_scorecard(kinds=self.kinds))
         async with self.agent() as agent:
             await agent.prepare(self.model.certificate, _quiet)
 
@@ -203,8 +205,8 @@ class RunningChain:
         return Model(found["certificate"], scorecard)
 
     def firm(self, known: bool = True) -> Enterprise:
-        """An enterprise that nobody asked about yet; `known` to all four holders, or not to all."""
-        full = len(KINDS)
+        """An enterprise that nobody asked about yet; `known` to all holders, or not to all."""
+        full = len(self.kinds)
         layout = self.model.scorecard.layout()
         for index, firm in enumerate(reversed(self._firms), 1):
             covered = layout.unpack(self.reference[firm.uscc]).coverage
@@ -322,7 +324,7 @@ class RunningChain:
 
     def _reference(self) -> dict[str, int]:
         path = self.layout.root / "scorecard.json"
-        path.write_text(small_scorecard().to_json(), encoding="utf-8")
+        path.write_text(small_scorecard(kinds=self.kinds).to_json(), encoding="utf-8")
         return reference_records(self.layout.sample, CATALOGUE, path)
 
     def _tracing(self, exporter: Path) -> dict[str, str]:

@@ -80,7 +80,8 @@ class Labels:
     async def tidy(self, *, started: bool) -> None:
         """Removes labels that were counted, and all of expired certificates.
 
-        When the node has just `started`, also what an interrupted transfer left.
+        When the node has just `started`, no other process of it serving, also what an interrupted
+        transfer left.
         """
         now = self._runtime.clock.now()
         kept = await self._runtime.store.read(_kept)
