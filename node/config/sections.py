@@ -321,3 +321,8 @@ class RegulatorPeersConfig(PeersConfig):
     """Seconds between two looks at the peers' bundles and pins."""
     bundle_days: Annotated[int, Field(ge=1, le=400)] = 90
     """How long a bundle is valid."""
+    share_period: Annotated[float, Field(ge=0.1, le=3600)] = 300.0
+    """Seconds between two looks at what a peer's regulator shares of its audit."""
+    share_settle: Annotated[int, Field(ge=1, le=3600)] = 120
+    """How old an entry of the chain's logs is, in seconds, before it is shared: by then all logs
+    have theirs."""

@@ -166,3 +166,31 @@ audit_progress = Table(
     Column("value", BigInteger, nullable=False),
 )
 """How far the audit is, so that it goes on where it was ended."""
+
+regulator_shares = Table(
+    "regulator_shares",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    Column("direction", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("positions", Text, nullable=False),
+    CheckConstraint("direction IN ('given', 'received')", name="direction_known"),
+)
+"""Audit shares given to peer chains' regulators and received from them, by the peer chain's name.
+
+`document` is the signed share, `content` what was sealed beside it, under the regulator's storage
+key; `time` is when it was made or received. `positions` says, of a share that was given, where in
+each log the next one begins, as JSON.
+"""
+
+regulator_shared_findings = Table(
+    "regulator_shared_findings",
+    metadata,
+    Column("peer", Text, primary_key=True),
+    Column("finding", LargeBinary, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""Which findings the peer was told, in which share: each once."""
