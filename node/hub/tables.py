@@ -81,3 +81,21 @@ hub_audit_keys = Table(
     Column("statement", LargeBinary, nullable=False),
 )
 """The regulator's signed statements of the keys to which evidence is sealed; `month` is YYYYMM."""
+
+hub_directories = Table(
+    "hub_directories",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("issued", BigInteger, nullable=False),
+    Column("directory", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+"""The newest directory (DSSE JSON) that the hub of a peer chain handed over, with the state that it
+names (a serialised ChainState): what banks are given, whether or not the peer can be reached."""
+
+hub_routed = Table(
+    "hub_routed",
+    metadata,
+    Column("permit", LargeBinary, primary_key=True),
+)
+"""Permits of peer chains that were passed on, by payload hash: each is logged once."""
