@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 from federation.authority import as_time, authority_domain, load_certificate
 from federation.canonical import b64
 from federation.documents import Array, Bytes, Bytes32, Document, Id, Name, Part, Time
+from federation.entries import Kind, entry
 from federation.errors import DocumentError, IdentityError, Reason, Refusal
 from federation.identity import Role
 from federation.membership import TrustRoot
@@ -235,6 +236,18 @@ def _is_authority(leaf: x509.Certificate) -> bool:
 def _valid(certificate: x509.Certificate, now: int) -> bool:
     moment = as_time(now)
     return certificate.not_valid_before_utc <= moment < certificate.not_valid_after_utc
+
+
+def bundle_entry(bundle: TrustBundle, now: int) -> bytes:
+    """The entry of the regulator that signed it."""
+    return entry(
+        Kind.BUNDLE,
+        now,
+        document=bundle.hash,
+        sequence=bundle.spiffe_sequence,
+        authorities=len(bundle.keys),
+        until=bundle.yinxin_not_after,
+    )
 
 
 def authority_keys(certificates: Sequence[bytes]) -> tuple[AuthorityKey, ...]:

@@ -13,6 +13,7 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from federation.documents import Bytes, Bytes32, Document, Id, Name, Time
+from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.interchain.pin import Pin, open_pin
@@ -120,3 +121,8 @@ def welcome(
         end = min(guest.not_after, home.not_after)
         found[guest.id] = guest.as_member().model_copy(update={"not_after": end})
     return tuple(found[one] for one in sorted(found, key=str))
+
+
+def guest_entry(guest: Guest, now: int) -> bytes:
+    """The entry of whoever learnt of a guest: its regulator here, and the hub."""
+    return entry(Kind.GUEST, now, document=guest.hash, bank=guest.id, home=guest.home)

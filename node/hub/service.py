@@ -19,6 +19,7 @@ from node.hub.auditkeys import put_audit_keys
 from node.hub.development import Developments
 from node.hub.fanout import gather_or_cancel, share_of
 from node.hub.logs import announce_log, log_addresses
+from node.hub.peers.trust import published_guests, published_pins, receive_peers
 from node.hub.permits import Permits
 from node.hub.publication import Hub, current_catalogues, receive_manifest
 from node.hub.receipts import receipt
@@ -87,6 +88,8 @@ class HubService(HubServicer):
                     for member, address in log_addresses(connection, caller).items()
                 ],
                 withdrawals=published_withdrawals(self._hub, connection, caller),
+                pins=published_pins(self._hub, connection),
+                guests=published_guests(self._hub, connection, caller),
             )
 
         return await self._hub.store.read(state)
@@ -225,8 +228,13 @@ class HubService(HubServicer):
                 yield part
 
     async def PutPeers(self, request: hub_pb2.PeerDocuments, context: Any) -> hub_pb2.PeerReceipts:
-        """Pins and guests of the regulator."""
-        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
+        """Keeps and logs pins and guests of the regulator, all of them or none."""
+        pins = [signed_from_wire(pin) for pin in request.pins]
+        guests = [signed_from_wire(guest) for guest in request.guests]
+        entries = await self._hub.store.run(
+            lambda connection: receive_peers(self._hub, connection, pins, guests)
+        )
+        return hub_pb2.PeerReceipts(receipts=[receipt(self._hub, raw) for raw in entries])
 
     async def GetPeerChain(
         self, request: hub_pb2.PeerChainRequest, context: Any

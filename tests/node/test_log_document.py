@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "node/chain/sync.py": EPOCHS,
     "node/hub/publication.py": (Kind.DESCRIPTOR, Kind.OPENING),
     "node/hub/consents.py": (Kind.CONSENT, Kind.CANCELLED),
+    "federation/interchain/pin.py": (Kind.PINNED, Kind.UNPINNED),
     "node/bank/business.py": (
         Kind.APPLICATION_OPENED,
         Kind.APPLICATION_CLOSED,

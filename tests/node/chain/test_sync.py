@@ -426,7 +426,7 @@ async def test_a_catalogue_that_is_not_canonical_is_refused(follower: Follower) 
 async def test_lists_have_their_limits(
     follower: Follower, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_MEMBERS", 20)
+    monkeypatch.setattr("node.chain.published.MAX_MEMBERS", 20)
 
     def much(state: hub_pb2.ChainState) -> None:
         part = getattr(state, what)
