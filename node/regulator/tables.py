@@ -50,6 +50,51 @@ regulator_verdicts = Table(
 """The policy's verdict on each decided submission, under the regulator's storage key: what was
 certified before and which thresholds held is not known any more when it is read again."""
 
+regulator_vouchers = Table(
+    "regulator_vouchers",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("expires", BigInteger, nullable=False, index=True),
+    CheckConstraint("length(id) = 16", name="id_length"),
+)
+"""Vouchers of peer chains' regulators that were used, until they would be refused as expired."""
+
+regulator_told = Table(
+    "regulator_told",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("certificate", LargeBinary, primary_key=True),
+    Column("bank", Text, nullable=False, index=True),
+    Column("decided", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("valid", Boolean, nullable=False),
+    Column("catalogue", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    CheckConstraint("length(certificate) = 32", name="certificate_length"),
+)
+"""What peer chains' regulators told of certified scorecards. It stays in use when a chain is not
+trusted any more. `content` is the scorecard under the regulator's storage key, `catalogue` the
+digest of its catalogue, which is kept with the peer chain's documents."""
+
+regulator_told_affiliates = Table(
+    "regulator_told_affiliates",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("bank", Text, primary_key=True),
+    Column("affiliate", Text, primary_key=True),
+)
+"""Who is judged as one with a bank, as a peer chain's regulator told last."""
+
+regulator_peers = Table(
+    "regulator_peers",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("heard", BigInteger),
+    Column("problem", Text, nullable=False),
+)
+"""When the regulator of a peer chain last answered, and why it did not since; `problem` is empty
+when it did."""
+
 regulator_failures = Table(
     "regulator_failures",
     metadata,
