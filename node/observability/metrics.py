@@ -80,6 +80,14 @@ class NodeMetrics:
             "yinxin_rpc_seconds", "Time to the end of a call", ["method"],
             buckets=LATENCY_BUCKETS, registry=self.registry,
         )  # fmt: skip
+        self._peers = Gauge(
+            "yinxin_peer_reached", "Whether a peer chain's hub answered last", ["chain"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._directories = Gauge(
+            "yinxin_peer_directory_issued_seconds", "When a peer's directory was signed", ["chain"],
+            registry=self.registry,
+        )  # fmt: skip
         for outcome in OUTCOMES:
             self._queries.labels(outcome)
 
@@ -115,6 +123,19 @@ class NodeMetrics:
         self._queries.labels(outcome).inc()
         if chain:
             self._abroad.labels(chain, outcome).inc()
+
+    def peer_reached(self, chain: str, *, reached: bool) -> None:
+        """Whether the hub of a pinned chain answered what could be believed, when last asked."""
+        self._peers.labels(chain).set(reached)
+
+    def peer_directory(self, chain: str, issued: int) -> None:
+        """When the newest directory of a pinned chain was signed, unix seconds."""
+        self._directories.labels(chain).set(issued)
+
+    def forget_peer(self, chain: str) -> None:
+        """A chain that is pinned no more has no health."""
+        for gauge in (self._peers, self._directories):
+            gauge.remove(chain)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge `yinxin_<name>` that is read when the metrics are."""
