@@ -13,6 +13,8 @@ import httpx
 from node.demo.errors import AgentError, DemoError
 
 OFFICER = "officer-7"
+JOINT_MODEL = "sample"
+"""The name that the models of a bank share in all chains."""
 OFFICER_QUERIES = 40
 """Queries an officer makes: an inspector asks about more than 50 in an hour."""
 POLL_SECONDS = 0.3
@@ -34,9 +36,10 @@ class AgentClient:
         """Lets go of the connections."""
         await self._http.aclose()
 
-    async def certify(self, scorecard: Mapping[str, Any]) -> dict[str, Any]:
-        """Has a scorecard certified; the model as the agent lists it."""
-        return await self._call("POST", "/v1/models", {"scorecard": scorecard})
+    async def certify(self, scorecard: Mapping[str, Any], chain: str = "") -> dict[str, Any]:
+        """Has a scorecard certified, in another chain if given; the model as the agent lists it."""
+        body = {"scorecard": scorecard, **({"chain": chain} if chain else {})}
+        return await self._call("POST", "/v1/models", body)
 
     async def prepare(self, model: str, tell: Callable[[int, int], None]) -> dict[str, Any]:
         """Prepares every bucket; `tell` hears how far it is. Returns the finished job."""
@@ -68,6 +71,25 @@ class AgentClient:
         }
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
         return await self._call("POST", "/v1/queries", body, headers)
+
+    async def joint(
+        self, consent: str, purpose: str, key: str, *, partial: bool = False
+    ) -> dict[str, Any]:
+        """One query in every chain that enrols the firm; with `partial` also when one is away."""
+        body = {
+            "model": JOINT_MODEL,
+            "consent": consent,
+            "purpose": purpose,
+            "officer": OFFICER,
+            "reference": f"A{zlib.crc32(consent.encode()):010d}",
+            "partial": partial,
+        }
+        return await self._call("POST", "/v1/joint", body, {"Idempotency-Key": key})
+
+    async def open_chains(self) -> set[str]:
+        """The other chains in which the bank can ask."""
+        found = await self._call("GET", "/v1/chains")
+        return {one["chain"] for one in found["chains"] if one["state"] == "open"}
 
     async def _call(
         self,

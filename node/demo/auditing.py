@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -42,20 +43,36 @@ class Auditor:
         Raises DemoError when logs are not mirrored, or the edit is not found, in time.
         """
         begin = time.monotonic()
+        await self.judge()
+        seconds = time.monotonic() - begin
+        edited = await edit_log(insider)
+        async with self._books() as store:
+            await self._named(store, edited)
+        return await self.found([*planted, edited], seconds)
+
+    async def judge(self) -> None:
+        """Audits everything that the chain's logs hold now. Raises DemoError when logs are not
+        mirrored in time.
+        """
+        async with self._books() as store:
+            await self._mirrored(store)
+        await self.processes.command(
+            f"{self.layout.regulator.name}-audit",
+            ["regulator", "audit", "--once", "--finish", "--settle", "0", "--json"],
+            config=self.layout.regulator.config,
+        )
+
+    async def found(self, planted: Sequence[Planted], seconds: float) -> dict[str, Any]:
+        """The result's `audit`: what was found so far, beside what was planted in this chain."""
+        async with self._books() as store:
+            return await store.read(lambda c: compare(c, planted, self.layout.servers, seconds))
+
+    @asynccontextmanager
+    async def _books(self) -> AsyncIterator[Store]:
+        """The regulator's database, beside its node."""
         store = Store.open(load(RegulatorConfig, self.layout.regulator.config).database_url())
         try:
-            await self._mirrored(store)
-            await self.processes.command(
-                "regulator-audit",
-                ["regulator", "audit", "--once", "--finish", "--settle", "0", "--json"],
-                config=self.layout.regulator.config,
-            )
-            seconds = time.monotonic() - begin
-            edited = await edit_log(insider)
-            await self._named(store, edited)
-            return await store.read(
-                lambda c: compare(c, [*planted, edited], self.layout.servers, seconds)
-            )
+            yield store
         finally:
             await asyncio.to_thread(store.close)
 

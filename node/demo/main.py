@@ -42,19 +42,26 @@ def run_demo(
             f"refusals and {FIRMS} violations; ask for more enterprises or fewer queries"
         )
     screen = Screen(language)
-    with _folder(folder) as place:
+    with demo_folder(folder) as place:
         screen.head()
         options = Options(place, enterprises, queries, seed, language)
         result = _run(Demo(options, screen), screen, once, kept=folder is not None)
-    if result_file is not None:
-        with replacing(result_file) as temporary:
+    write_result(result, result_file)
+    return is_good(result)
+
+
+def write_result(result: Mapping[str, Any], file: Path | None) -> None:
+    """Writes the result document, if a file for it is given."""
+    if file is not None:
+        with replacing(file) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    expected = dict.fromkeys((reason.value for reason in REASONS), 1)
+
+
+def is_good(result: Mapping[str, Any]) -> bool:
+    """Whether every record was exact, every refusal as it should be, and the audit right."""
     audit = result["audit"]
-    return bool(
-        result["mismatches"] == audit["missed"] == audit["false_positives"] == 0
-        and result["refusals"] == expected
-    )
+    exact: bool = result["mismatches"] == audit["missed"] == audit["false_positives"] == 0
+    return exact and result["refusals"] == dict.fromkeys((r.value for r in REASONS), 1)
 
 
 def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any]:
@@ -98,7 +105,7 @@ async def _traffic(demo: Demo) -> Mapping[str, tuple[int, int]]:
 
 
 @contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
+def demo_folder(wanted: Path | None) -> Iterator[Path]:
     """The folder of all parties: a temporary one, or `wanted`, which is kept."""
     if wanted is None:
         with tempfile.TemporaryDirectory(prefix="yinxin-demo-", ignore_cleanup_errors=True) as name:

@@ -40,18 +40,19 @@ class Traffic:
 
 
 async def traffic(metrics: str, method: str = "") -> Traffic:
-    """What a node counted so far; of one method if given by its last name."""
+    """What a node counted so far; of one method if given by its last name, or the last two."""
     async with httpx.AsyncClient(trust_env=False) as http:
         try:
             page = (await http.get(f"http://{metrics}/metrics")).text
         except httpx.HTTPError as error:
             raise DemoError(f"metrics of {metrics}: {error!r}") from error
     count: Counter[str] = Counter()
+    ends = (f"/{method}", f".{method}") if method else ("",)
     for direction, name, value in _BYTES.findall(page):
-        if not method or name.endswith(f"/{method}"):
+        if name.endswith(ends):
             count[direction] += int(float(value))
     for name, value in _CALLS.findall(page):
-        if not method or name.endswith(f"/{method}"):
+        if name.endswith(ends):
             count["calls"] += int(float(value))
     return Traffic(count["received"], count["sent"], count["calls"])
 

@@ -36,14 +36,14 @@ class Screen:
         """A text in the chosen language."""
         return text(key, self.language, **values)
 
-    def head(self) -> None:
+    def head(self, **values: object) -> None:
         """The title."""
         self.console.print()
-        self.console.print(Text(f"  {self.say('title')}", style="bold cyan"))
+        self.console.print(Text(f"  {self.say('title', **values)}", style="bold cyan"))
         self.console.print()
 
     @contextmanager
-    def step(self, key: str) -> Iterator[Tell]:
+    def step(self, key: str, **values: object) -> Iterator[Tell]:
         """A step with a bar while it runs and, at its end, the time it took."""
         columns = (
             TextColumn("  {task.description}"),
@@ -53,14 +53,14 @@ class Screen:
         )
         begin = monotonic()
         with Progress(*columns, console=self.console, transient=True) as bar:
-            task = bar.add_task(self.say(key), total=None, count="")
+            said = self.say(key, **values)
+            task = bar.add_task(said, total=None, count="")
 
             def tell(done: int, of: int) -> None:
                 bar.update(task, completed=done, total=of, count=f"{done}/{of}")
 
             yield tell
         line = Text("  ✓ ", style="green")
-        said = self.say(key)
         line.append(said + " " * max(2, STEP_WIDTH - cell_len(said)), style="default")
         line.append(f"{monotonic() - begin:5.1f} s", style="dim")
         self.console.print(line)
