@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
+from federation import signed as dsse
 from federation.documents import Array, Bytes, Bytes32, Document, Id, Name, Time
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
@@ -126,12 +127,34 @@ class Members:
         other._now = now
         return other
 
+    def with_guest(self, guest: Member) -> Members:
+        """The same members, and a guest that is about to be admitted."""
+        other = copy(self)
+        other._guests = {**self._guests, guest.id: guest}
+        return other
+
+    def credential(self, member_id: SpiffeId) -> Signed:
+        """The credential of one of the chain's own. Raises Refusal(foreign_certificate)."""
+        if member_id not in self._valid():
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no member of the chain")
+        return self._all[member_id][1]
+
     def require(self, member_id: SpiffeId, role: Role) -> Member:
         """The member of that id and role, or the guest. Raises Refusal(foreign_certificate)."""
         member, _ = self._all.get(member_id, (self._guests.get(member_id), None))
         if member is None or member.id.role is not role or not self._is_valid(member):
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{member_id} is no {role} of the chain")
         return member
+
+    def guest_of_key(self, key_id: str, trust_domain: str) -> Member:
+        """The guest of that trust domain whose signing key has that id (`federation.signed.key_id`).
+
+        Raises Refusal(foreign_certificate) when there is none now.
+        """
+        for guest in self._guests.values():
+            if guest.id.trust_domain == trust_domain and dsse.key_id(guest.signing) == key_id:
+                return self.require(guest.id, Role.BANK)
+        raise Refusal(Reason.FOREIGN_CERTIFICATE, f"no guest of {trust_domain} has that key")
 
     @property
     def hub(self) -> Member:

@@ -62,9 +62,10 @@ class Guest(Document):
 
 
 def make_guest(chain: str, member: Member, credential: bytes, pin: Pin, now: int) -> Guest:
-    """The guest credential for a bank of the pinned chain: until its own or the pin's end.
+    """The guest credential for a bank of the pinned chain, until its credential at home ends.
 
-    `member` is what the credential of hash `credential` says, verified under the pin. Raises
+    It is not bound to this pin's end, for the next pin may follow: `welcome` takes nobody for longer
+    than the newest pin. `member` is what the credential of hash `credential` says, verified under the pin. Raises
     Refusal(foreign_certificate) for one that is no bank of that chain, and as
     `Pin.require_holds`.
     """
@@ -82,7 +83,7 @@ def make_guest(chain: str, member: Member, credential: bytes, pin: Pin, now: int
         sealing=member.sealing,
         credential=credential,
         not_before=now,
-        not_after=min(member.not_after, pin.not_after),
+        not_after=member.not_after,
     )
 
 
