@@ -10,6 +10,7 @@ from federation.identity import Role, SpiffeId
 from node.demo.processes import free_ports
 
 CHAIN = "csj"
+LOOPBACK = "127.0.0.1"
 LICENCE_DOMAIN = "licence.yinxin.example"
 
 CHAINS: dict[str, dict[str, str]] = {
@@ -54,6 +55,12 @@ class Party:
         """The node's configuration."""
         return self.folder / "node.toml"
 
+    @property
+    def hosts(self) -> list[str]:
+        """The addresses of this machine at which others reach the node."""
+        found = [self.address, *([self.peers] if self.peers else [])]
+        return list(dict.fromkeys(address.rpartition(":")[0] for address in found))
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -97,13 +104,15 @@ def plan(
     titles: Mapping[str, dict[str, str]] | None = None,
     chain: str = CHAIN,
     *,
-    peers: bool = False,
+    host: str = LOOPBACK,
+    peers: str | None = None,
 ) -> Layout:
-    """A layout on free ports of the loopback interface.
+    """A layout on free ports.
 
     `databases` are URLs by the name of the party, for those that do not use SQLite; `titles` are
-    for holders of other kinds than the sample's. One of several chains has `peers`: its hub and
-    regulator take calls of the others, and its parties' names begin with the chain's.
+    for holders of other kinds than the sample's. Nodes take each other's calls at `host`. In one of
+    several chains hub and regulator take those of the others at `peers`, an address of this
+    machine, and the parties' names begin with the chain's.
     """
     titled = {**KINDS, **(titles or {})}
     urls = databases or {}
@@ -112,10 +121,12 @@ def plan(
     prefix = f"{chain}-" if peers else ""
 
     def party(name: str, role: Role, title: dict[str, str], folder: str = "") -> Party:
-        address, metrics, extra = (f"127.0.0.1:{next(ports)}" for _ in range(3))
+        address, metrics, extra = (
+            f"{at}:{next(ports)}" for at in (host, LOOPBACK, host if role is Role.HUB else LOOPBACK)
+        )
         dns = name.replace("_", "-")
         party_id = SpiffeId(f"{chain}.yinxin.example", role, dns)
-        takes = peers and role in (Role.HUB, Role.REGULATOR)
+        takes = peers is not None and role in (Role.HUB, Role.REGULATOR)
         return Party(
             name=prefix + name,
             id=party_id,
@@ -125,7 +136,7 @@ def plan(
             metrics=metrics,
             extra=extra,
             database=urls.get(name),
-            peers=f"127.0.0.1:{next(ports)}" if takes else None,
+            peers=f"{peers}:{next(ports)}" if takes else None,
         )
 
     bank = {"zh": "示范银行", "en": "Example Bank"}

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -62,8 +62,12 @@ class Processes:
     killed when this process is.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, within: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
+        """`within` gives, by the name of a process, the command that starts it where it is to run:
+        in a network of its own, say. Nothing, for where this process runs.
+        """
         self._logs = logs
+        self._within = within
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._peak = 0
         self._most = 0
@@ -98,7 +102,7 @@ class Processes:
         """Starts `yinxin ARGUMENTS` in a process of its own session."""
         with self.log_of(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "node.cli", *arguments],
+                [*self._within(name), sys.executable, "-m", "node.cli", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -63,7 +63,7 @@ def found(
         settings=_settings(layout.regulator, hub=hub, peer_hub=layout.hub.peers),
         now=now,
         days=MEMBER_DAYS,
-        addresses=["127.0.0.1"],
+        addresses=layout.regulator.hosts,
     )
     members: list[tuple[Party, str, Mapping[str, Any]]] = [
         (layout.hub, "", {"consents": layout.hub.extra}),
@@ -80,7 +80,7 @@ def found(
             title=party.title,
             settings=_settings(party, **settings),
             kind=kind,
-            addresses=["127.0.0.1"],
+            addresses=party.hosts,
         )
     return licence
 

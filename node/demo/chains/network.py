@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from node.demo.layout import CHAINS, Layout, Party, plan
+from node.demo.layout import CHAINS, LOOPBACK, Layout, Party, plan
 from node.sample import Region
 
 KINDS: Final = ("tax", "invoice", "social_insurance", "courts")
@@ -43,9 +43,9 @@ class Network:
 
 
 def plan_network(root: Path, chains: int, kinds: Sequence[str] = KINDS) -> Network:
-    """The first `chains` of the known ones, on free ports of the loopback interface."""
+    """The first `chains` of the known ones, all of them on the loopback interface."""
     names = list(CHAINS)[:chains]
-    planned = {name: plan(root / name, list(kinds), chain=name, peers=True) for name in names}
+    planned = {name: plan(root / name, list(kinds), chain=name, peers=LOOPBACK) for name in names}
     return Network(root, planned)
 
 
