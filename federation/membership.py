@@ -147,7 +147,7 @@ class Members:
         return member
 
     def guest_of_key(self, key_id: str, trust_domain: str) -> Member:
-        """The guest of that trust domain whose signing key has that id (`federation.signed.key_id`).
+        """The guest of that trust domain whose signing key has that id (`signed.key_id`).
 
         Raises Refusal(foreign_certificate) when there is none now.
         """

@@ -1,19 +1,33 @@
-"""Builds the hub's two servers: one for members, one for enterprises."""
+"""Builds the hub's servers: for members, for enterprises, and for the hubs of peer chains."""
 
 from __future__ import annotations
 
 from node.hub import consents, service
 from node.hub.logs import HubLogs
+from node.hub.peers import service as peers
+from node.hub.peers.directories import PeerDirectories
+from node.hub.peers.routing import PeerRoutes
+from node.hub.permits import Permits
 from node.hub.publication import Hub
+from node.hub.relays import Relays
+from node.hub.routes import Routes
+from node.peers import PeerChannels, PeerTrust, add_peer_server
 from node.rpc.tls import TlsFiles
 from yinxin.v1.hub_pb2_grpc import add_ConsentsServicer_to_server, add_HubServicer_to_server
+from yinxin.v1.peers_pb2_grpc import add_PeersServicer_to_server
 
 
 async def build(hub: Hub) -> None:
     """Adds the servers to the runtime."""
     config = hub.config
     hub.transparency.directory = HubLogs(hub)
-    members = service.HubService(hub)
+    routes, trust = Routes(hub), PeerTrust(hub.store, hub.chain, hub.clock)
+    permits = Permits(hub, routes)
+    directories = PeerDirectories(hub, trust, PeerChannels(hub, trust))
+    members = service.HubService(hub, routes, permits, PeerRoutes(hub, directories))
+    hub.tasks.append(directories.keep())
+    # Before the channels that it fetches over, which were made before.
+    hub.closing.insert(0, directories.close)
     hub.add_server(
         config.listen,
         service.ROLES,
@@ -28,3 +42,12 @@ async def build(hub: Hub) -> None:
         tls=tls,
         trust_domain=hub.identity.root.licence_domain,
     )
+    if config.peers.listen is not None:
+        hubs = peers.PeersService(hub, Relays(hub, routes), permits)
+        add_peer_server(
+            hub,
+            trust,
+            config.peers.listen,
+            peers.ROLES,
+            lambda server: add_PeersServicer_to_server(hubs, server),
+        )

@@ -10,28 +10,22 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from federation.certificate import ModelCertificate, read_certificate
-from federation.entries import Kind, entry
-from federation.errors import DocumentError, Reason, Refusal
-from federation.identity import Role, SpiffeId
-from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
+from federation.identity import Role
+from node.chain.store import BATCH
 from node.hub.auditkeys import put_audit_keys
 from node.hub.development import Developments
-from node.hub.fanout import gather_or_cancel, share_of
+from node.hub.fanout import share_of
 from node.hub.logs import announce_log, log_addresses
+from node.hub.peers.routing import PeerRoutes
 from node.hub.peers.trust import published_guests, published_pins, receive_peers
 from node.hub.permits import Permits
 from node.hub.publication import Hub, current_catalogues, receive_manifest
+from node.hub.published import current_epochs, epoch_to_wire
 from node.hub.receipts import receipt
+from node.hub.relays import Relays, Upload, only
 from node.hub.routes import Routes
 from node.hub.withdrawals import published_withdrawals, receive_withdrawal
-from node.rpc.convert import (
-    identifier,
-    query_from_wire,
-    reply_to_wire,
-    signed_from_wire,
-    signed_to_wire,
-)
+from node.rpc.convert import query_from_wire, reply_to_wire, signed_from_wire, signed_to_wire
 from node.rpc.identity import peer
 from yinxin.v1 import common_pb2, hub_pb2
 from yinxin.v1.hub_pb2_grpc import HubServicer
@@ -62,11 +56,12 @@ ROLES = {
 class HubService(HubServicer):
     """Implements yinxin.v1.Hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, routes: Routes, permits: Permits, peers: PeerRoutes) -> None:
         self._hub = hub
-        self._routes = Routes(hub)
-        self._permits = Permits(hub, self._routes)
-        self._developments = Developments(hub, self._routes)
+        self._relays = Relays(hub, routes)
+        self._permits = permits
+        self._developments = Developments(hub, routes)
+        self._peers = peers
 
     async def GetChain(self, request: hub_pb2.GetChainRequest, context: Any) -> hub_pb2.ChainState:
         """Members, catalogues, the epochs that are announced or open, and where logs are."""
@@ -76,11 +71,11 @@ class HubService(HubServicer):
             chain = self._hub.chain
             members = chain.members(connection, now)
             roster = chain.roster(connection, now)
-            numbers = self._current_epochs(connection, now)
+            numbers = current_epochs(self._hub, connection, now)
             return hub_pb2.ChainState(
                 members=[signed_to_wire(credential) for credential in members.credentials()],
                 catalogues=current_catalogues(self._hub, connection, numbers),
-                epochs=[self._epoch(connection, number) for number in numbers],
+                epochs=[epoch_to_wire(self._hub, connection, number) for number in numbers],
                 roster_rows=roster.size,
                 roster_batches=roster.next_number,
                 logs=[
@@ -142,69 +137,32 @@ class HubService(HubServicer):
     async def InstallModel(
         self, request_iterator: AsyncIterator[hub_pb2.InstallModelRequest], context: Any
     ) -> hub_pb2.InstallModelReply:
-        """Relays a certified model to one participant, and remembers its certificate."""
-        bank = peer()
-        first = await anext(request_iterator, None)
-        if first is None or not first.HasField("header"):
-            raise DocumentError("InstallModel", "does not begin with a header")
-        holder = identifier(first.header.holder, "holder")
-        signed = signed_from_wire(first.header.certificate)
-        certificate = read_certificate(signed, await self._hub.members())
-        if certificate.bank != bank:
-            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"certificate is {certificate.bank}'s")
-        certificate.participant(holder)
-        await self._hub.store.read(
-            lambda connection: self._hub.chain.refuse_withdrawn(connection, certificate.hash)
-        )
-
-        async def relay() -> AsyncIterator[hub_pb2.InstallModelRequest]:
-            yield first
-            async for part in request_iterator:
-                yield part
-
-        channel = await self._routes.channel(holder)
-        reply = await channel.upload(
-            "/yinxin.v1.Holder/InstallModel",
-            relay(),
-            hub_pb2.InstallModelReply,
-            share_of(context, self._hub.config.deadlines.prepare),
-        )
-
-        def unit(connection: Connection) -> None:
-            if self._hub.chain.put_certificate(connection, signed):
-                now = self._hub.clock.now()
-                raw = entry(Kind.INSTALLED, now, document=certificate.hash, bank=bank)
-                self._hub.append(connection, Kind.INSTALLED, raw)
-
-        await self._hub.store.run(unit)
-        return reply
+        """Relays a certified model to one participant, here or in another chain."""
+        bank, upload = peer(), await Upload.begin(request_iterator)
+        # Whose certificate it claims to be says its key: nothing of it is parsed before.
+        chain = await self._peers.directories.chain_of_key(upload.signed.key_id)
+        if chain is not None:
+            return await self._peers.install(chain, upload, bank, context)
+        return await self._relays.install(upload, only(bank), context)
 
     async def GetKeys(self, request: hub_pb2.HubKeyRequest, context: Any) -> hub_pb2.HubKeyReply:
         """The logged key statement of every participant, in order."""
-        certificate = await self._certificate(request.request.certificate_hash)
-        deadline = share_of(context, self._hub.config.deadlines.prepare)
-
-        async def get(holder: SpiffeId) -> common_pb2.Logged:
-            channel = await self._routes.channel(holder)
-            method = "/yinxin.v1.Holder/GetKey"
-            return await channel.unary(method, request.request, common_pb2.Logged, deadline)
-
-        statements = await gather_or_cancel([get(holder) for holder in certificate.holders])
-        return hub_pb2.HubKeyReply(statements=statements)
+        if self._peers.names(request.chain):
+            return await self._peers.keys(request, peer(), context)
+        return await self._relays.keys(request.request, only(peer()), context)
 
     async def Prepare(
         self, request: hub_pb2.HubPrepareRequest, context: Any
     ) -> AsyncIterator[common_pb2.Table]:
         """Relays one holder's tables as they come."""
-        certificate = await self._certificate(request.request.certificate_hash)
-        holder = identifier(request.holder, "holder")
-        certificate.participant(holder)
-        channel = await self._routes.channel(holder)
-        deadline = share_of(context, self._hub.config.deadlines.prepare)
-        method = "/yinxin.v1.Holder/Prepare"
-        stream = channel.download(method, request.request, common_pb2.Table, deadline)
-        async with aclosing(stream):
-            async for table in stream:
+        abroad = self._peers.names(request.chain)
+        tables = (
+            self._peers.tables(request, peer(), context)
+            if abroad
+            else self._relays.tables(request, only(peer()), context)
+        )
+        async with aclosing(tables):
+            async for table in tables:
                 yield table
 
     async def Query(self, request: hub_pb2.QueryRequest, context: Any) -> hub_pb2.QueryReply:
@@ -239,49 +197,21 @@ class HubService(HubServicer):
     async def GetPeerChain(
         self, request: hub_pb2.PeerChainRequest, context: Any
     ) -> hub_pb2.PeerChain:
-        """A peer chain's state, as its hub handed it over."""
-        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
+        """A peer chain's state and directory, as its hub handed them over."""
+        found = (await self._peers.directories.current(request.chain, fetch=True)).published
+        return hub_pb2.PeerChain(state=found.state, directory=signed_to_wire(found.signed))
 
     async def GetPeerRoster(
         self, request: hub_pb2.PeerRosterRequest, context: Any
     ) -> AsyncIterator[common_pb2.Signed]:
         """The batches of a peer chain's roster."""
-        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
-        yield common_pb2.Signed()
+        batches = self._peers.directories.batches(request.chain, request.from_batch)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield signed_to_wire(batch)
 
     async def RouteQuery(
         self, request: hub_pb2.RouteQueryRequest, context: Any
     ) -> hub_pb2.QueryReply:
-        """Passes a query on to another chain."""
-        raise Refusal(Reason.UNKNOWN_CHAIN, "no peer chain is known")
-
-    async def _certificate(self, digest: bytes) -> ModelCertificate:
-        """A certificate of the calling bank."""
-        chain, now, bank = self._hub.chain, self._hub.clock.now(), peer()
-        certificate = await self._hub.store.read(
-            lambda connection: chain.certificate(connection, digest, now)
-        )
-        if certificate is None:
-            raise Refusal(Reason.UNCERTIFIED_MODEL, "no such certificate is installed")
-        if certificate.bank != bank:
-            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"certificate is {certificate.bank}'s")
-        return certificate
-
-    def _current_epochs(self, connection: Connection, now: int) -> list[int]:
-        chain = self._hub.chain
-        return [
-            number
-            for number in chain.epoch_numbers(connection)
-            if (d := chain.descriptor(connection, number)) is not None and d.closes > now
-        ]
-
-    def _epoch(self, connection: Connection, number: int) -> common_pb2.Epoch:
-        chain = self._hub.chain
-        (descriptor,) = chain.documents(connection, DESCRIPTOR, number)
-        openings = chain.documents(connection, OPENING, number)
-        manifests = chain.documents(connection, MANIFEST, number) if openings else ()
-        return common_pb2.Epoch(
-            descriptor=signed_to_wire(descriptor),
-            manifests=[signed_to_wire(manifest) for manifest in manifests],
-            opening=signed_to_wire(openings[0]) if openings else None,
-        )
+        """Passes a query of the calling bank on to another chain."""
+        return await self._peers.query(request, peer(), context)
