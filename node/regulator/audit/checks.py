@@ -6,12 +6,14 @@ findings that were made before have the same ids and are not made twice.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from federation.audit.cancellations import Cancelled, examine_cancellation
 from federation.audit.engine import REPLAY_SECONDS, Audit
@@ -22,6 +24,7 @@ from federation.entries import Kind
 from node.regulator.audit.documents import DocumentSet
 from node.regulator.audit.feed import Fed, feed
 from node.regulator.audit.progress import CHECKED, set_progress
+from node.regulator.audit.shares import ShareFeed, keep_reconciled
 from node.regulator.audit.verification import Told, attached, envelope_named
 from node.regulator.findings import keep_findings
 from node.storage.store import Store
@@ -42,6 +45,7 @@ class RecordChecks:
     audit: Audit
     documents: DocumentSet
     keys: AuditKeys
+    shares: ShareFeed
     _positions: dict[str, int] = field(default_factory=dict)
     _advanced: int = 0
     _found: list[Finding] = field(default_factory=list)
@@ -51,7 +55,10 @@ class RecordChecks:
         spans = {log: (self._positions.get(log, 0), size) for log, size in sizes.items()}
         total = sum(stop - start for start, stop in spans.values())
         fed_entries = feed(self.store, spans, now - REPLAY_SECONDS, until)
+        shares = deque(self.shares.begin(self.audit.interchain, now))
         for done, fed in enumerate(fed_entries, 1):
+            while shares and shares[0].until < fed.clock:
+                self._found += self.shares.feed(self.audit.interchain, shares.popleft())
             if fed.clock >= self._advanced + STEP:
                 self._advanced = fed.clock
                 self._found += self.audit.advance(fed.clock)
@@ -61,15 +68,26 @@ class RecordChecks:
                 tell(done, total)
             if len(self._found) >= KEPT_AT_ONCE:
                 self._keep(now)
+        for share in shares:
+            self._found += self.shares.feed(self.audit.interchain, share)
         self._found += self.audit.advance(until)
         self._keep(now)
-        self.store.run_blocking(partial(set_progress, name=CHECKED, value=until))
+        self.store.run_blocking(partial(self._reached, until=until))
         tell(total, total)
 
     def finish(self, now: int) -> None:
         """Judges what waits for a grace, too: nothing more will be logged."""
         self._found += self.audit.finish(now)
         self._keep(now)
+        self.store.run_blocking(self._reconciled)
+
+    def _reached(self, connection: Connection, until: int) -> None:
+        set_progress(connection, CHECKED, until)
+        self._reconciled(connection)
+
+    def _reconciled(self, connection: Connection) -> None:
+        for chain, numbers in self.audit.interchain.reconciled().items():
+            keep_reconciled(connection, chain, numbers)
 
     def _take(self, fed: Fed) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -15,12 +16,27 @@ from federation.canonical import unb64
 from federation.entries import InclusionPromise, Kind, read_entry
 from federation.epoch import Descriptor, OpenEpoch, read_epoch
 from federation.errors import FederationError
-from federation.identity import Role
+from federation.identity import Role, SpiffeId
+from federation.interchain.guest import welcome
+from federation.interchain.pin import Pin
 from federation.membership import Member, Members, TrustRoot
 from federation.signed import Signed
-from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, MEMBER, OPENING, RECEIPT
+from node.chain.store import (
+    CERTIFICATE,
+    DESCRIPTOR,
+    GUEST,
+    MANIFEST,
+    MEMBER,
+    OPENING,
+    PIN,
+    RECEIPT,
+)
 from node.chain.tables import chain_documents
+from node.regulator.tables import mirror_entries
 from node.storage.schema import log_entries
+
+PIN_SECONDS: Final = 86_400
+"""How long after its issue a hub may not have heard of a pin that ends trust."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +45,8 @@ class DocumentSet:
 
     `credentials` are (begin, member, document) in order of their begin, `certificates` those that
     the regulator's own log has, by payload hash, `withdrawals` from when on the hub had to refuse
-    one of them, `epochs` descriptor, manifests and opening by number.
+    one of them, `epochs` descriptor, manifests and opening by number, `guests` and `pins` (begin,
+    document): a guest from when it was admitted, a pin from when the hub had to act by it.
     """
 
     root: bytes
@@ -37,14 +54,19 @@ class DocumentSet:
     certificates: dict[bytes, bytes]
     epochs: dict[int, tuple[bytes, tuple[bytes, ...], bytes]]
     withdrawals: dict[bytes, int] = field(default_factory=dict)
+    guests: tuple[tuple[int, bytes], ...] = ()
+    pins: tuple[tuple[int, bytes], ...] = ()
 
     def members(self, time: int) -> Members:
-        """The members at `time`, each by its newest credential that had begun."""
+        """The members at `time`, each by its newest credential that had begun, and the guests."""
         newest = {name: raw for begin, name, raw in self.credentials if begin <= time}
-        key = tuple(newest.values())
+        guests = tuple(raw for begin, raw in self.guests if begin <= time)
+        pins = tuple(raw for begin, raw in self.pins if begin <= time)
+        key = (*newest.values(), *guests, *pins)
         if key not in self._members:
-            documents = [Signed.from_json(raw) for raw in key]
-            self._members[key] = Members(self._root, documents, time)
+            documents = [Signed.from_json(raw) for raw in newest.values()]
+            signed = map(Signed.from_json, guests), map(Signed.from_json, pins)
+            self._members[key] = Members(self._root, documents, time, welcome(*signed, self._root))
         return self._members[key].at(time)
 
     @cached_property
@@ -97,8 +119,8 @@ class DocumentSet:
 
     def encode(self) -> bytes:
         """As it goes to a worker of the same program."""
-        parts = self.root, self.credentials, self.certificates, self.epochs, self.withdrawals
-        return pickle.dumps(parts)
+        kept = self.root, self.credentials, self.certificates, self.epochs, self.withdrawals
+        return pickle.dumps((*kept, self.guests, self.pins))
 
     @classmethod
     def decode(cls, raw: bytes) -> DocumentSet:
@@ -135,7 +157,34 @@ def load_documents(connection: Connection, root: TrustRoot) -> DocumentSet:
             bytes.fromhex(name): InclusionPromise.parse(Signed.from_json(raw).payload).issued
             for _, name, _, raw in kept.get(RECEIPT, ())
         },
+        guests=tuple((begin, raw) for begin, _, _, raw in kept.get(GUEST, ())),
+        pins=_pins(connection, [(digest, raw) for _, _, digest, raw in kept.get(PIN, ())]),
     )
+
+
+def _pins(connection: Connection, pins: list[tuple[bytes, bytes]]) -> tuple[tuple[int, bytes], ...]:
+    """The pins with the time from which on the hub had to act by each: when it logged it, or
+    `PIN_SECONDS` after its issue for a hub that has not.
+    """
+    table = mirror_entries.c
+    rows = connection.execute(
+        select(table.document, table.log, table.time).where(
+            table.kind.in_((Kind.PINNED.value, Kind.UNPINNED.value)),
+            table.document.in_([digest for digest, _ in pins]),
+        )
+    )
+    logged: dict[bytes, int] = {}
+    for digest, log, time in rows:
+        if SpiffeId.parse(log).role is Role.HUB:
+            logged[bytes(digest)] = min(time, logged.get(bytes(digest), time))
+    found = []
+    for digest, raw in pins:
+        pin = Pin.parse(Signed.from_json(raw).payload)
+        latest = pin.issued + PIN_SECONDS
+        # A pin lets in from its issue on; that it ends trust, the hub has to have heard.
+        begin = pin.issued if pin.state == "pinned" else min(logged.get(digest, latest), latest)
+        found.append((begin, raw))
+    return tuple(found)
 
 
 def _certified(connection: Connection) -> set[bytes]:

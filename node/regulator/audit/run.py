@@ -19,7 +19,8 @@ from node.keys import read_secret
 from node.regulator.audit.books import RegulatorBooks
 from node.regulator.audit.checks import RecordChecks
 from node.regulator.audit.documents import load_documents
-from node.regulator.audit.progress import CHECKED, VERIFIED, progress
+from node.regulator.audit.progress import CHECKED, VERIFIED, mirrored_until, progress
+from node.regulator.audit.shares import ShareFeed, reconciled_chains
 from node.regulator.audit.verification import Verification
 from node.regulator.auditkeys.issuing import issue_ahead
 from node.regulator.auditkeys.provider import AuditKeyRing
@@ -30,9 +31,6 @@ from node.regulator.mirror.books import MirroredLog, all_logs
 from node.regulator.tables import audit_findings, audit_queries
 from node.workers.pool import WorkerPool
 
-AWAY_SECONDS: Final = 86_400
-"""How long the checks wait for a log that is away or faulty: what it would have shown is missing,
-and that it is away stands among the findings already."""
 JOBS: Final = "node.regulator.audit.jobs"
 
 Step = Callable[[str, int, int], None]
@@ -80,21 +78,16 @@ class AuditRun:
             signing = identity.root.regulator_signing
             books = RegulatorBooks(store, documents, decisions, regulator.config, signing)
             audit = Audit(hub, identity.id, regulator.config.audit, books)
-            self._checks = RecordChecks(store, audit, documents, keys)
+            shares = ShareFeed(store, regulator.chain, identity.storage)
+            self._checks = RecordChecks(store, audit, documents, keys, shares)
         self._checks.documents, self._checks.keys = documents, keys
         return self._checks
 
 
-def mirrored_until(logs: tuple[MirroredLog, ...], now: int) -> int:
-    """The time up to which every log is mirrored, those left out that are away for a day."""
-    shown = [log for log in logs if log.note is not None]
-    times = [log.checked_at for log in shown if now - log.checked_at < AWAY_SECONDS]
-    return min(times, default=now)
-
-
 def audit_summary(connection: Connection) -> dict[str, Any]:
     """What the audit comes to so far: `queries` is `verified` and the distinct queries with
-    findings (`federation.audit.summary`). For people and programs.
+    findings (`federation.audit.summary`), `chains` how far the reconciliation with each peer chain
+    is. For people and programs.
     """
     found, queries = audit_findings.c, audit_queries.c
     audited = connection.execute(select(func.count()).select_from(audit_queries)).scalar_one()
@@ -116,6 +109,7 @@ def audit_summary(connection: Connection) -> dict[str, Any]:
         "findings": {row[0]: row[1] for row in connection.execute(kinds)},
         "states": {row[0]: row[1] for row in connection.execute(states)},
         "checked_until": progress(connection, CHECKED),
+        "chains": reconciled_chains(connection),
         "logs": {
             log.log: {
                 "size": log.size,

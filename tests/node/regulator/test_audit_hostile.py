@@ -17,10 +17,13 @@ from federation.audit.thresholds import AuditThresholds
 from federation.entries import Kind, entry, read_entry
 from federation.identity import SpiffeId
 from federation.membership import Member
+from node.chain import ChainStore
+from node.keys import KeyEncryptionKey
 from node.regulator.audit.checks import RecordChecks
 from node.regulator.audit.documents import DocumentSet
 from node.regulator.audit.feed import Fed, feed
 from node.regulator.audit.jobs import RawPermit, verify_permits
+from node.regulator.audit.shares import ShareFeed
 from node.regulator.mirror.books import keep_batch, read_batch
 from node.storage import Store
 from support.audited import MemoryBooks
@@ -76,7 +79,10 @@ def test_a_cancellation_of_a_time_without_a_hub_is_found_and_does_not_end_the_au
 ) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/regulator.sqlite")
     audit = Audit(HUB, REGULATOR, AuditThresholds(), MemoryBooks())
-    checks = RecordChecks(store, audit, documents, chain.audit)
+    shares = ShareFeed(
+        store, ChainStore(store, chain.root), KeyEncryptionKey(secrets.token_bytes(32))
+    )
+    checks = RecordChecks(store, audit, documents, chain.audit, shares)
     raw = entry(Kind.CANCELLED, LONG_AGO)
     checks._take(
         Fed(str(HUB), 3, NOW, Kind.CANCELLED, event(str(HUB), 3, read_entry(raw)), None, raw)
