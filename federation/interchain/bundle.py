@@ -176,6 +176,12 @@ class TrustBundle(Document):
         return " ".join(digest[i : i + 4] for i in range(0, len(digest), 4))
 
 
+def same_fingerprint(first: str, second: str) -> bool:
+    """Whether two texts are one fingerprint, however people spaced and wrote it."""
+    one, other = ("".join(text.split()).lower().replace(":", "") for text in (first, second))
+    return one == other
+
+
 def read_bundle(signed: Signed, now: int, pinned: TrustBundle | None = None) -> TrustBundle:
     """A bundle, once its signature, its authorities and its time hold.
 

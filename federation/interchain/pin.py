@@ -8,6 +8,7 @@ logs those about its own chain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 from federation.documents import Bytes, Document, Name, Time
 from federation.entries import Kind, entry
 from federation.errors import Reason, Refusal
-from federation.interchain.bundle import TrustBundle
+from federation.interchain.bundle import TrustBundle, read_bundle, same_fingerprint
 from federation.membership import TrustRoot
 from federation.signed import Signed
 
@@ -37,6 +38,8 @@ class Pin(Document):
     bundle: Bytes
     issued: Time
     not_after: Time
+    reason: Annotated[str, Field(max_length=400)] = ""
+    """Why the trust was withdrawn, for people; a pin that gives it says nothing."""
 
     @model_validator(mode="after")
     def _of_the_peer(self) -> Pin:
@@ -64,6 +67,93 @@ class Pin(Document):
         """Raises Refusal(unknown_chain) unless the peer is trusted at `now`."""
         if not self.holds(now):
             raise Refusal(Reason.UNKNOWN_CHAIN, f"chain {self.peer} is not trusted any more")
+
+
+def first_pin(
+    signed: Signed, fingerprint: str, root: TrustRoot, pins: Mapping[str, Pin], now: int
+) -> Pin:
+    """The pin of a chain by its bundle, once `fingerprint` is what the chain's regulator read out.
+
+    `root` is that of the chain that pins, `pins` are its newest ones. A chain that was pinned once,
+    even if that was withdrawn, keeps its signing key, and its bundle follows the last one. Raises
+    as `read_bundle`; Refusal(unknown_chain) for another fingerprint, Refusal(conflict) for a chain
+    that is pinned already, and for a name or trust domain that another chain has.
+    """
+    bundle = read_bundle(signed, now)
+    if not same_fingerprint(fingerprint, bundle.fingerprint()):
+        raise Refusal(
+            Reason.UNKNOWN_CHAIN,
+            "the bundle is signed by a key with another fingerprint; have the regulator of that "
+            "chain read out its own, by another way than the file came",
+        )
+    known = pins.get(bundle.yinxin_chain)
+    if known is not None and known.holds(now):
+        raise Refusal(Reason.CONFLICT, f"chain {known.peer} is pinned and rotates by itself")
+    if known is not None:
+        bundle = read_bundle(signed, now, known.trust())
+    check_distinct(bundle, root, pins)
+    return _pin(signed, bundle, root.chain, 1 if known is None else known.number + 1, now)
+
+
+def next_pin(signed: Signed, last: Pin, now: int) -> Pin | None:
+    """The pin that rotates the bundle of a trusted chain; None for the bundle that is pinned.
+
+    Raises as `read_bundle`, and Refusal(unknown_chain) when `last` does not hold.
+    """
+    last.require_holds(now)
+    bundle = read_bundle(signed, now, last.trust())
+    if bundle.hash == last.trust().hash:
+        return None
+    return _pin(signed, bundle, last.chain, last.number + 1, now)
+
+
+def withdrawn_pin(last: Pin, reason: str, now: int) -> Pin:
+    """The pin that ends the trust. Raises Refusal(unknown_chain) when it has ended already."""
+    if last.state != "pinned":
+        raise Refusal(Reason.UNKNOWN_CHAIN, f"chain {last.peer} is withdrawn already")
+    return Pin(
+        chain=last.chain,
+        peer=last.peer,
+        number=last.number + 1,
+        state="withdrawn",
+        bundle=last.bundle,
+        issued=now,
+        not_after=last.not_after,
+        reason=reason,
+    )
+
+
+def check_distinct(bundle: TrustBundle, root: TrustRoot, pins: Mapping[str, Pin]) -> None:
+    """Raises Refusal(conflict) for a name, trust domain or signing key of the chain's own, and for
+    a trust domain or key of another chain in `pins`: a certificate has to say which chain it is of.
+    """
+    if bundle.yinxin_chain == root.chain:
+        raise Refusal(Reason.CONFLICT, f"{root.chain} is this chain's own name")
+    domains = {root.trust_domain: root.chain, root.licence_domain: "the licence authority"}
+    keys = {root.regulator_signing: root.chain}
+    for name, pin in pins.items():
+        if name != bundle.yinxin_chain:
+            domains[pin.trust().yinxin_trust_domain] = name
+            keys[pin.trust().yinxin_signing] = name
+    taken = domains.get(bundle.yinxin_trust_domain) or keys.get(bundle.yinxin_signing)
+    if taken is not None:
+        raise Refusal(
+            Reason.CONFLICT,
+            f"trust domain {bundle.yinxin_trust_domain} or signing key of {bundle.yinxin_chain} is "
+            f"that of {taken}",
+        )
+
+
+def _pin(signed: Signed, bundle: TrustBundle, chain: str, number: int, now: int) -> Pin:
+    return Pin(
+        chain=chain,
+        peer=bundle.yinxin_chain,
+        number=number,
+        state="pinned",
+        bundle=signed.to_json(),
+        issued=now,
+        not_after=bundle.yinxin_not_after,
+    )
 
 
 def open_pin(signed: Signed, root: TrustRoot) -> Pin:

@@ -131,7 +131,11 @@ class ChainStore:
     # Reading: blocking and short; `Store.read` runs it in a reader's thread where it matters.
 
     def documents(
-        self, connection: Connection, kind: str, number: int | None = None
+        self,
+        connection: Connection,
+        kind: str,
+        number: int | None = None,
+        name: str | None = None,
     ) -> tuple[Signed, ...]:
         """The kept documents of a kind, in order of number and name; not verified."""
         table = self._table.c
@@ -140,6 +144,8 @@ class ChainStore:
             return ()  # no document has it, and a database may not take it
         if number is not None:
             query = query.where(table.number == number)
+        if name is not None:
+            query = query.where(table.name == name)
         rows = connection.execute(query.order_by(table.number, table.name)).scalars()
         return tuple(Signed.from_json(bytes(row)) for row in rows)
 
@@ -217,6 +223,14 @@ class ChainStore:
                 raise Refusal(Reason.WRONG_CONTEXT, "catalogue is not known here")
             self._catalogues[digest] = Catalogue.from_json(bytes(raw))
         return self._catalogues[digest]
+
+    def catalogues(self, connection: Connection) -> tuple[Catalogue, ...]:
+        """Every catalogue that is kept, in the order in which the hub numbers them."""
+        table = self._table.c
+        rows = connection.execute(
+            select(table.body).where(*self._own, table.kind == CATALOGUE).order_by(table.number)
+        ).scalars()
+        return tuple(Catalogue.from_json(bytes(row)) for row in rows)
 
     def epoch(self, connection: Connection, number: int, now: int) -> OpenEpoch | None:
         """An epoch that has an opening, verified; None when it has none here."""
@@ -311,6 +325,12 @@ class ChainStore:
     def receipts(self, connection: Connection) -> dict[bytes, Signed]:
         """The hub's promises to have logged withdrawals, by certificate: kept by the regulator."""
         return self._by_certificate(connection, RECEIPT)
+
+    def named(self, connection: Connection, kind: str) -> frozenset[bytes]:
+        """The hashes that documents of a kind are kept under, where their names are hashes."""
+        table = self._table.c
+        query = select(table.name).where(*self._own, table.kind == kind)
+        return frozenset(map(bytes.fromhex, connection.execute(query).scalars()))
 
     def _by_certificate(self, connection: Connection, kind: str) -> dict[bytes, Signed]:
         table = self._table.c

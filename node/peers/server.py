@@ -41,13 +41,20 @@ def home_chain() -> str:
 
 
 class PeerInterceptor(IdentityInterceptor):
-    """Lets the hubs and regulators of trusted chains in, as `PeerTrust.caller` has it."""
+    """Lets the hubs and regulators of trusted chains in, as `PeerTrust.caller` has it; those of
+    withdrawn ones to the methods in `withdrawn` alone.
+    """
 
     def __init__(
-        self, trust: PeerTrust, roles: Mapping[str, frozenset[Role]], most: Mapping[Role, int]
+        self,
+        trust: PeerTrust,
+        roles: Mapping[str, frozenset[Role]],
+        most: Mapping[Role, int],
+        withdrawn: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(trust_domains=["peers"], roles=roles, most=most)
         self._trust = trust
+        self._withdrawn = withdrawn
 
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncIterator[None]:
@@ -56,7 +63,8 @@ class PeerInterceptor(IdentityInterceptor):
             certificate = x509.load_pem_x509_certificate(certificate_pem(context.auth_context()))
         except (IdentityError, ValueError) as error:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, "peer has no readable certificate") from error
-        caller = await self._trust.caller(certificate)
+        withdrawn = method in self._withdrawn
+        caller = await self._trust.caller(certificate, withdrawn=withdrawn)
         _home.set(caller.pin.peer)
         async with super().around(method, context):
             yield
@@ -72,14 +80,19 @@ def add_peer_server(
     address: str,
     roles: Mapping[str, frozenset[Role]],
     register: Register,
+    *,
+    withdrawn: frozenset[str] = frozenset(),
 ) -> None:
-    """Adds the server for peer chains to the node. Arguments as in `Runtime.add_server`."""
+    """Adds the server for peer chains to the node. Arguments as in `Runtime.add_server`.
+
+    `withdrawn` are the methods that chains may call whose trust was withdrawn, to learn of it.
+    """
     share = max(1, runtime.config.limits.concurrent_calls // SHARE)
     runtime.add_server(
         address,
         roles,
         register,
-        identity=PeerInterceptor(trust, roles, {Role.HUB: share, Role.REGULATOR: share}),
+        identity=PeerInterceptor(trust, roles, {Role.HUB: share, Role.REGULATOR: share}, withdrawn),
         authorities=_accepted(runtime, trust),
     )
 

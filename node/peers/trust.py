@@ -59,8 +59,11 @@ class PeerTrust:
             raise Refusal(Reason.UNKNOWN_CHAIN, f"chain {chain} is not trusted here")
         return found
 
-    async def caller(self, certificate: x509.Certificate) -> TrustedChain:
-        """The peer chain whose hub or regulator has that certificate.
+    async def caller(
+        self, certificate: x509.Certificate, *, withdrawn: bool = False
+    ) -> TrustedChain:
+        """The peer chain whose hub or regulator has that certificate; with `withdrawn` also one
+        whose trust was withdrawn, as long as its bundle is valid.
 
         Raises Refusal(unknown_chain) when no trusted chain has its trust domain, and
         Refusal(foreign_certificate) when that chain's own authorities did not issue it, it is not
@@ -70,17 +73,19 @@ class PeerTrust:
             party = certificate_identity(certificate)
         except IdentityError as error:
             raise Refusal(Reason.FOREIGN_CERTIFICATE, str(error)) from error
-        found = self._of_domain(await self.trusted(), party)
+        query = self._known if withdrawn else self._trusted
+        found = self._of_domain(await self._store.read(query), party)
         found.bundle.require_issued(certificate, self._clock.now())
         if party not in (found.bundle.yinxin_hub, found.bundle.yinxin_regulator):
             raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{party} does not speak for its chain")
         return found
 
     def authorities(self) -> bytes:
-        """The authorities of all trusted chains (PEM), for TLS to begin with; empty when none is.
-        Blocks for a short read.
+        """The authorities of all trusted chains (PEM), and of withdrawn ones, for TLS to begin
+        with: whether a call is let in is another matter. Empty where there are none. Blocks for a
+        short read.
         """
-        found = self._store.read_blocking(self._trusted)
+        found = self._store.read_blocking(self._known)
         return b"".join(found[name].authorities for name in sorted(found))
 
     def _of_domain(self, trusted: Mapping[str, TrustedChain], party: SpiffeId) -> TrustedChain:
@@ -91,7 +96,12 @@ class PeerTrust:
 
     def _trusted(self, connection: Connection) -> Mapping[str, TrustedChain]:
         now = self._clock.now()
-        pins = [pin for pin in self._chain.pins(connection).values() if pin.holds(now)]
-        known = self._read
-        self._read = {pin.hash: known.get(pin.hash) or TrustedChain.of(pin) for pin in pins}
-        return {found.pin.peer: found for found in self._read.values()}
+        return {n: found for n, found in self._known(connection).items() if found.pin.holds(now)}
+
+    def _known(self, connection: Connection) -> Mapping[str, TrustedChain]:
+        """Trusted ones and withdrawn ones, whose bundle is valid."""
+        now, read = self._clock.now(), self._read
+        pins = [pin for pin in self._chain.pins(connection).values() if now < pin.not_after]
+        found = {pin.hash: read.get(pin.hash) or TrustedChain.of(pin) for pin in pins}
+        self._read = found  # replaced, not changed: readers run in several threads
+        return {one.pin.peer: one for one in found.values()}

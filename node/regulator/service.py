@@ -22,6 +22,8 @@ from node.regulator.development.service import certify_labels
 from node.regulator.failures import record_failure
 from node.regulator.membership import Regulator, record_own
 from node.regulator.mirror.mirror import Mirror
+from node.regulator.peers.delivery import PeerDelivery
+from node.regulator.peers.service import open_peers
 from node.regulator.withdrawals import Delivery, withdraw
 from node.rpc.chunks import file_pieces
 from node.rpc.convert import exactly, signed_from_wire, signed_to_wire
@@ -125,6 +127,7 @@ async def build(regulator: Regulator) -> None:
         delivery = Delivery(regulator, hub)
         regulator.tasks.append(delivery.keep())
         _mirror(regulator, sync)
+        regulator.tasks.append(PeerDelivery(regulator, hub).keep())
     await record_own(regulator)
     desk = CertificationDesk(regulator, sync)
     await desk.tidy()
@@ -136,6 +139,7 @@ async def build(regulator: Regulator) -> None:
     regulator.add_server(
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)
     )
+    open_peers(regulator)
 
 
 def _mirror(regulator: Regulator, sync: ChainSync) -> None:
