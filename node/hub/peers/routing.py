@@ -22,12 +22,14 @@ from federation.identity import Role, SpiffeId
 from federation.interchain.routed import RoutedQuery, check_route
 from federation.membership import Members
 from federation.permit import Permit
+from federation.signed import Signed
 from node.hub.fanout import share_of
 from node.hub.peers.directories import PeerDirectories, PeerDirectory
 from node.hub.peers.shares import PeerShares
 from node.hub.publication import Hub
 from node.hub.relays import Upload
 from node.hub.tables import hub_routed
+from node.log.attachments import attach_document
 from node.rpc.client import Channel
 from node.rpc.convert import MAX_PARTICIPANTS, logged_from_wire, signed_from_wire
 from node.rpc.errors import REFERENCE_BYTES, RemoteError, RemoteFailure
@@ -141,8 +143,8 @@ class PeerRoutes:
 
     async def _permits(
         self, reply: hub_pb2.QueryReply, peer: PeerDirectory, bank: SpiffeId
-    ) -> list[bytes]:
-        """The hashes of the permits in a reply.
+    ) -> list[Signed]:
+        """The permits in a reply.
 
         Raises RemoteFailure naming the peer's hub when they are not its own, for this bank, and
         logged there: the refusal is logged here, and nothing is logged as routed.
@@ -160,16 +162,20 @@ class PeerRoutes:
             raise RemoteFailure(hub, reference) from error
 
     def _record(
-        self, connection: Connection, permits: list[bytes], chain: str, bank: SpiffeId
+        self, connection: Connection, permits: list[Signed], chain: str, bank: SpiffeId
     ) -> None:
-        """One entry a permit; the same one again writes none."""
+        """One entry a permit, with what the hub there signed beside it: should that hub not have
+        logged it, its regulator learns of it so. The same one again writes none.
+        """
         now, table = self._hub.clock.now(), hub_routed.c
-        for digest in permits:
+        for permit in permits:
+            digest = permit.payload_hash
             query = select(table.permit).where(table.permit == digest)
             if connection.execute(query).first() is not None:
                 continue
             connection.execute(insert(hub_routed).values(permit=digest))
             raw = entry(Kind.ROUTED, now, document=digest, bank=bank, chain=chain)
+            attach_document(connection, permit)
             self._hub.append(connection, Kind.ROUTED, raw)
 
 
@@ -180,7 +186,7 @@ def _require_bank(certificate: ModelCertificate, bank: SpiffeId) -> None:
 
 def _read_permits(
     reply: hub_pb2.QueryReply, members: Members, bank: SpiffeId, now: int
-) -> list[bytes]:
+) -> list[Signed]:
     hub = members.hub
     if not 1 <= len(reply.permits) <= MAX_PARTICIPANTS:
         raise Refusal(Reason.BAD_PERMIT, f"reply has {len(reply.permits)} permits")
@@ -193,7 +199,7 @@ def _read_permits(
             raise Refusal(Reason.BAD_PERMIT, f"permit is of chain {permit.chain}")
         if permit.bank != bank:
             raise Refusal(Reason.BAD_PERMIT, f"permit is {permit.bank}'s")
-        found.append(permit.hash)
-    if len(set(found)) < len(found):
+        found.append(logged.document)
+    if len({document.payload_hash for document in found}) < len(found):
         raise Refusal(Reason.BAD_PERMIT, "reply has a permit twice")
     return found
