@@ -145,12 +145,18 @@ class ModelCertificate(Document):
             raise Refusal(Reason.UNCERTIFIED_MODEL, "key or weights are not those certified")
 
     def require_members(self, members: Members) -> None:
-        """Raises Refusal(foreign_certificate) unless the bank is a member now and every participant
-        has the keys, the kind and the duty to be told that its credential says.
+        """Raises Refusal(foreign_certificate) unless the bank is a member now, or a guest, and
+        every participant what the certificate says.
+        """
+        members.require(self.bank, Role.BANK)
+        self.require_participants(members)
+
+    def require_participants(self, members: Members) -> None:
+        """Raises Refusal(foreign_certificate) unless every participant is a member now with the
+        keys, the kind and the duty to be told that its credential says.
 
         A participant that does not exist would let its inventor isolate another's part.
         """
-        members.require(self.bank, Role.BANK)
         for participant in self.participants:
             member = members.require(participant.holder, Role.HOLDER)
             if (member.signing, member.agreement, member.kind, member.named) != (

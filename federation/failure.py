@@ -6,6 +6,7 @@ It names the permit, from which the audit finds the query, and no enterprise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -52,8 +53,12 @@ class FailureReport(Document):
     time: Time
 
 
-def read_failure(signed: Signed, bank: SpiffeId, members: Members) -> FailureReport:
-    """The report, once it is the member `bank`'s own and about this chain.
+def read_failure(
+    signed: Signed, bank: SpiffeId, members: Members, peers: Mapping[str, str] | None = None
+) -> FailureReport:
+    """The report, once it is the member `bank`'s own and about this chain, or about one of `peers`:
+    the trust domains of chains that are or were pinned, by name. Who is a holder there, this chain
+    does not know.
 
     Raises SignatureInvalid, DocumentError, Refusal(foreign_certificate), Refusal(wrong_bank) or
     Refusal(wrong_chain).
@@ -61,10 +66,14 @@ def read_failure(signed: Signed, bank: SpiffeId, members: Members) -> FailureRep
     report = FailureReport.open_(signed, members.require(bank, Role.BANK).signing)
     if report.bank != bank:
         raise Refusal(Reason.WRONG_BANK, "report names another bank")
-    if report.chain != members.root.chain:
+    domain = (peers or {}).get(report.chain)
+    if report.chain != members.root.chain and domain is None:
         raise Refusal(Reason.WRONG_CHAIN, f"report is about chain {report.chain}")
     if list(report.parties) != sorted(set(report.parties), key=str):
         raise DocumentError("failure-report.parties", "must be in order of their ids, each once")
     for party in report.parties:
-        members.require(party, Role.HOLDER)
+        if domain is None:
+            members.require(party, Role.HOLDER)
+        elif (party.trust_domain, party.role) != (domain, Role.HOLDER):
+            raise Refusal(Reason.FOREIGN_CERTIFICATE, f"{party} is no holder of {report.chain}")
     return report

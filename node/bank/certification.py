@@ -27,7 +27,6 @@ from federation.exchange.regulator import (
     seal_submission,
 )
 from federation.identity import Role, SpiffeId
-from federation.membership import Members
 from federation.policy import PolicyReport
 from federation.signed import Signed
 from node.bank.administration import AGENT, record_action
@@ -39,6 +38,7 @@ from node.bank.certified import (
     read_certified,
     wrong,
 )
+from node.bank.chains import ChainView
 from node.bank.errors import ScorecardRefused
 from node.bank.files import bundle_path, write_file
 from node.bank.records import Model
@@ -91,27 +91,32 @@ class Certification:
         days: int = 180,
         form: Form = "sealed",
         by: str = AGENT,
+        chain: str = "",
         judging: Judging | None = None,
         progress: Progress | None = None,
     ) -> Model:
         """The certified model of a scorecard (its JSON document).
 
         `disclosed` adds to the features that the scorecard itself discloses; `by` is the account
-        that asks for it, for the log; `judging` and `progress` are told of policy, and of holders'
-        bundles. Raises
-        ScorecardRefused with the policy report, BankError for a scorecard that does not fit the
-        chain and for a result that is not for it, RemoteError.
+        that asks for it, for the log; `chain` the chain to certify for, the own one if empty: its
+        regulator decides, and the own one vouches for the bank. `judging` and `progress` are told
+        of policy, and of holders' bundles. Raises ScorecardRefused with the policy report,
+        BankError for a scorecard that does not fit the chain and for a result that is not for it,
+        RemoteError.
         """
         await self._agent.sync.sync()
-        scorecard, catalogue = await check_scorecard(self._agent, raw, disclosed)
-        members = await self._agent.members()
-        tag, submission, sealed = await self._submission(scorecard, days, form, members)
-        result, bundles = await self._send(sealed, judging, progress)
+        view = await self._agent.chains.view(chain)
+        if view.scope:
+            await view.require()
+            await view.sync()
+        scorecard, catalogue = await check_scorecard(view, raw, disclosed)
+        tag, submission, sealed = await self._submission(view, scorecard, days, form)
+        result, bundles = await self._send(view, sealed, judging, progress)
         verdict = self._verdict(result, submission)
         if result.certificate is None:
             await self._refused(tag, submission, verdict, catalogue.digest())
             raise ScorecardRefused(PolicyReport.from_json(verdict.report))
-        certificate = read_certified(result.certificate, members)
+        certificate = read_certified(result.certificate, await view.members())
         check_certificate(certificate, submission, scorecard, catalogue, verdict)
         check_bundles(bundles, certificate, scorecard, catalogue)
         secret_key = open_secret_key(
@@ -125,21 +130,24 @@ class Certification:
             scorecard=scorecard,
             secret_key=secret_key,
             verdict=verdict,
+            chain=view.scope,
         )
         for participant in certificate.participants:
             path = bundle_path(self._agent.config.data_dir, participant.bundle)
             await asyncio.to_thread(write_file, path, bundles[participant.holder])
-        await self._keep(tag, model, result.certificate, by)
+        await self._keep(view, tag, model, result.certificate, by)
         return model
 
     async def _submission(
-        self, scorecard: Scorecard, days: int, form: Form, members: Members
+        self, view: ChainView, scorecard: Scorecard, days: int, form: Form
     ) -> tuple[bytes, Submission, bytes]:
         """A submission, its tag and its envelope; those sent before for the same scorecard, if
-        unanswered: the regulator knows a repetition by the bytes of the envelope.
+        unanswered: the regulator knows a repetition by the bytes of the envelope. It is sealed to
+        the own regulator, whichever chain it is for.
         """
         agent = self._agent
-        content = f"{form} {days} {scorecard.to_json()}".encode()
+        scope = f"{view.scope} " if view.scope else ""
+        content = f"{scope}{form} {days} {scorecard.to_json()}".encode()
         tag = agent.runtime.identity.storage.tag(b"bank/submission", content)
         try:
             fresh = Submission(
@@ -152,6 +160,7 @@ class Certification:
             )
         except ValueError as error:
             raise invalid("days: certify for 1 to 366 days") from error
+        members = await agent.members()
         regulator = members.require(agent.root.regulator, Role.REGULATOR)
         envelope = seal_submission(fresh, regulator.sealing)
 
@@ -166,12 +175,16 @@ class Certification:
         return tag, Submission.parse(payload), sent
 
     async def _send(
-        self, sealed: bytes, judging: Judging | None, progress: Progress | None
+        self,
+        view: ChainView,
+        sealed: bytes,
+        judging: Judging | None,
+        progress: Progress | None,
     ) -> tuple[_Result, dict[SpiffeId, bytes]]:
         """The result, and every holder's bundle, none of it checked against the certificate."""
         result: _Result | None = None
         parts: dict[SpiffeId, Assembler] = {}
-        request = regulator_pb2.CertifyRequest(submission=sealed)
+        request = regulator_pb2.CertifyRequest(submission=sealed, chain=view.scope)
         stream = self._agent.regulator.download(
             CERTIFY, request, regulator_pb2.CertifyReply, CERTIFY_SECONDS
         )
@@ -225,12 +238,14 @@ class Certification:
         except ScoringError as error:
             raise wrong("secret_key") from error
 
-    async def _keep(self, tag: bytes, model: Model, certificate: Signed, by: str) -> None:
+    async def _keep(
+        self, view: ChainView, tag: bytes, model: Model, certificate: Signed, by: str
+    ) -> None:
         agent = self._agent
         raw = entry(Kind.CERTIFIED, agent.now(), document=model.hash)
 
         def unit(connection: Connection) -> None:
-            agent.chain.put_certificate(connection, certificate)
+            view.chain.put_certificate(connection, certificate)
             if agent.records.put_model(connection, model):
                 agent.runtime.append(connection, Kind.CERTIFIED, raw)
                 record_action(agent.runtime, connection, "certify", by, document=model.hash)

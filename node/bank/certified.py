@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from federation.certificate import CertifiedField, ModelCertificate, read_certificate
+from federation.certificate import CertifiedField, ModelCertificate, open_certificate
 from federation.envelope import EnvelopeKey
 from federation.errors import EnvelopeError, FederationError
 from federation.exchange.regulator import KEY_PURPOSE, PolicyVerdict, Submission, open_at_bank
@@ -35,9 +35,15 @@ def wrong(what: str) -> BankError:
 
 
 def read_certified(signed: Signed, members: Members) -> ModelCertificate:
-    """The certificate, once it is this chain's regulator's about members of the chain."""
+    """The certificate, once it is the regulator's of that chain about holders of the chain.
+
+    That the chain knows the bank as a guest is looked at when the model is used: where this is the
+    bank's first model there, its hub may hear of the guest later than the bank of the certificate.
+    """
     try:
-        return read_certificate(signed, members)
+        certificate = open_certificate(signed, members.root)
+        certificate.require_participants(members)
+        return certificate
     except FederationError as error:
         raise wrong(reason_of(error)) from error
 

@@ -4,22 +4,27 @@ as a server's calls do in the server's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from node.observability.metrics import NodeMetrics
 from node.rpc.client import Channel
+from node.rpc.errors import RemoteError
 
 Answer = TypeVar("Answer", bound=Message)
 
 
 class Counted:
-    """The calls of `Channel`, counted under the method's name."""
+    """The calls of `Channel`, counted under the method's name.
 
-    def __init__(self, channel: Channel, metrics: NodeMetrics) -> None:
+    `chain` is the peer chain that the calls are about, empty for the own one: their errors name it.
+    """
+
+    def __init__(self, channel: Channel, metrics: NodeMetrics, chain: str = "") -> None:
+        self._chain = chain
         self.party = channel.party
         self.channel = channel
         self._metrics = metrics
@@ -29,7 +34,7 @@ class Counted:
     ) -> Answer:
         """As `Channel.unary`."""
         self._metrics.sent(method, request.ByteSize())
-        with self._metrics.call(method):
+        with self._call(method):
             found = await self.channel.unary(method, request, answer, deadline)
         self._metrics.received(method, found.ByteSize())
         return found
@@ -38,7 +43,7 @@ class Counted:
         self, method: str, requests: AsyncIterable[Message], answer: type[Answer]
     ) -> Answer:
         """As `Channel.upload`."""
-        with self._metrics.call(method):
+        with self._call(method):
             found = await self.channel.upload(method, self._each(method, requests), answer)
         self._metrics.received(method, found.ByteSize())
         return found
@@ -50,7 +55,7 @@ class Counted:
         self._metrics.sent(method, request.ByteSize())
         stream = self.channel.download(method, request, answer, deadline)
         async with aclosing(stream):
-            with self._metrics.call(method):
+            with self._call(method):
                 async for message in stream:
                     self._metrics.received(method, message.ByteSize())
                     yield message
@@ -61,10 +66,19 @@ class Counted:
         """As `Channel.exchange`."""
         stream = self.channel.exchange(method, self._each(method, requests), answer)
         async with aclosing(stream):
-            with self._metrics.call(method):
+            with self._call(method):
                 async for message in stream:
                     self._metrics.received(method, message.ByteSize())
                     yield message
+
+    @contextmanager
+    def _call(self, method: str) -> Iterator[None]:
+        with self._metrics.call(method):
+            try:
+                yield
+            except RemoteError as error:
+                error.chain = self._chain
+                raise
 
     async def _each(self, method: str, requests: AsyncIterable[Message]) -> AsyncIterator[Message]:
         async for request in requests:

@@ -42,6 +42,7 @@ class Failures:
     async def rejected(
         self,
         field: str,
+        chain: str,
         ctx: bytes,
         error: AnswerRejected,
         holders: Sequence[SpiffeId],
@@ -51,15 +52,15 @@ class Failures:
     ) -> Rejected:
         """Records and reports what failed; the error to raise for it.
 
-        `holders` are the participants: all of them are named where no single one is at fault.
-        `also` is done in the same unit of work.
+        `chain` is the chain that answered, `holders` are the participants: all of them are named
+        where no single one is at fault. `also` is done in the same unit of work.
         """
         agent = self._agent
         now = agent.now()
         party = error.party
         named = (party,) if party.role is Role.HOLDER else tuple(sorted(holders, key=str))
         report = FailureReport(
-            chain=agent.root.chain,
+            chain=chain,
             bank=agent.id,
             ctx=ctx,
             permit=permit,
@@ -87,7 +88,7 @@ class Failures:
                 also(connection)
 
         await agent.write(unit)
-        agent.runtime.metrics.query("failed")
+        agent.runtime.metrics.query("failed", "" if chain == agent.root.chain else chain)
         _log.warning("answer does not verify", party=str(party), during=field, problem=str(error))
         await self.deliver()
         return Rejected(field, str(party), str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,8 +13,10 @@ from federation.errors import Refusal
 from federation.exchange.regulator import CLOCK_SKEW, HISTORY_SECONDS, PolicyVerdict
 from federation.policy import Earlier
 from node.bank.agent import Agent
+from node.bank.chains import ChainView
 from node.bank.errors import BankError
 from node.bank.texts import Code
+from node.chain import ChainStore
 from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
 
@@ -20,7 +24,8 @@ from scoring.scorecard import Scorecard
 @dataclass(frozen=True)
 class Explained:
     """A verdict of the regulator, and the scorecard it is on; `certificate` is the certificate's
-    hash, empty for a refused scorecard.
+    hash, empty for a refused scorecard; `chain` the peer chain whose regulator decided, empty for
+    the own one.
     """
 
     scorecard: Scorecard = field(repr=False)
@@ -28,30 +33,30 @@ class Explained:
     verdict: PolicyVerdict = field(repr=False)
     decided: int
     certificate: bytes = b""
+    chain: str = ""
 
 
-async def certified_before(agent: Agent) -> tuple[Earlier, ...]:
-    """The bank's own models of 24 months, expired and withdrawn ones included.
+async def certified_before(agent: Agent, scope: str = "") -> tuple[Earlier, ...]:
+    """The bank's own models of 24 months, expired and withdrawn ones included, of all chains, as
+    the regulator of the chain `scope` counts them: empty for the own one.
 
     The regulator counts those of affiliates as well, which a bank does not know.
     """
     listed = await agent.read(agent.records.models)
     found = []
-    for digest, _, _ in listed:
+    for digest, *_ in listed:
         model = await agent.model_of(digest)
         certificate = await agent.certified(digest)
         certified = certificate.not_before + CLOCK_SKEW
         if agent.now() >= certified + HISTORY_SECONDS:
             continue
-        withdrawn = await agent.read(partial(_withdrawn, agent, digest))
-        catalogue = await _catalogue(agent, certificate.catalogue)
+        withdrawn = await agent.withdrawn(digest)
+        view = await agent.view_of(digest)
+        catalogue = await _catalogue([view], certificate.catalogue)
         valid = not withdrawn and agent.now() < certificate.not_after
-        found.append(Earlier(model.scorecard, catalogue, valid))
+        away = "" if model.chain == scope else view.name
+        found.append(Earlier(model.scorecard, catalogue, valid, away))
     return tuple(found)
-
-
-def _withdrawn(agent: Agent, digest: bytes, connection: Connection) -> bool:
-    return agent.chain.withdrawal(connection, digest) is not None
 
 
 async def explained(agent: Agent, reference: str) -> Explained:
@@ -67,21 +72,30 @@ async def explained(agent: Agent, reference: str) -> Explained:
     else:
         if refused is None or refused.time <= model.received:
             certificate = await agent.certified(model.hash)
-            catalogue = await _catalogue(agent, certificate.catalogue)
+            view = await agent.view_of(model.hash)
+            catalogue = await _catalogue([view], certificate.catalogue)
             return Explained(
-                model.scorecard, catalogue, model.verdict, model.received, certificate.hash
+                model.scorecard,
+                catalogue,
+                model.verdict,
+                model.received,
+                certificate.hash,
+                model.chain,
             )
-    catalogue = await _catalogue(agent, refused.catalogue)
+    catalogue = await _catalogue(await agent.chains.views(), refused.catalogue)
     return Explained(refused.scorecard, catalogue, refused.verdict, refused.time)
 
 
-async def _catalogue(agent: Agent, digest: bytes) -> Catalogue:
-    def look(connection: Connection) -> Catalogue:
-        return agent.chain.catalogue(connection, digest)
+async def _catalogue(views: Sequence[ChainView], digest: bytes) -> Catalogue:
+    """The catalogue of that digest in one of the chains. Raises BankError."""
+    for view in views:
+        with contextlib.suppress(Refusal):
+            return await view.read(partial(_look, view.chain, digest))
+    names = ", ".join(view.name for view in views)
+    raise BankError(
+        Code.CATALOGUE_UNKNOWN, "catalogue", version=digest.hex()[:16], known="–", chain=names
+    )
 
-    try:
-        return await agent.read(look)
-    except Refusal as error:
-        raise BankError(
-            Code.CATALOGUE_UNKNOWN, "catalogue", version=digest.hex()[:16], known="–"
-        ) from error
+
+def _look(chain: ChainStore, digest: bytes, connection: Connection) -> Catalogue:
+    return chain.catalogue(connection, digest)

@@ -66,7 +66,8 @@ class Installation:
                 raise BankError(Code.MODEL_NOT_INSTALLED, "model", holder=str(holder))
 
     async def _signed(self, digest: bytes) -> Signed:
-        documents = await self._agent.read(lambda c: self._agent.chain.documents(c, CERTIFICATE))
+        view = await self._agent.view_of(digest)
+        documents = await view.read(lambda c: view.chain.documents(c, CERTIFICATE))
         for signed in documents:
             if signed.payload_hash == digest:
                 return signed
@@ -88,7 +89,8 @@ class Installation:
         header = hub_pb2.InstallModelHeader(
             holder=str(holder), certificate=signed_to_wire(signed), public_key=model.public_key
         )
-        reply = await agent.hub.upload(
+        view = await agent.chains.view(model.chain)
+        reply = await view.hub.upload(
             INSTALL, _requests(header, bundle, holder, progress), hub_pb2.InstallModelReply
         )
         if reply.certificate_hash != model.hash:

@@ -114,7 +114,8 @@ class Jobs:
         for epoch in await self._bank.sessions.epochs(model):
             if number is None or epoch.number == number:
                 return epoch
-        raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+        view = await self._bank.agent.chains.view(model.chain)
+        raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=view.name)
 
     async def _run(
         self, job: Job, model: Model, epoch: OpenEpoch, buckets: Sequence[int] | None

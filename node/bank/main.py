@@ -11,6 +11,7 @@ import structlog
 from federation.errors import FederationError
 from node.bank.api.server import ApiServer
 from node.bank.bank import Bank
+from node.bank.records import Model
 from node.config import BankConfig
 from node.errors import NodeError
 from node.runtime import SYNC_SECONDS, Runtime
@@ -28,6 +29,7 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
     # A bank is called by nobody over gRPC; health and reflection are there as at every node.
     runtime.add_server(runtime.config.listen, {}, lambda _: None)
     runtime.tasks.append(bank.agent.sync.keep(SYNC_SECONDS))
+    runtime.tasks.append(bank.agent.chains.keep_peers())
     runtime.transparency.directory = bank.agent.sync
     runtime.tasks.append(server.serve())
     runtime.tasks.append(_upkeep(bank, prepare=prepare))
@@ -48,15 +50,17 @@ async def _upkeep(bank: Bank, *, prepare: bool) -> None:
 async def _prepare_all(bank: Bank) -> None:
     """Every bucket of every open epoch, for every model that is valid and not withdrawn."""
     agent = bank.agent
-    for digest, _, _ in await agent.read(agent.records.models):
-        model = await agent.model_of(digest)
-        if await agent.withdrawn(digest):
-            continue
-        certificate = await agent.certificate(digest)
-        if certificate.not_before <= agent.now() < certificate.not_after:
-            await bank.installation.install(model)
-            for epoch in await bank.sessions.epochs(model):
-                await bank.preparation.prepare(model, epoch)
+    for digest, *_ in await agent.read(agent.records.models):
+        # Each by itself: a chain that is away holds no other one up.
+        await _guarded(_prepare(bank, await agent.model_of(digest)))
+
+
+async def _prepare(bank: Bank, model: Model) -> None:
+    view = await bank.agent.chains.view(model.chain)
+    if await bank.queries.targets.is_valid(view, model):
+        await bank.installation.install(model)
+        for epoch in await bank.sessions.epochs(model):
+            await bank.preparation.prepare(model, epoch)
 
 
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:

@@ -48,8 +48,9 @@ class Places:
         the newest that has the subject.
         """
         epochs = await self._sessions.epochs(model)
-        number, row = await self._row(consent, epochs[0])
-        held = [e for e in epochs if await self._has(consent, e)]
+        place = await self._row(model, consent, epochs[0])
+        number, row = bucket_of(place), coefficient(place)
+        held = [e for e in epochs if place < e.descriptor.roster_rows]
         for epoch in held:
             session = await self._preparation.session(model, epoch)
             found = await self._preparation.kept(session.ctx, number)
@@ -63,32 +64,28 @@ class Places:
         """Where an interrupted query goes on, or None when its epoch is over."""
         agent, now = self._agent, self._agent.now()
         digest, number = query.request.certificate_hash, query.request.epoch
-        epoch = await agent.read(lambda c: agent.chain.epoch(c, number, now))
+        model = await agent.model_of(digest)
+        view = await agent.chains.view(model.chain)
+        epoch = await agent.read(lambda c: view.chain.epoch(c, number, now))
         if epoch is None or now >= epoch.descriptor.closes:
             return None
-        model = await agent.model_of(digest)
-        roster = await agent.read(lambda c: agent.chain.roster(c, now))
+        roster = await agent.read(lambda c: view.chain.roster(c, now))
         row = roster.row(subject(query))
         bucket = await self._preparation.bucket(model, epoch, bucket_of(row))
         session = await self._preparation.session(model, epoch)
         return Place(model, session, bucket, bucket_of(row), coefficient(row))
 
-    async def _row(self, consent: Consent, newest: OpenEpoch) -> tuple[int, int]:
-        """The subject's bucket and coefficient. Raises BankError for one not in any open epoch."""
-        agent, now = self._agent, self._agent.now()
-        roster = await agent.read(lambda c: agent.chain.roster(c, now))
+    async def _row(self, model: Model, consent: Consent, newest: OpenEpoch) -> int:
+        """The subject's row in the model's chain. Raises BankError for one that is in no epoch."""
+        view, now = await self._agent.chains.view(model.chain), self._agent.now()
+        roster = await view.read(lambda c: view.chain.roster(c, now))
         try:
             row = roster.row(consent.uscc)
         except Refusal as error:
-            raise BankError(Code.ENTERPRISE_UNKNOWN, "consent.sub") from error
+            raise BankError(Code.ENTERPRISE_UNKNOWN, "consent.sub", chain=view.name) from error
         if row >= newest.descriptor.roster_rows:
-            raise BankError(Code.ENTERPRISE_LATER, "consent.sub")
-        return bucket_of(row), coefficient(row)
-
-    async def _has(self, consent: Consent, epoch: OpenEpoch) -> bool:
-        agent, now = self._agent, self._agent.now()
-        roster = await agent.read(lambda c: agent.chain.roster(c, now))
-        return roster.row(consent.uscc) < epoch.descriptor.roster_rows
+            raise BankError(Code.ENTERPRISE_LATER, "consent.sub", chain=view.name)
+        return row
 
 
 def subject(query: OpenQuery) -> Uscc:

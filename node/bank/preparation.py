@@ -25,6 +25,7 @@ from federation.identity import SpiffeId
 from federation.roster import bucket as bucket_of
 from federation.signed import Signed
 from node.bank.agent import Agent
+from node.bank.chains import ChainView
 from node.bank.errors import BankError, Rejected
 from node.bank.failures import Failures
 from node.bank.progress import Prepared, Progress, Run
@@ -120,7 +121,7 @@ class Preparation:
             await self.prepare(model, epoch, [bucket])
             found = await self.kept(session.ctx, bucket)
         if found is None:  # erased meanwhile: its epoch has just closed
-            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=session.certificate.chain)
         return found
 
     async def kept(self, ctx: bytes, bucket: int) -> Bucket | None:
@@ -138,22 +139,25 @@ class Preparation:
         self, during: str, certificate: ModelCertificate, epoch: OpenEpoch, error: AnswerRejected
     ) -> Rejected:
         ctx = certificate.context(epoch)
-        return await self._failures.rejected(during, ctx, error, certificate.holders)
+        return await self._failures.rejected(
+            during, certificate.chain, ctx, error, certificate.holders
+        )
 
     async def _window(
         self, model: Model, session: Session, buckets: Sequence[int], run: Run
     ) -> None:
+        view = await self._agent.chains.view(model.chain)
         async with AsyncExitStack() as stack:
             streams: dict[SpiffeId, Stream] = {}
             for holder in session.certificate.holders:
-                stream = self._stream(session, holder, buckets)
+                stream = self._stream(view, session, holder, buckets)
                 streams[holder] = stream
                 await stack.enter_async_context(aclosing(stream))
             ahead: list[asyncio.Task[None]] = []
             try:
                 for bucket in buckets:
                     tables = await side_by_side(
-                        {h: self._next(session, h, bucket, s) for h, s in streams.items()}
+                        {h: self._next(view, session, h, bucket, s) for h, s in streams.items()}
                     )
                     ahead.append(
                         asyncio.create_task(self._keep(model, session, bucket, tables, run))
@@ -167,7 +171,9 @@ class Preparation:
                     task.cancel()
                 await asyncio.gather(*ahead, return_exceptions=True)
 
-    def _stream(self, session: Session, holder: SpiffeId, buckets: Sequence[int]) -> Stream:
+    def _stream(
+        self, view: ChainView, session: Session, holder: SpiffeId, buckets: Sequence[int]
+    ) -> Stream:
         request = hub_pb2.HubPrepareRequest(
             holder=str(holder),
             request=common_pb2.PrepareRequest(
@@ -175,16 +181,17 @@ class Preparation:
                 epoch=session.epoch.number,
                 buckets=buckets,
             ),
+            chain=view.scope,
         )
-        return self._agent.hub.download(PREPARE, request, common_pb2.Table)
+        return view.hub.download(PREPARE, request, common_pb2.Table)
 
     async def _next(
-        self, session: Session, holder: SpiffeId, bucket: int, stream: Stream
+        self, view: ChainView, session: Session, holder: SpiffeId, bucket: int, stream: Stream
     ) -> _Table:
         """The next table of a stream, once its signature is the holder's for this bucket."""
         message = await anext(stream, None)
         if message is None:
-            raise AnswerRejected(self._agent.hub.party, f"left out {holder}'s bucket {bucket}")
+            raise AnswerRejected(view.party, f"left out {holder}'s bucket {bucket}")
         answer = signed_from_wire(message.answer)
         table_is_signed(session, holder, bucket, answer, message.table)
         return _Table(answer, message.table, message.ByteSize())
@@ -233,7 +240,8 @@ class Preparation:
         """The sum of each holder's packed weights, which ones and twos add to every row."""
         if model.hash not in self._sums:
             digest = session.certificate.catalogue
-            catalogue = await self._agent.read(lambda c: self._agent.chain.catalogue(c, digest))
+            view = await self._agent.chains.view(model.chain)
+            catalogue = await view.read(lambda c: view.chain.catalogue(c, digest))
             self._sums[model.hash] = {
                 holder: sum(model.scorecard.weights(catalogue, str(holder)))
                 for holder in session.certificate.holders

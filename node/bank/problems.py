@@ -1,7 +1,8 @@
 """Errors as problem documents (RFC 9457), in the reader's language.
 
 `type` is `urn:yinxin:problem:<code>`; `field` names what is wrong and `remedy` what to do; `party`
-is the node that failed, `reference` what finds the refusal in that node's log.
+is the node that failed, `reference` what finds the refusal in that node's log; `chain` names the
+chain, where it is another than the bank's own or the problem is about a chain.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from node.workers.errors import PoolClosed, PoolFull, WorkerLost
 from scoring.errors import ScoringError
 
 URN: Final = "urn:yinxin:problem:"
+_UNAVAILABLE: Final = 503
 
 _NOT_FOUND = {
     Code.MODEL_UNKNOWN,
@@ -38,6 +40,12 @@ _CONFLICT = {
     Code.REFERENCE_OPEN,
     Code.REFERENCE_CLOSED,
     Code.BATCH_REGISTERED,
+    Code.CHAIN_WITHDRAWN,
+    Code.CHAIN_EXPIRED,
+    Code.CHAIN_TAKES_NONE,
+    Code.CHAIN_AMBIGUOUS,
+    Code.NOT_A_GUEST,
+    Code.QUERY_UNSETTLED,
 }
 _STATUS: Final[dict[Code, int]] = {
     **dict.fromkeys(_NOT_FOUND, 404),
@@ -48,6 +56,9 @@ _STATUS: Final[dict[Code, int]] = {
     Code.BODY_TOO_LARGE: 413,
     Code.ANSWER_REJECTED: 502,
     Code.CERTIFICATE_WRONG: 502,
+    Code.DIRECTORY_REFUSED: 502,
+    Code.DIRECTORY_STALE: 503,
+    Code.JOINT_INCOMPLETE: 503,
 }
 
 _PARTY_UNAVAILABLE = (
@@ -92,6 +103,12 @@ class Problem:
     party: str = ""
     reference: str = ""
     failures: tuple[dict[str, Any], ...] = ()
+    chain: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may well succeed later."""
+        return self.status == _UNAVAILABLE
 
     def to_dict(self, language: str) -> dict[str, Any]:
         """The members of the problem document that have a value."""
@@ -104,6 +121,7 @@ class Problem:
             "remedy": self.remedy.of(language),
             "party": self.party,
             "reference": self.reference,
+            "chain": self.chain,
             "failures": list(self.failures),
         }
         return {name: value for name, value in members.items() if value not in ("", [])}
@@ -139,6 +157,7 @@ def _own(error: BankError) -> Problem:
         field=error.field,
         party=error.party if isinstance(error, Rejected) else "",
         failures=failures,
+        chain=str(error.details.get("chain", "")),
     )
 
 
@@ -152,7 +171,11 @@ def _remote(error: RemoteError) -> Problem:
         case RemoteClosed():
             texts, code, status = _PARTY_CLOSED, "party_closed", 409
     party = str(error.party)
-    return Problem(code, status, *_with(texts, party=party), party=party, reference=error.reference)
+    said = _with(texts, party=party)
+    if error.chain:
+        text = Said(f"征信链 {error.chain}：{said[0].zh}", f"chain {error.chain}: {said[0].en}")
+        said = text, said[1]
+    return Problem(code, status, *said, party=party, reference=error.reference, chain=error.chain)
 
 
 def _with(texts: tuple[Said, Said], **details: str) -> tuple[Said, Said]:

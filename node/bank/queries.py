@@ -19,6 +19,7 @@ from federation.exchange.messages import QueryReply
 from federation.permit import PERMIT_SECONDS
 from node.bank.agent import Agent
 from node.bank.asking import Ask, check_consent, check_pseudonym, purpose_of, read_consent
+from node.bank.chains import ChainView
 from node.bank.documents import logged_value, signed_value
 from node.bank.errors import BankError, Rejected
 from node.bank.failures import NO_PERMIT, Failures
@@ -26,13 +27,12 @@ from node.bank.installation import Installation
 from node.bank.ledger import QueryLedger, QueryRow, State, open_query_from, open_query_value
 from node.bank.places import Place, Places
 from node.bank.results import Answer, result_of
+from node.bank.targets import Targets
 from node.bank.texts import Code
-from node.rpc.convert import query_to_wire, reply_from_wire
+from node.rpc.convert import reply_from_wire
 from node.rpc.errors import RemoteError, RemoteRefusal
 from scoring.record import Record
 from yinxin.v1 import hub_pb2
-
-QUERY = "/yinxin.v1.Hub/Query"
 
 
 class Queries:
@@ -45,6 +45,7 @@ class Queries:
         installation: Installation,
         failures: Failures,
     ) -> None:
+        self.targets = Targets(agent)
         self._agent = agent
         self._places = places
         self._installation = installation
@@ -52,12 +53,14 @@ class Queries:
         self.ledger = QueryLedger(agent.runtime.identity.storage)
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    async def ask(self, ask: Ask, key: str | None = None) -> Answer:
+    async def ask(self, ask: Ask, key: str | None = None, *, anew: bool = True) -> Answer:
         """The answer to a question.
 
         With a `key` the same question gets the same answer for ever, and another question is
         refused; questions at once under one key run once. Without one a question is new, except
-        that one which was interrupted is continued. Raises BankError, Rejected (final: the
+        that one which was interrupted is continued; not `anew` is for who waits for long: it takes
+        no new elements, and so no second use of the consent, where the old ones are of no use any
+        more. Raises BankError, Rejected (final: the
         regulator is told), RemoteError naming the party; after the latter, ask again.
         """
         body = self.ledger.tag("body", ask.to_json())
@@ -68,7 +71,7 @@ class Queries:
             if row is not None and row.body != body:
                 raise BankError(Code.KEY_REUSED, "Idempotency-Key")
             if row is None or row.state is State.OPEN:
-                row, place = await self._open(ask, tag, body, row)
+                row, place = await self._open(ask, tag, body, row, anew=anew)
                 if row.body != body:
                     raise BankError(Code.KEY_REUSED, "Idempotency-Key")
                 if row.state is State.OPEN:
@@ -91,22 +94,32 @@ class Queries:
         return row
 
     async def _open(
-        self, ask: Ask, tag: bytes, body: bytes, row: QueryRow | None
+        self, ask: Ask, tag: bytes, body: bytes, row: QueryRow | None, *, anew: bool
     ) -> tuple[QueryRow, Place]:
         """The durable open query, continued where it can be, and where its answer is opened."""
         agent, now = self._agent, self._agent.now()
-        if row is not None and now < row.created + PERMIT_SECONDS:
+        if row is not None and (now < row.created + PERMIT_SECONDS or not anew):
             query = open_query_from(row.content["open"])
             place = await self._places.of_query(query)
             if place is not None:
+                view = await agent.chains.view(place.model.chain)
+                read_consent(query.request.consent, view.root, now)
                 return row, place
+            if not anew:
+                raise BankError(Code.QUERY_UNSETTLED, "query")
         purpose = purpose_of(ask.purpose)
         check_pseudonym(ask.officer, "officer")
         check_pseudonym(ask.reference, "reference")
-        consent = read_consent(ask.consent, agent.root, now)
-        model = await agent.model(ask.model)
-        certificate = await agent.certificate(model.hash)
-        check_consent(consent, purpose, certificate, agent.id, agent.root.chain)
+        try:
+            target = await self.targets.of(ask)
+        except BankError:
+            # What is wrong with the consent itself comes first.
+            read_consent(ask.consent, agent.root, now)
+            raise
+        view, model = target.view, target.model
+        consent = read_consent(ask.consent, view.root, now)
+        certificate = await view.certificate(model.hash)
+        check_consent(consent, purpose, certificate, agent.id, view.name)
         await self._installation.require(model, certificate)
         place = await self._places.of_consent(model, consent)
         query = begin_query(
@@ -124,35 +137,36 @@ class Queries:
             # Another process of this node was first: its elements count, and where they are opened.
             there = await self._places.of_query(open_query_from(kept.content["open"]))
             if there is None:
-                raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+                raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=view.name)
             return kept, there
         return kept, place
 
     async def _send(self, row: QueryRow, place: Place, *, release: bool) -> Answer:
         """Sends an open query and makes it final. Raises Rejected, RemoteError."""
         agent = self._agent
+        view = await agent.chains.view(place.model.chain)
         query = open_query_from(row.content["open"])
         try:
-            message = await agent.hub.unary(QUERY, query_to_wire(query.request), hub_pb2.QueryReply)
+            message = await view.send(query.request)
         except RemoteError as error:
             refused = isinstance(error, RemoteRefusal)
-            agent.runtime.metrics.query("refused" if refused else "failed")
+            agent.runtime.metrics.query("refused" if refused else "failed", view.scope)
             raise
         reply: QueryReply | None = None
         try:
-            reply = _reply(message, agent)
+            reply = _reply(message, view)
             record = open_record(
                 query,
                 reply,
                 place.session,
-                await agent.members(),
+                await view.members(),
                 place.model.scorecard.layout(),
                 place.word,
                 agent.now(),
             )
         except AnswerRejected as error:
             raise await self._reject(row, query, reply, place, error, release) from error
-        return await self._keep(row, query, reply, place, record, release)
+        return await self._keep(row, query, reply, place, record, view, release)
 
     async def _reject(
         self,
@@ -171,6 +185,7 @@ class Queries:
 
         return await self._failures.rejected(
             "query",
+            place.session.certificate.chain,
             query.request.ctx,
             error,
             place.session.certificate.holders,
@@ -185,6 +200,7 @@ class Queries:
         reply: QueryReply,
         place: Place,
         record: Record,
+        view: ChainView,
         release: bool,
     ) -> Answer:
         agent, now = self._agent, self._agent.now()
@@ -215,15 +231,15 @@ class Queries:
         kept = await agent.write(unit)
         if kept is None:
             raise BankError(Code.QUERY_UNKNOWN, "query")
-        agent.runtime.metrics.query("granted")
+        agent.runtime.metrics.query("granted", view.scope)
         return _final(kept)
 
 
-def _reply(message: hub_pb2.QueryReply, agent: Agent) -> QueryReply:
+def _reply(message: hub_pb2.QueryReply, view: ChainView) -> QueryReply:
     try:
         return reply_from_wire(message)
     except FederationError as error:
-        raise AnswerRejected(agent.hub.party, str(error)) from error
+        raise AnswerRejected(view.party, str(error)) from error
 
 
 def _final(row: QueryRow) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,9 @@ from scoring.words import ROWS, words_from_bytes, words_to_bytes
 
 @dataclass(frozen=True)
 class Model:
-    """A certified model as the bank has it. `secret_key` is empty for an open scorecard."""
+    """A certified model as the bank has it. `secret_key` is empty for an open scorecard, `chain`
+    for the bank's own chain.
+    """
 
     hash: bytes
     received: int
@@ -41,11 +44,21 @@ class Model:
     scorecard: Scorecard = field(repr=False)
     secret_key: bytes = field(repr=False)
     verdict: PolicyVerdict = field(repr=False)
+    chain: str = ""
 
     @property
     def name(self) -> str:
         """The scorecard's name and version, `name@version`."""
         return f"{self.scorecard.name}@{self.scorecard.version}"
+
+
+class ListedModel(NamedTuple):
+    """What a model is found by: the certificate's hash, name and version, and chain."""
+
+    hash: bytes
+    name: str
+    version: str
+    chain: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,7 @@ class ModelRecords:
                 version=model.scorecard.version,
                 received=model.received,
                 public_key=model.public_key,
+                chain=model.chain or None,
                 **{n: self._key.seal(c, _aad(n.encode(), model.hash)) for n, c in parts.items()},
             )
         )
@@ -124,17 +138,20 @@ class ModelRecords:
             scorecard=Scorecard.from_json(opened("scorecard")),
             secret_key=opened("secret_key"),
             verdict=PolicyVerdict.parse(opened("report")),
+            chain=row.chain or "",
         )
 
-    def models(self, connection: Connection) -> list[tuple[bytes, str, str]]:
-        """Hash, name and version of every model, the newest first."""
+    def models(self, connection: Connection) -> list[ListedModel]:
+        """Every model, the newest first."""
         columns = bank_models.c
         rows = connection.execute(
-            select(columns.hash, columns.name, columns.version).order_by(
+            select(columns.hash, columns.name, columns.version, columns.chain).order_by(
                 columns.received.desc(), columns.hash
             )
         )
-        return [(bytes(row.hash), row.name, row.version) for row in rows]
+        return [
+            ListedModel(bytes(row.hash), row.name, row.version, row.chain or "") for row in rows
+        ]
 
     def installed(self, connection: Connection, model: bytes) -> dict[str, int]:
         """The holders that have the model, and since when."""

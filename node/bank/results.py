@@ -42,6 +42,7 @@ def result_of(
         "id": row.id.hex(),
         "state": State.ANSWERED.value,
         "model": place.model.name,
+        "chain": place.session.certificate.chain,
         "certificate": place.model.hash.hex(),
         "epoch": place.session.epoch.number,
         "uscc": query.code.decode("ascii"),

@@ -10,11 +10,10 @@ from sqlalchemy import Connection
 
 from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
-from node.bank.agent import Agent, reason_of
+from node.bank.agent import reason_of
+from node.bank.chains import ChainView
 from node.bank.errors import BankError
 from node.bank.texts import Code
-from node.chain.store import CATALOGUE
-from node.chain.tables import chain_documents
 from scoring.catalogue import Catalogue
 from scoring.errors import ScoringError
 from scoring.scorecard import Scorecard
@@ -23,11 +22,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 async def check_scorecard(
-    agent: Agent, raw: str, disclosed: Sequence[str]
+    view: ChainView, raw: str, disclosed: Sequence[str]
 ) -> tuple[Scorecard, Catalogue]:
     """The scorecard with `disclosed` added, and its catalogue, once both and the members fit.
 
-    Raises BankError saying what does not fit this chain.
+    Raises BankError saying what does not fit the chain.
     """
     try:
         scorecard = Scorecard.from_json(raw)
@@ -37,7 +36,7 @@ async def check_scorecard(
         raise invalid(str(error)) from error
     if not _NAME.fullmatch(scorecard.name):
         raise invalid("name: use up to 64 letters, digits, '.', '_' and '-'")
-    catalogues = await agent.read(_catalogues)
+    catalogues = await view.read(partial(_catalogues, view))
     catalogue = catalogues.get(scorecard.catalogue_version)
     if catalogue is None:
         raise BankError(
@@ -45,8 +44,9 @@ async def check_scorecard(
             "scorecard.catalogue_version",
             version=scorecard.catalogue_version,
             known=", ".join(catalogues) or "–",
+            chain=view.name,
         )
-    members = await agent.members()
+    members = await view.members()
     try:
         scorecard.check(catalogue)
         for participant in scorecard.participants:
@@ -64,28 +64,29 @@ def invalid(reason: str) -> BankError:
     return BankError(Code.SCORECARD_INVALID, "scorecard", reason=reason)
 
 
-async def published_catalogue(agent: Agent, version: str = "") -> Catalogue:
+async def published_catalogue(view: ChainView, version: str = "") -> Catalogue:
     """The catalogue of that version, or of the newest epoch; raises BankError for one unknown."""
-    found = await agent.read(partial(_catalogue, agent, version))
+    found = await view.read(partial(_catalogue, view, version))
     if found is None:
-        known = ", ".join(await agent.read(_catalogues)) or "–"
-        raise BankError(Code.CATALOGUE_UNKNOWN, "version", version=version or "–", known=known)
+        known = ", ".join(await view.read(partial(_catalogues, view))) or "–"
+        raise BankError(
+            Code.CATALOGUE_UNKNOWN,
+            "version",
+            version=version or "–",
+            known=known,
+            chain=view.name,
+        )
     return found
 
 
-def _catalogue(agent: Agent, version: str, connection: Connection) -> Catalogue | None:
+def _catalogue(view: ChainView, version: str, connection: Connection) -> Catalogue | None:
     if version:
-        return _catalogues(connection).get(version)
-    numbers = agent.chain.epoch_numbers(connection)
-    newest = agent.chain.descriptor(connection, max(numbers)) if numbers else None
-    return agent.chain.catalogue(connection, newest.catalogue) if newest else None
+        return _catalogues(view, connection).get(version)
+    numbers = view.chain.epoch_numbers(connection)
+    newest = view.chain.descriptor(connection, max(numbers)) if numbers else None
+    return view.chain.catalogue(connection, newest.catalogue) if newest else None
 
 
-def _catalogues(connection: Connection) -> dict[str, Catalogue]:
+def _catalogues(view: ChainView, connection: Connection) -> dict[str, Catalogue]:
     """The chain's catalogues by version."""
-    table = chain_documents.c
-    rows = connection.execute(
-        chain_documents.select().where(table.kind == CATALOGUE).order_by(table.number)
-    )
-    found = [Catalogue.from_json(bytes(row.body)) for row in rows]
-    return {catalogue.version: catalogue for catalogue in found}
+    return {found.version: found for found in view.chain.catalogues(connection)}

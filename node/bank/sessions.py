@@ -19,6 +19,7 @@ from federation.errors import FederationError
 from federation.exchange.bank import AnswerRejected, Session
 from federation.identity import SpiffeId
 from node.bank.agent import Agent, reason_of
+from node.bank.chains import ChainView
 from node.bank.errors import BankError
 from node.bank.records import Model
 from node.bank.texts import Code
@@ -42,16 +43,16 @@ class Sessions:
 
         Raises BankError when there is none, naming a holder whose data is too old if that is why.
         """
-        agent = self._agent
+        view = await self._agent.chains.view(model.chain)
         certificate = await self._valid(model)
-        found, late = await self._look(certificate)
+        found, late = await self._look(view, certificate)
         if not found:
-            await agent.sync.sync()
-            found, late = await self._look(certificate)
+            await view.sync()
+            found, late = await self._look(view, certificate)
         if not found:
             if late is not None:
-                raise BankError(Code.DATA_TOO_OLD, "model", holder=str(late))
-            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+                raise BankError(Code.DATA_TOO_OLD, "model", holder=str(late), chain=view.name)
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=view.name)
         return found
 
     async def session(self, model: Model, epoch: OpenEpoch) -> Session:
@@ -68,7 +69,7 @@ class Sessions:
         ctx = certificate.context(epoch)
         kept = await agent.read(lambda c: agent.records.statements(c, ctx))
         if set(kept) != {str(h) for h in certificate.holders}:
-            fetched = await self._fetch(certificate, epoch)
+            fetched = await self._fetch(model, certificate, epoch)
             self._read(certificate, epoch, fetched)
 
             def unit(connection: Connection) -> dict[str, Logged]:
@@ -89,20 +90,22 @@ class Sessions:
             raise BankError(Code.MODEL_EXPIRED, "model")
         return certificate
 
-    async def _look(self, certificate: ModelCertificate) -> tuple[list[OpenEpoch], SpiffeId | None]:
-        agent, now = self._agent, self._agent.now()
+    async def _look(
+        self, view: ChainView, certificate: ModelCertificate
+    ) -> tuple[list[OpenEpoch], SpiffeId | None]:
+        chain, now = view.chain, self._agent.now()
 
         def look(connection: Connection) -> tuple[list[OpenEpoch], SpiffeId | None]:
             found: list[OpenEpoch] = []
             late: SpiffeId | None = None
-            for number in reversed(agent.chain.epoch_numbers(connection)):
-                descriptor = agent.chain.descriptor(connection, number)
+            for number in reversed(chain.epoch_numbers(connection)):
+                descriptor = chain.descriptor(connection, number)
                 if descriptor is None or descriptor.catalogue != certificate.catalogue:
                     continue
                 if not descriptor.opens <= now < descriptor.closes:
                     continue
                 try:
-                    epoch = agent.chain.epoch(connection, number, now)
+                    epoch = chain.epoch(connection, number, now)
                 except FederationError as error:
                     # Somebody in it has other keys since: this one is not asked, the others are.
                     _log.warning("epoch not usable", epoch=number, error=reason_of(error))
@@ -116,19 +119,20 @@ class Sessions:
                     found.append(epoch)
             return found, late
 
-        return await agent.read(look)
+        return await view.read(look)
 
     async def _fetch(
-        self, certificate: ModelCertificate, epoch: OpenEpoch
+        self, model: Model, certificate: ModelCertificate, epoch: OpenEpoch
     ) -> dict[SpiffeId, Logged]:
-        agent = self._agent
+        view = await self._agent.chains.view(model.chain)
         request = hub_pb2.HubKeyRequest(
-            request=common_pb2.KeyRequest(certificate_hash=certificate.hash, epoch=epoch.number)
+            request=common_pb2.KeyRequest(certificate_hash=certificate.hash, epoch=epoch.number),
+            chain=view.scope,
         )
-        deadline = agent.config.deadlines.prepare
-        reply = await agent.hub.unary(GET_KEYS, request, hub_pb2.HubKeyReply, deadline)
+        deadline = self._agent.config.deadlines.prepare
+        reply = await view.hub.unary(GET_KEYS, request, hub_pb2.HubKeyReply, deadline)
         if len(reply.statements) != len(certificate.holders):
-            raise AnswerRejected(agent.hub.party, "key statements are not one a participant")
+            raise AnswerRejected(view.party, "key statements are not one a participant")
         return {
             holder: logged_from_wire(statement)
             for holder, statement in zip(certificate.holders, reply.statements, strict=True)

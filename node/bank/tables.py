@@ -26,8 +26,10 @@ bank_models = Table(
     Column("scorecard", LargeBinary, nullable=False),
     Column("secret_key", LargeBinary, nullable=False),
     Column("report", LargeBinary, nullable=False),
+    Column("chain", Text),
 )
-"""Certified models by the certificate's hash. Scorecard, secret key and report are sealed."""
+"""Certified models by the certificate's hash. Scorecard, secret key and report are sealed; `chain`
+is that of a peer chain's model, empty for the bank's own."""
 
 bank_installs = Table(
     "bank_installs",
@@ -84,6 +86,28 @@ bank_batches = Table(
     UniqueConstraint("key", name="uq_bank_batches_key"),
 )
 """Batches of queries, sealed: they name enterprises."""
+
+bank_directories = Table(
+    "bank_directories",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("issued", BigInteger, nullable=False),
+    Column("directory", LargeBinary, nullable=False),
+)
+"""The newest directory of each peer chain that was verified: no older one is believed."""
+
+bank_joint = Table(
+    "bank_joint",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    UniqueConstraint("key", name="uq_bank_joint_key"),
+)
+"""Questions to several chains at once, sealed: which chains under which models, then the result."""
 
 bank_failures = Table(
     "bank_failures",

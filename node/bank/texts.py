@@ -72,6 +72,18 @@ class Code(StrEnum):
     DEVELOPMENT_OPEN = "development_open"
     DEVELOPMENT_EPOCH = "development_epoch"
     COUNTS_WRONG = "counts_wrong"
+    CHAIN_UNKNOWN = "chain_unknown"
+    CHAIN_WITHDRAWN = "chain_withdrawn"
+    CHAIN_EXPIRED = "chain_expired"
+    CHAIN_TAKES_NONE = "chain_takes_none"
+    CHAIN_AMBIGUOUS = "chain_ambiguous"
+    DIRECTORY_STALE = "directory_stale"
+    DIRECTORY_REFUSED = "directory_refused"
+    NOT_A_GUEST = "not_a_guest"
+    QUERY_UNSETTLED = "query_unsettled"
+    JOINT_NAME = "joint_name"
+    JOINT_NONE = "joint_none"
+    JOINT_INCOMPLETE = "joint_incomplete"
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,10 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         ),
     ),
     Code.CATALOGUE_UNKNOWN: (
-        Said("本链未发布该版本的数据目录：{version}", "the chain publishes no version {version}"),
+        Said(
+            "征信链 {chain} 未发布该版本的数据目录：{version}",
+            "chain {chain} publishes no version {version}",
+        ),
         Said("请改用已发布版本：{known}", "use a published version: {known}"),
     ),
     Code.CERTIFICATE_WRONG: (
@@ -131,11 +146,17 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         Said("请使用其后续模型，或重新认证", "use its successor, or have it certified again"),
     ),
     Code.NO_OPEN_EPOCH: (
-        Said("目前没有开放的数据期", "no epoch is open for this model"),
+        Said(
+            "征信链 {chain} 目前没有该模型可用的数据期",
+            "chain {chain} has no epoch open for this model",
+        ),
         Said("请等待平台开放下一期", "wait until the hub opens the next one"),
     ),
     Code.DATA_TOO_OLD: (
-        Said("{holder} 在当前数据期没有数据，数据过旧", "data of {holder} is too old"),
+        Said(
+            "征信链 {chain} 的 {holder} 在当前数据期没有数据，数据过旧",
+            "data of {holder}, chain {chain}, is too old",
+        ),
         Said("请等待其提交新一期数据", "wait until it takes part in an open epoch"),
     ),
     Code.CONSENT_MALFORMED: (
@@ -160,7 +181,7 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     ),
     Code.CONSENT_WRONG_CHAIN: (
         Said("授权书不含征信链 {chain}", "does not name the chain {chain}"),
-        Said("请取得包含该链的授权", "obtain a consent for this chain"),
+        Said("请取得包含该链的授权", "obtain a consent that names it"),
     ),
     Code.CONSENT_WRONG_PURPOSE: (
         Said("授权用途为 {given}，查询用途为 {asked}", "is for purpose {given}, not {asked}"),
@@ -222,11 +243,19 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
         Said("请改正结束时间", "give a time after the start, within that"),
     ),
     Code.ENTERPRISE_UNKNOWN: (
-        Said("该企业未在本链登记", "the enterprise is not on the roster of this chain"),
-        Said("请平台先登记该企业", "have the hub enrol it first"),
+        Said(
+            "该企业未在征信链 {chain} 登记", "the enterprise is not on the roster of chain {chain}"
+        ),
+        Said(
+            "请该链平台先登记该企业，或改查其所在的链",
+            "have that chain's hub enrol it first, or ask in a chain that does",
+        ),
     ),
     Code.ENTERPRISE_LATER: (
-        Said("该企业从下一数据期起可查", "the enterprise takes part from the next epoch"),
+        Said(
+            "该企业从征信链 {chain} 的下一数据期起可查",
+            "the enterprise takes part from the next epoch of chain {chain}",
+        ),
         Said("请在下一期开放后查询", "ask again when the next epoch is open"),
     ),
     Code.BUCKET_UNKNOWN: (
@@ -336,5 +365,87 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     Code.COUNTS_WRONG: (
         Said("{holder} 的计数未通过校验：{reason}", "counts of {holder} do not verify: {reason}"),
         Said("请联系监管方，勿使用这些计数", "ask the regulator, and do not use the counts"),
+    ),
+    Code.CHAIN_UNKNOWN: (
+        Said("征信链 {chain} 未与本链互通", "chain {chain} is not one that this chain trusts"),
+        Said("用 yinxin bank chains 查看可用的链", "list the chains with: yinxin bank chains"),
+    ),
+    Code.CHAIN_WITHDRAWN: (
+        Said(
+            "本链监管方已撤销与征信链 {chain} 的互通，不能再查询；已有记录保留",
+            "the regulator withdrew its trust in chain {chain}; records stay, and nothing more is "
+            "asked there",
+        ),
+        Said("如需恢复，请联系本链监管方", "ask the regulator of this chain"),
+    ),
+    Code.CHAIN_EXPIRED: (
+        Said("与征信链 {chain} 的互通已到期", "the trust in chain {chain} has run out"),
+        Said("请本链监管方更新该链的信任包", "have the regulator pin that chain's newest bundle"),
+    ),
+    Code.CHAIN_TAKES_NONE: (
+        Said(
+            "征信链 {chain} 的平台不接受外链查询",
+            "the hub of chain {chain} takes no queries of others",
+        ),
+        Said("请联系该链平台", "ask that chain's hub to set up an envelope key"),
+    ),
+    Code.CHAIN_AMBIGUOUS: (
+        Said(
+            "该企业在多条征信链登记：{chains}",
+            "the enterprise is enrolled in several chains: {chains}",
+        ),
+        Said(
+            "请以“链名:模型”指定其一，或使用联合查询",
+            "name one as chain:model, or ask jointly (yinxin bank query --chains)",
+        ),
+    ),
+    Code.DIRECTORY_STALE: (
+        Said(
+            "征信链 {chain} 暂时无法连通，本地目录已超过 {hours} 小时",
+            "chain {chain} cannot be reached, and what is known of it is over {hours} hours old",
+        ),
+        Said("请稍后用同一键重试", "try again later, with the same key"),
+    ),
+    Code.DIRECTORY_REFUSED: (
+        Said(
+            "征信链 {chain} 的目录未通过校验：{reason}",
+            "what came of chain {chain} does not verify: {reason}",
+        ),
+        Said("请联系本链平台与监管方", "tell this chain's hub and regulator"),
+    ),
+    Code.NOT_A_GUEST: (
+        Said(
+            "征信链 {chain} 尚未将本行列为来访银行",
+            "chain {chain} does not list this bank as a guest",
+        ),
+        Said(
+            "认证后稍候重试；仍不行请联系本链监管方",
+            "try again shortly after certification, else ask this chain's regulator",
+        ),
+    ),
+    Code.QUERY_UNSETTLED: (
+        Said(
+            "等待过久，原许可已失效；为免多用一次授权，未自动重问",
+            "waited too long: its permit is over, and to ask anew could cost another use",
+        ),
+        Said("如需重问，请作为新查询提交", "to ask anew, send it as a new query"),
+    ),
+    Code.JOINT_NAME: (
+        Said("联合查询的模型须以名称给出，不能用证书哈希或链名", "names a certificate or a chain"),
+        Said("请给出各链共用的模型名称", "give the name that the chains' models share"),
+    ),
+    Code.JOINT_NONE: (
+        Said(
+            "没有可查询的征信链：须该企业已登记、授权书含该链且有有效的 {model} 模型",
+            "no chain enrols the firm, is named by the consent and has a valid model {model}",
+        ),
+        Said("用 yinxin bank chains 与授权书核对", "compare yinxin bank chains with the consent"),
+    ),
+    Code.JOINT_INCOMPLETE: (
+        Said("以下征信链没有结果：{missing}", "there is no result of {missing}"),
+        Said(
+            "请稍后用同一键重试，或以 partial 索取部分结果",
+            "try again with the same key, or ask for a partial result",
+        ),
     ),
 }

@@ -57,7 +57,7 @@ async def model_views(bank: Bank) -> list[dict[str, Any]]:
     """Every model, the newest first."""
     agent = bank.agent
     listed = await agent.read(agent.records.models)
-    models = [await agent.model_of(digest) for digest, _, _ in listed]
+    models = [await agent.model_of(digest) for digest, *_ in listed]
     return [await model_view(bank, model) for model in models]
 
 

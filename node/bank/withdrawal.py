@@ -40,18 +40,19 @@ class Withdrawal:
         that is no withdrawal of this model.
         """
         agent = self._agent
-        request = regulator_pb2.WithdrawRequest(certificate_hash=model.hash)
+        view = await agent.chains.view(model.chain)
+        request = regulator_pb2.WithdrawRequest(certificate_hash=model.hash, chain=view.scope)
         reply = await agent.regulator.unary(WITHDRAW, request, regulator_pb2.WithdrawReply)
         signed = signed_from_wire(reply.withdrawal)
         try:
-            withdrawal = open_withdrawal(signed, agent.root)
+            withdrawal = open_withdrawal(signed, view.root)
         except FederationError as error:
             raise wrong(f"the withdrawal does not verify ({error})") from error
         if (withdrawal.certificate, withdrawal.bank) != (model.hash, agent.id):
             raise wrong("the withdrawal is of another model")
 
         def unit(connection: Connection) -> None:
-            if agent.chain.put_withdrawal(connection, signed) is None:
+            if view.chain.put_withdrawal(connection, signed) is None:
                 return
             recorded = withdrawal_entry(withdrawal, agent.now())
             agent.runtime.append(connection, Kind.WITHDRAWN, recorded)

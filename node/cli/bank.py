@@ -17,6 +17,7 @@ from node.cli.bank_queries import evidence, query, verify
 from node.cli.bank_quota import quota
 from node.cli.bank_shared import (
     DEFAULT,
+    ChainOption,
     Config,
     ModelOption,
     models_table,
@@ -97,6 +98,7 @@ def models(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = Fa
 def catalogue(
     out: Annotated[Path, typer.Option(help="Where it goes, JSON. / 输出文件")],
     version: Annotated[str, typer.Option(help="Unless that of the newest epoch. / 版本")] = "",
+    chain: ChainOption = "",
     config: Config = DEFAULT,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
@@ -106,7 +108,8 @@ def catalogue(
     from node.bank.scorecards import published_catalogue
 
     async def work(bank: Bank) -> dict[str, Any]:
-        found = await published_catalogue(bank.agent, version)
+        view = await bank.agent.chains.view(chain)
+        found = await published_catalogue(view, version)
         write_file(out, found.to_json().encode())
         return {"catalogue": found.version, "digest": found.digest().hex(), "out": str(out)}
 
@@ -155,13 +158,14 @@ def prepare(
     """Fetch and combine the holders' tables; goes on where it stopped. / 准备盲评估表"""
 
     async def work(bank: Bank) -> dict[str, Any]:
-        await bank.agent.sync.sync()
+        await bank.agent.chains.refresh()
         found = await bank.agent.model(model)
         await bank.installation.install(found)
         epochs = await bank.sessions.epochs(found)
         chosen = [e for e in epochs if epoch is None or e.number == epoch]
         if not chosen:
-            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+            chain = (await bank.agent.chains.view(found.chain)).name
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=chain)
         with progress(as_json) as bar:
             task = bar.add_task("prepare / 准备", total=None)
             made = await bank.preparation.prepare(

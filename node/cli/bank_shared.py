@@ -26,7 +26,10 @@ T = TypeVar("T")
 
 Config = Annotated[Path, typer.Option("--config", help="The node's configuration. / 配置文件")]
 ModelOption = Annotated[
-    str, typer.Option("--model", help="name, name@version, or 8 digits of the hash. / 模型")
+    str, typer.Option("--model", help="name, name@version, chain:name, or 8 digits of the hash.")
+]
+ChainOption = Annotated[
+    str, typer.Option("--chain", help="A peer chain; the own one unless given. / 征信链")
 ]
 DEFAULT = Path("node.toml")
 

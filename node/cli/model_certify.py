@@ -13,6 +13,7 @@ from node.bank.errors import ScorecardRefused
 from node.bank.files import read_file
 from node.cli.bank_shared import (
     DEFAULT,
+    ChainOption,
     Config,
     history_table,
     models_table,
@@ -39,11 +40,14 @@ def certify(
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="Validity in days. / 有效天数")] = 180,
     form: Annotated[str, typer.Option(help="sealed, or open for a published one.")] = "sealed",
+    chain: ChainOption = "",
     config: Config = DEFAULT,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
-    """Have a scorecard certified by the regulator. / 认证评分卡"""
+    """Have a scorecard certified by the regulator: with --chain by that chain's, for which the own
+    one vouches. / 认证评分卡
+    """
     from node.bank.certification import Form
     from node.bank.views import model_view
 
@@ -61,6 +65,7 @@ def certify(
                 days=days,
                 form="open" if form == "open" else "sealed",
                 by=getpass.getuser(),
+                chain=chain,
                 judging=lambda ahead, seconds: bar.update(
                     task, description=_judging(ahead, seconds)
                 ),

@@ -151,7 +151,7 @@ async def _own(
     for catalogue in published:
         if catalogue.version == card.catalogue_version:
             return catalogue, before
-    _, catalogue = await check_scorecard(bank.agent, card.to_json(), ())
+    _, catalogue = await check_scorecard(bank.agent.chains.home, card.to_json(), ())
     return catalogue, before
 
 
@@ -159,7 +159,7 @@ async def _found(bank: Bank, reference: str) -> tuple[Explained, tuple[Earlier, 
     from node.bank.history import certified_before, explained
 
     found = await explained(bank.agent, reference)
-    return found, await certified_before(bank.agent), str(bank.agent.id)
+    return found, await certified_before(bank.agent, found.chain), str(bank.agent.id)
 
 
 def _write(subject: Subject, html: Path | None, pdf: Path | None, lang: str) -> list[str]:

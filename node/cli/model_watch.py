@@ -172,7 +172,7 @@ async def _everything(
     from node.models.production.results import answered
 
     listed = await bank.agent.read(bank.agent.records.models)
-    cards = {digest: (await bank.agent.model_of(digest)).scorecard for digest, _, _ in listed}
+    cards = {digest: (await bank.agent.model_of(digest)).scorecard for digest, *_ in listed}
     records = OutcomeRecords(bank.agent.runtime.identity.storage)
     return await answered(bank), cards, await bank.agent.read(records.all)
 

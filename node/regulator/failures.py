@@ -17,7 +17,9 @@ async def record_failure(regulator: Regulator, bank: SpiffeId, signed: Signed) -
 
     Raises as `read_failure`.
     """
-    report = read_failure(signed, bank, await regulator.members())
+    pins = await regulator.store.read(regulator.chain.pins)
+    peers = {chain: pin.trust().yinxin_trust_domain for chain, pin in pins.items()}
+    report = read_failure(signed, bank, await regulator.members(), peers)
     now = regulator.clock.now()
     raw = entry(
         Kind.FAILURE,

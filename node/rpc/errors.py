@@ -48,14 +48,21 @@ _CLOSED = {Reason.CLOSED: "closed", Reason.NOT_OPEN: "not open"}
 class RemoteError(NodeError):
     """A call to another node failed. `party` is the node that failed, as far as it is known.
 
-    `reference` finds the entry in that node's log; empty when it gave none.
+    `reference` finds the entry in that node's log; empty when it gave none. `chain` is set by who
+    called about a peer chain, whose name it is.
     """
+
+    chain = ""
 
     def __init__(self, party: SpiffeId, what: str, reference: str = "") -> None:
         self.party = party
         self.reference = reference
         suffix = f" (reference {reference})" if reference else ""
         super().__init__(f"{party} {what}{suffix}")
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return f"chain {self.chain}: {said}" if self.chain else said
 
 
 class RemoteRefusal(RemoteError):

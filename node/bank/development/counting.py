@@ -139,7 +139,7 @@ class Counting:
         fitting = (e for e in await open_epochs(agent) if _fits(work.certificate, e))
         found = next((e for e in fitting if number in (None, e.number)), None)
         if found is None:
-            raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+            raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=agent.root.chain)
         chosen = found.number
         await agent.write(lambda c: self._records.fix_epoch(c, name, chosen))
         return found

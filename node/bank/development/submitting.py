@@ -89,7 +89,7 @@ async def open_epochs(agent: Agent) -> list[OpenEpoch]:
 
     epochs = await agent.read(look)
     if not epochs:
-        raise BankError(Code.NO_OPEN_EPOCH, "epoch")
+        raise BankError(Code.NO_OPEN_EPOCH, "epoch", chain=agent.root.chain)
     return epochs
 
 

@@ -1,0 +1,177 @@
+"""A peer chain as the bank sees it, all of it verified under the pin of the bank's own regulator.
+
+Its documents come through the bank's own hub, which can withhold them and no more: members, epochs,
+rosters and withdrawals are signed in the peer chain, and the peer hub's directory says that they
+are all there is, and how old that is. What the bank asks there is sealed to the peer's hub, so that
+its own hub learns neither the firm nor the model, and signed by the bank, so that it asks nothing
+in the bank's name.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from federation.certificate import ModelCertificate
+from federation.errors import EnvelopeError, FederationError, Reason, Refusal
+from federation.exchange.messages import QueryRequest
+from federation.identity import Role, SpiffeId
+from federation.interchain.directory import Directory
+from federation.interchain.guest import open_guest, welcome
+from federation.interchain.pin import Pin, open_pin
+from federation.interchain.routed import route_query
+from federation.membership import Member, Members
+from node.bank.chains.directories import kept_directory
+from node.bank.chains.source import PeerSource
+from node.bank.chains.view import ChainView
+from node.bank.counted import Counted
+from node.bank.errors import BankError
+from node.bank.texts import Code
+from node.chain import ChainCopy, ChainStore
+from node.chain.store import GUEST, MEMBER, PIN
+from node.config import BankConfig
+from node.errors import NodeError
+from node.rpc.client import Channel
+from node.rpc.convert import query_to_wire, signed_to_wire
+from node.runtime import Runtime
+from yinxin.v1 import hub_pb2
+
+ROUTE_QUERY = "/yinxin.v1.Hub/RouteQuery"
+HOUR: Final = 3600
+
+_log = structlog.get_logger(__name__)
+
+
+class PeerView(ChainView):
+    """A peer chain under one pin; another pin of the same chain is another view."""
+
+    def __init__(
+        self, runtime: Runtime[BankConfig], hub: Channel, home: ChainStore, pin: Pin
+    ) -> None:
+        self.pin = pin
+        self._home = home
+        self._most_age = round(runtime.config.peers.directory_hours * HOUR)
+        self._trust = pin.trust()
+        chain = ChainStore(runtime.store, self._trust.root(), peer=True)
+        counted = Counted(hub, runtime.metrics, pin.peer)
+        source = PeerSource(runtime, counted, pin.peer, self._trust.yinxin_hub, self._most_age)
+        self._source = source
+        copy = ChainCopy(source, chain, runtime.store, runtime.clock)
+        super().__init__(runtime, counted, chain, copy, pin.peer)
+
+    @property
+    def party(self) -> SpiffeId:
+        """The peer's hub. The bank's own hub passes on what it says, and could spoil it."""
+        return self._trust.yinxin_hub
+
+    async def sync(self) -> None:
+        """Fetches what is new, and a new directory. Raises NodeError, FederationError, and
+        BankError for a chain that is not trusted now.
+        """
+        await self._require_pin()
+        await super().sync()
+        await self._source.settle()
+
+    async def directory(self) -> Directory | None:
+        """The newest directory that was verified, however old; None before the first."""
+        return await self.read(lambda c: kept_directory(c, self.name))
+
+    async def require(self) -> None:
+        """Raises BankError unless the chain is pinned now and its directory is fresh: one that is
+        not is fetched.
+        """
+        await self._require_pin()
+        if self._fresh(await self.directory()):
+            return
+        try:
+            await self.sync()
+        except NodeError as error:
+            _log.warning("peer chain not up to date", chain=self.name, error=str(error))
+            raise self._stale() from error
+        except FederationError as error:
+            raise BankError(
+                Code.DIRECTORY_REFUSED, "chain", chain=self.name, reason=_reason(error)
+            ) from error
+
+    async def certificate(self, digest: bytes) -> ModelCertificate:
+        """As in the own chain; raises BankError also while the chain does not list the bank as a
+        guest, which it does once its regulator's credential has arrived here.
+        """
+        try:
+            return await super().certificate(digest)
+        except Refusal as error:
+            if error.reason is not Reason.FOREIGN_CERTIFICATE or await self._is_guest():
+                raise
+        await self.sync()
+        if not await self._is_guest():
+            raise BankError(Code.NOT_A_GUEST, "chain", chain=self.name)
+        return await super().certificate(digest)
+
+    async def send(self, query: QueryRequest) -> hub_pb2.QueryReply:
+        """Seals and signs a query for the peer's hub, and sends it through the own one."""
+        identity = self.runtime.identity
+        hub = (await self.members()).hub
+        raw = query_to_wire(query).SerializeToString(deterministic=True)
+        try:
+            routed = route_query(
+                raw,
+                request_id=secrets.token_bytes(16),
+                home=identity.root.chain,
+                chain=self.name,
+                bank=identity.id,
+                hub=hub.id,
+                sealing=hub.sealing,
+                now=self.runtime.clock.now(),
+            )
+        except EnvelopeError as error:
+            raise BankError(Code.CHAIN_TAKES_NONE, "chain", chain=self.name) from error
+        request = hub_pb2.RouteQueryRequest(query=signed_to_wire(routed.sign(identity.signing)))
+        return await self.hub.unary(ROUTE_QUERY, request, hub_pb2.QueryReply)
+
+    def members_at(self, connection: Connection, time: int) -> Members:
+        """Members and guests of a time that may be over, whatever was pinned or withdrawn since."""
+        root, chain = self.root, self.chain
+        pins = [s for s in chain.documents(connection, PIN) if open_pin(s, root).issued <= time]
+        guests = chain.documents(connection, GUEST)
+        newest = {}
+        for credential in chain.documents(connection, MEMBER):  # in order of when they begin
+            member = Member.parse(credential.payload)
+            if member.not_before <= time:
+                newest[member.id] = credential
+        begun = [s for s in guests if open_guest(s, root).not_before <= time]
+        return Members(root, newest.values(), time, welcome(begun, pins, root))
+
+    def _fresh(self, directory: Directory | None) -> bool:
+        now = self.runtime.clock.now()
+        return directory is not None and now - directory.issued <= self._most_age
+
+    def _stale(self) -> BankError:
+        hours = f"{self.runtime.config.peers.directory_hours:g}"
+        return BankError(Code.DIRECTORY_STALE, "chain", chain=self.name, hours=hours)
+
+    async def _is_guest(self) -> bool:
+        try:
+            (await self._members()).require(self.runtime.identity.id, Role.BANK)
+        except Refusal:
+            return False
+        return True
+
+    async def _require_pin(self) -> None:
+        """Raises BankError unless the newest pin of the chain holds now, in whatever process of
+        the bank it was learnt.
+        """
+        now = self.runtime.clock.now()
+        pin = (await self.read(self._home.pins))[self.name]
+        if pin.state != "pinned":
+            raise BankError(Code.CHAIN_WITHDRAWN, "chain", chain=self.name)
+        if not pin.holds(now):
+            raise BankError(Code.CHAIN_EXPIRED, "chain", chain=self.name)
+
+
+def _reason(error: FederationError) -> str:
+    if isinstance(error, Refusal) and error.detail:
+        return f"{error.reason.value}: {error.detail}"
+    return str(error)
