@@ -201,6 +201,8 @@ licence_authority = "{self.licence.authorities}"
             for party, server in servers.items():
                 await self.reach(hub, party, server)
             await build(hub)
+            for task in hub.tasks:  # following peer chains: there are none, or the test does it
+                task.close()
             for server in hub.servers:
                 await server.start()
                 stack.push_async_callback(server.stop, 0)
