@@ -363,16 +363,17 @@ class Two:
         followed = await directory.current(CHAIN, fetch=True)
         await self.here.store.run(lambda c: followed.chain.put_certificate(c, model.signed))
 
+    async def home_entries(self) -> list[Entry]:
+        """The home hub's log."""
+        return [read_entry(one.entry) async for one in self.here.log.iterate()]
+
     async def routed(self) -> list[Entry]:
         """The home hub's entries of routed queries."""
-        found = [read_entry(one.entry) async for one in self.here.log.iterate()]
-        return [one for one in found if one.kind == "query-routed"]
+        return [one for one in await self.home_entries() if one.kind == "query-routed"]
 
-    async def reasons(self, hub: Runtime[HubConfig] | None = None) -> list[str | int]:
-        """What the home hub, or the one given, refused."""
-        log = (hub or self.here).log
-        found = [read_entry(one.entry) async for one in log.iterate()]
-        return [one.body["reason"] for one in found if one.kind == "refusal"]
+    async def reasons(self) -> list[str | int]:
+        """What the home hub refused."""
+        return [e.body["reason"] for e in await self.home_entries() if e.kind == "refusal"]
 
     async def kept(self) -> int:
         from sqlalchemy import func, select
