@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -28,6 +28,8 @@ from node.storage import Store
 MIRRORED_SECONDS: Final = 180.0
 EDIT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.5
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -64,12 +66,15 @@ class Auditor:
 
     async def found(self, planted: Sequence[Planted], seconds: float) -> dict[str, Any]:
         """The result's `audit`: what was found so far, beside what was planted in this chain."""
+        return await self.look(lambda c: compare(c, planted, self.layout.servers, seconds))
+
+    async def look(self, query: Callable[[Connection], T]) -> T:
+        """Reads the regulator's database, beside its node."""
         async with self._books() as store:
-            return await store.read(lambda c: compare(c, planted, self.layout.servers, seconds))
+            return await store.read(query)
 
     @asynccontextmanager
     async def _books(self) -> AsyncIterator[Store]:
-        """The regulator's database, beside its node."""
         store = Store.open(load(RegulatorConfig, self.layout.regulator.config).database_url())
         try:
             yield store

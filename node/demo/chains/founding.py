@@ -15,8 +15,11 @@ from node.sample import generate
 from scoring.catalogue import Catalogue
 
 EPOCH_DAYS: Final = 2
-PERIOD: Final = 1.0
-"""Seconds between two looks of a regulator at its peers."""
+_HURRY: Final[dict[str, dict[str, float]]] = {
+    "peers": {"period": 1.0, "share_period": 2.0, "share_settle": 3},
+    "audit": {"permit_grace": 1},
+}
+"""Seconds, in a regulator's configuration."""
 
 
 def samples(network: Network, enterprises: int, seed: int) -> None:
@@ -39,15 +42,16 @@ async def found(
         await asyncio.to_thread(setup.found, layout, now, budget, licence)
         await setup.enrol_members(layout)
         await asyncio.to_thread(auditing.office_hours, layout)
-        await asyncio.to_thread(_look_often, layout.regulator.config)
+        await asyncio.to_thread(_hurry, layout.regulator.config)
         codes[name] = await asyncio.to_thread(setup.enterprises, layout)
         await setup.announce(layout, codes[name][:-1], catalogue, EPOCH_DAYS)
     return licence, codes
 
 
-def _look_often(config: Path) -> None:
-    """Has a regulator look at its peers every second: nobody waits for ten of them here."""
+def _hurry(config: Path) -> None:
+    """Has a regulator look at its peers all the time: nobody waits for minutes here."""
     lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
-    place = next(i for i, line in enumerate(lines) if line.startswith("[peers]"))
-    lines.insert(place + 1, f"period = {PERIOD}\n")
+    for section, keys in _HURRY.items():
+        place = next(i for i, line in enumerate(lines) if line.startswith(f"[{section}]"))
+        lines[place + 1 : place + 1] = [f"{key} = {value}\n" for key, value in keys.items()]
     config.write_text("".join(lines), encoding="utf-8")

@@ -28,22 +28,23 @@ class Prepared:
 
 
 async def certify(
-    network: Network,
     clients: Mapping[str, AgentClient],
     scorecards: Mapping[str, Scorecard],
     tell: Tell,
 ) -> dict[tuple[str, str], str]:
-    """Has each bank's scorecard certified in every chain; each bank one after the other."""
+    """Has the scorecard of every chain that has one certified for each bank that has a client; at
+    home first, and each bank's one after the other.
+    """
     models: dict[tuple[str, str], str] = {}
 
     async def one(home: str) -> None:
-        for chain in [home, *(other for other in network.chains if other != home)]:
+        for chain in sorted(scorecards, key=lambda name: name != home):
             card = json.loads(scorecards[chain].to_json())
             made = await clients[home].certify(card, "" if chain == home else chain)
             models[home, chain] = made["certificate"]
-            tell(len(models), len(network.chains) ** 2)
+            tell(len(models), len(clients) * len(scorecards))
 
-    await asyncio.gather(*(one(home) for home in network.chains))
+    await asyncio.gather(*(one(home) for home in clients))
     return models
 
 
@@ -62,8 +63,8 @@ async def prepare(
 async def trusting(network: Network, clients: Mapping[str, AgentClient]) -> None:
     """Waits until every bank can ask in every other chain. Raises DemoError when it cannot."""
     deadline = time.monotonic() + TRUST_SECONDS
-    for home in network.chains:
-        while missing := set(network.chains) - {home} - await clients[home].open_chains():
+    for home, client in clients.items():
+        while missing := set(network.chains) - {home} - await client.open_chains():
             if time.monotonic() > deadline:
                 raise DemoError(f"the bank of {home} cannot ask in {', '.join(sorted(missing))}")
             await asyncio.sleep(0.3)

@@ -114,7 +114,7 @@ class ChainsDemo:
         cards = {name: scorecard_of(layout) for name, layout in network.chains.items()}
         with screen.step("certify") as tell:
             await preparing.trusting(network, clients)
-            models = await preparing.certify(network, clients, cards, tell)
+            models = await preparing.certify(clients, cards, tell)
         with screen.step("prepare") as tell:
             prepared = await preparing.prepare(clients, models, tell)
         with screen.step("reference"):
