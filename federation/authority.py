@@ -166,6 +166,14 @@ def load_certificate(pem: bytes) -> x509.Certificate:
         raise IdentityError("certificate: not an X.509 certificate in PEM") from error
 
 
+def load_certificates(pem: bytes) -> list[x509.Certificate]:
+    """One certificate or more from PEM. Raises IdentityError."""
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise IdentityError("certificates: no X.509 certificate in PEM") from error
+
+
 def authority_domain(certificate: x509.Certificate) -> str:
     """The trust domain of an authority's certificate.
 

@@ -76,8 +76,8 @@ def first_pin(
 
     `root` is that of the chain that pins, `pins` are its newest ones. A chain that was pinned once,
     even if that was withdrawn, keeps its signing key, and its bundle follows the last one. Raises
-    as `read_bundle`; Refusal(unknown_chain) for another fingerprint, Refusal(conflict) for a chain
-    that is pinned already, and for a name or trust domain that another chain has.
+    as `read_bundle`; Refusal(unknown_chain) for another fingerprint, Refusal(conflict) for the
+    bundle that is pinned, and for a name or trust domain that another chain has.
     """
     bundle = read_bundle(signed, now)
     if not same_fingerprint(fingerprint, bundle.fingerprint()):
@@ -87,10 +87,10 @@ def first_pin(
             "chain read out its own, by another way than the file came",
         )
     known = pins.get(bundle.yinxin_chain)
-    if known is not None and known.holds(now):
-        raise Refusal(Reason.CONFLICT, f"chain {known.peer} is pinned and rotates by itself")
     if known is not None:
         bundle = read_bundle(signed, now, known.trust())
+    if known is not None and known.holds(now) and bundle.hash == known.trust().hash:
+        raise Refusal(Reason.CONFLICT, f"chain {known.peer} is pinned by this bundle already")
     check_distinct(bundle, root, pins)
     return _pin(signed, bundle, root.chain, 1 if known is None else known.number + 1, now)
 

@@ -33,6 +33,8 @@ from scoring.catalogue import Catalogue
 ROSTER_TYPE: Final = "application/vnd.yinxin.roster-batch.v1+json"
 PIN: Final = "chain-pin"
 GUEST: Final = "guest"
+TRUST_BUNDLE: Final = "trust-bundle"
+PROPOSAL: Final = "catalogue-proposal"
 MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE, WITHDRAWAL, RECEIPT = (
     "member",
     "roster-batch",
@@ -107,6 +109,13 @@ class ChainStore:
         """Keeps a catalogue (its canonical JSON) under its digest; the hub numbers its own."""
         digest = hashlib.sha256(raw).digest()
         return self._put(connection, CATALOGUE, number, digest.hex(), digest, raw)
+
+    def put_proposal(self, connection: Connection, number: int, raw: bytes) -> bool:
+        """Keeps the proposed catalogue of a number (its canonical JSON), or that none stands now.
+
+        Raises Refusal(conflict) when another has the number.
+        """
+        return self._put(connection, PROPOSAL, number, "", hashlib.sha256(raw).digest(), raw)
 
     def _put(
         self, connection: Connection, kind: str, number: int, name: str, digest: bytes, body: bytes
@@ -231,6 +240,19 @@ class ChainStore:
             select(table.body).where(*self._own, table.kind == CATALOGUE).order_by(table.number)
         ).scalars()
         return tuple(Catalogue.from_json(bytes(row)) for row in rows)
+
+    def proposal(self, connection: Connection) -> tuple[int, bytes]:
+        """Number and canonical JSON of the catalogue that is proposed now: empty when none is, and
+        number 0 when none ever was.
+        """
+        table = self._table.c
+        row = connection.execute(
+            select(table.number, table.body)
+            .where(*self._own, table.kind == PROPOSAL)
+            .order_by(table.number.desc())
+            .limit(1)
+        ).one_or_none()
+        return (0, b"") if row is None else (row.number, bytes(row.body))
 
     def epoch(self, connection: Connection, number: int, now: int) -> OpenEpoch | None:
         """An epoch that has an opening, verified; None when it has none here."""

@@ -16,7 +16,7 @@ from federation.identity import Role
 from federation.signed import Signed
 from federation.uscc import Uscc
 from node.chain.store import OPENING
-from node.cli import hub_retention, hub_statistics
+from node.cli import hub_chains, hub_retention, hub_statistics
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail
 from node.config import HubConfig, load
@@ -44,6 +44,7 @@ for name, group in (
     app.add_typer(group, name=name)
 catalogue.command("build")(hub_statistics.build)
 app.add_typer(hub_retention.app, name="retention")
+app.command("chains")(hub_chains.chains)
 add_enrolment(app, Role.HUB)
 
 Config = Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from federation.membership import MemberRequest
-from node.cli import regulator_history, regulator_keys, regulator_models
+from node.cli import regulator_chains, regulator_history, regulator_keys, regulator_models
 from node.cli.enrol import (
     Addresses,
     Advertise,
@@ -51,6 +51,7 @@ add_audit(app)
 add_reports(app)
 app.add_typer(regulator_keys.app, name="audit-key")
 app.add_typer(regulator_models.app, name="model")
+app.add_typer(regulator_chains.app, name="chains")
 app.command("models")(regulator_history.models)
 regulator_models.app.command("withdraw")(regulator_history.withdraw)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,10 +10,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from federation.authority import as_time
+from federation.authority import as_time, load_certificates
 from federation.canonical import canonical_json, parse_canonical
-from federation.errors import DocumentError, FederationError
+from federation.errors import DocumentError, FederationError, IdentityError
 from federation.identity import dns_name, peer_identity
+from federation.interchain.bundle import TrustBundle
 from federation.membership import Member, MemberRequest, TrustRoot
 from federation.pki import CertificateAuthority, TlsKey, load_certificate
 from federation.signed import Signed, SigningKey
@@ -28,20 +30,26 @@ CLOCK_SKEW = 300
 
 @dataclass(frozen=True)
 class Grant:
-    """A member's credential, and the certificate (PEM) for its TLS key."""
+    """A member's credential, and the certificate (PEM) for its TLS key.
+
+    `bundle` is the chain's trust bundle, for one that has any: it names the authorities to trust,
+    which may be others than those of the trust root.
+    """
 
     credential: Signed
     certificate: bytes
+    bundle: Signed | None = None
 
     def to_json(self) -> bytes:
         """The grant's file, canonical JSON."""
-        return canonical_json(
-            {
-                "format": _FORMAT,
-                "credential": parse_canonical(self.credential.to_json(), MAX_GRANT_BYTES),
-                "tls_certificate": self.certificate.decode("ascii"),
-            }
-        )
+        value = {
+            "format": _FORMAT,
+            "credential": parse_canonical(self.credential.to_json(), MAX_GRANT_BYTES),
+            "tls_certificate": self.certificate.decode("ascii"),
+        }
+        if self.bundle is not None:
+            value["bundle"] = parse_canonical(self.bundle.to_json(), MAX_GRANT_BYTES)
+        return canonical_json(value)
 
     @classmethod
     def from_json(cls, raw: bytes) -> Self:
@@ -50,12 +58,27 @@ class Grant:
         if not isinstance(value, dict) or value.get("format") != _FORMAT:
             raise DocumentError("grant", f"is not a {_FORMAT} file", "ask the regulator for it")
         certificate = value.get("tls_certificate")
-        if set(value) != {"format", "credential", "tls_certificate"} or not (
+        if set(value) - {"bundle"} != {"format", "credential", "tls_certificate"} or not (
             isinstance(certificate, str) and certificate.isascii()
         ):
-            raise DocumentError("grant", "must have format, credential and tls_certificate only")
+            raise DocumentError(
+                "grant", "must have format, credential, tls_certificate and perhaps bundle only"
+            )
         credential = Signed.from_json(canonical_json(value["credential"]))
-        return cls(credential, certificate.encode("ascii"))
+        bundle = value.get("bundle")
+        known = None if bundle is None else Signed.from_json(canonical_json(bundle))
+        return cls(credential, certificate.encode("ascii"), known)
+
+    def authorities(self, root: TrustRoot) -> bytes:
+        """The chain's authorities (PEM): those of the bundle, once it is the regulator's, else
+        those of the trust root. Raises FederationError.
+        """
+        if self.bundle is None:
+            return root.authority.encode("ascii")
+        bundle = TrustBundle.open_(self.bundle, root.regulator_signing)
+        if (bundle.yinxin_chain, bundle.yinxin_trust_domain) != (root.chain, root.trust_domain):
+            raise DocumentError("grant.bundle", f"is of chain {bundle.yinxin_chain}")
+        return bundle.authorities_pem()
 
 
 def grant_member(
@@ -66,8 +89,10 @@ def grant_member(
     signing: SigningKey,
     now: int,
     days: int,
+    bundle: Signed | None = None,
 ) -> Grant:
     """What the regulator signs for a request that `read_request` returned and it agrees to.
+    `bundle` is the chain's own.
 
     Raises IdentityError when the certificate request does not prove possession of a P-256 key,
     or the authority ends within `days`.
@@ -88,7 +113,7 @@ def grant_member(
         not_before=now - CLOCK_SKEW,
         not_after=now + days * DAY,
     )
-    return Grant(member.sign(signing), certificate)
+    return Grant(member.sign(signing), certificate, bundle)
 
 
 def check_grant(
@@ -117,21 +142,30 @@ def check_grant(
             )
     if not member.not_before <= now < member.not_after:
         raise EnrolmentError("grant: the credential is not valid now; check the machine's clock")
-    _check_certificate(grant.certificate, request, root, tls, now)
+    _check_certificate(grant, request, root, tls, now)
     return member
 
 
+def _verify_issued(certificate: x509.Certificate, authorities: list[x509.Certificate]) -> None:
+    """Raises IdentityError unless one of them issued it."""
+    for authority in authorities:
+        with suppress(ValueError, TypeError, InvalidSignature):
+            certificate.verify_directly_issued_by(authority)
+            return
+    raise IdentityError("certificate: none of the authorities issued it")
+
+
 def _check_certificate(
-    pem: bytes, request: MemberRequest, root: TrustRoot, tls: TlsKey, now: int
+    grant: Grant, request: MemberRequest, root: TrustRoot, tls: TlsKey, now: int
 ) -> None:
     try:
-        certificate = load_certificate(pem)
-        certificate.verify_directly_issued_by(load_certificate(root.authority.encode()))
+        certificate = load_certificate(grant.certificate)
+        _verify_issued(certificate, load_certificates(grant.authorities(root)))
         extensions = certificate.extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         party = peer_identity(names.get_values_for_type(x509.UniformResourceIdentifier))
-    except (FederationError, InvalidSignature, ValueError, TypeError) as error:
+    except (FederationError, ValueError, TypeError) as error:
         raise EnrolmentError(
             "grant: the TLS certificate is not of the chain's authority"
         ) from error

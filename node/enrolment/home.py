@@ -106,7 +106,7 @@ def install_grant(folder: Path, grant: Grant, root: TrustRoot) -> None:
     content = {
         files.MEMBER: grant.credential.to_json(),
         files.TLS_CERTIFICATE: grant.certificate,
-        files.AUTHORITY: root.authority.encode(),
+        files.AUTHORITY: grant.authorities(root),
     }
     try:
         with ExitStack() as stack:

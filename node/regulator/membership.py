@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
+from federation.authority import load_certificates
 from federation.entries import Kind, entry
 from federation.identity import Role, SpiffeId
 from federation.membership import Member, MemberRequest
 from federation.pki import CertificateAuthority
 from federation.rotation import rotation_entry
 from federation.signed import Signed
+from federation.tlskeys import tls_key_from_pem
+from node.chain.store import TRUST_BUNDLE
 from node.config import RegulatorConfig
 from node.enrolment import Grant, grant_member, read_request
 from node.enrolment.folder import read_file
@@ -34,9 +37,18 @@ class Enrolled:
 
 
 def open_authority(config: RegulatorConfig) -> CertificateAuthority:
-    """The authority behind the chain's TLS certificates, with its key."""
-    certificate = read_file(config.authority_certificate, "authority's certificate")
-    return CertificateAuthority.from_pem(certificate, read_secret(config.authority_key))
+    """The authority that issues the chain's TLS certificates, with its key: where the file holds
+    two, the one that the key belongs to.
+    """
+    raw = read_file(config.authority_certificate, "authority's certificate")
+    key = tls_key_from_pem(read_secret(config.authority_key))
+    for certificate in load_certificates(raw):
+        if certificate.public_key() == key.public_key():
+            return CertificateAuthority(certificate, key)
+    raise RegulatorError(
+        f"{config.authority_certificate} holds no certificate for {config.authority_key}; "
+        "restore both"
+    )
 
 
 async def enrol(regulator: Regulator, signed: Signed, *, days: int, replace: bool = False) -> Grant:
@@ -52,6 +64,7 @@ async def enrol(regulator: Regulator, signed: Signed, *, days: int, replace: boo
             f"{request.id}: the regulator's own keys are the chain's root; they are not enrolled"
         )
     now = regulator.clock.now()
+    bundles = await regulator.store.read(lambda c: regulator.chain.documents(c, TRUST_BUNDLE))
     grant = grant_member(
         request,
         root=identity.root,
@@ -59,6 +72,7 @@ async def enrol(regulator: Regulator, signed: Signed, *, days: int, replace: boo
         signing=identity.signing,
         now=now,
         days=days,
+        bundle=bundles[-1] if bundles else None,
     )
 
     def unit(connection: Connection) -> None:
@@ -67,6 +81,17 @@ async def enrol(regulator: Regulator, signed: Signed, *, days: int, replace: boo
 
     await regulator.store.run(unit)
     return grant
+
+
+def newest_grants(connection: Connection, now: int) -> dict[str, Grant]:
+    """The newest grant of every member whose credential is valid, by its id."""
+    rows = connection.execute(select(regulator_grants).order_by(regulator_grants.c.not_before))
+    grants = {str(row.member): Grant.from_json(bytes(row.grant)) for row in rows}
+    return {
+        member: grant
+        for member, grant in grants.items()
+        if Member.parse(grant.credential.payload).not_after > now
+    }
 
 
 async def record_own(regulator: Regulator) -> None:

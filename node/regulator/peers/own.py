@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
 
+from federation.authority import load_certificates
 from federation.entries import Kind
 from federation.identity import Role, SpiffeId
 from federation.interchain.bundle import TrustBundle, authority_keys, bundle_entry
 from federation.signed import Signed
+from node.chain.store import TRUST_BUNDLE
 from node.enrolment.folder import read_file
 from node.regulator.errors import RegulatorError
 from node.regulator.membership import Regulator
 
-BUNDLE: Final = "trust-bundle"
 DAY: Final = 86_400
 CLOCK_SKEW: Final = 300
 """Bundles begin this much before they are made: peers' clocks may be behind."""
@@ -36,7 +36,7 @@ async def publish(regulator: Regulator, *, anew: bool = False) -> Signed:
         if last is not None and not anew and _serves(last[1], bundle, now):
             return last[0]
         signed = bundle.sign(regulator.identity.signing)
-        regulator.chain.put(connection, BUNDLE, signed, bundle.spiffe_sequence)
+        regulator.chain.put(connection, TRUST_BUNDLE, signed, bundle.spiffe_sequence)
         regulator.append(connection, Kind.BUNDLE, bundle_entry(bundle, now))
         return signed
 
@@ -45,20 +45,14 @@ async def publish(regulator: Regulator, *, anew: bool = False) -> Signed:
 
 def newest(regulator: Regulator, connection: Connection) -> tuple[Signed, TrustBundle] | None:
     """The bundle of the highest sequence, signed and read; None before there is one."""
-    kept = regulator.chain.documents(connection, BUNDLE)  # in order of their sequence
+    kept = regulator.chain.documents(connection, TRUST_BUNDLE)  # in order of their sequence
     return (kept[-1], TrustBundle.parse(kept[-1].payload)) if kept else None
 
 
 def authorities(regulator: Regulator) -> list[bytes]:
-    """The chain's certificate authorities (PEM each), the one that issues first. Raises
-    RegulatorError.
-    """
-    path = regulator.config.authority_certificate
-    try:
-        found = x509.load_pem_x509_certificates(read_file(path, "authority's certificate"))
-    except ValueError as error:
-        raise RegulatorError(f"{path} holds no PEM certificate; restore it") from error
-    return [one.public_bytes(Encoding.PEM) for one in found]
+    """The chain's certificate authorities (PEM each) as the file has them. Raises IdentityError."""
+    raw = read_file(regulator.config.authority_certificate, "authority's certificate")
+    return [one.public_bytes(Encoding.PEM) for one in load_certificates(raw)]
 
 
 def _made(regulator: Regulator, sequence: int, now: int) -> TrustBundle:

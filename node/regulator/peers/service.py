@@ -135,22 +135,26 @@ class RegulatorPeersService(RegulatorPeersServicer):
 
 
 def open_peers(regulator: Regulator) -> PeerDesk:
-    """Adds what a regulator does between chains to the node: its server for peers, where the
-    configuration gives it an address, and its look at theirs.
-    """
+    """What a regulator does between chains, before its parts are there and anything is served."""
     trust = PeerTrust(regulator.store, regulator.chain, regulator.clock)
     channels = PeerChannels(regulator, trust)
-    desk = PeerDesk(trust, channels, PeerWatch(regulator, trust, channels))
+    return PeerDesk(trust, channels, PeerWatch(regulator, trust, channels))
+
+
+def serve_peers(regulator: Regulator, desk: PeerDesk) -> None:
+    """Adds the server for peers to the node, where the configuration gives it an address, and the
+    look at theirs.
+    """
     address = regulator.config.peers.listen
-    if address is not None:
-        service = RegulatorPeersService(regulator, desk)
-        add_peer_server(
-            regulator,
-            trust,
-            address,
-            ROLES,
-            lambda server: add_RegulatorPeersServicer_to_server(service, server),
-            withdrawn=WITHDRAWN,
-        )
-        regulator.tasks.append(desk.watch.keep())
-    return desk
+    if address is None:
+        return
+    service = RegulatorPeersService(regulator, desk)
+    add_peer_server(
+        regulator,
+        desk.trust,
+        address,
+        ROLES,
+        lambda server: add_RegulatorPeersServicer_to_server(service, server),
+        withdrawn=WITHDRAWN,
+    )
+    regulator.tasks.append(desk.watch.keep())

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, delete, insert, select
 
-from federation.errors import FederationError
+from federation.errors import FederationError, Refusal
 from node.errors import NodeError
 from node.peers import PeerChannels, PeerTrust
 from node.regulator.membership import Regulator
@@ -56,7 +56,8 @@ class PeerWatch:
         try:
             await self.hear(chain)
         except (NodeError, FederationError) as error:
-            problem = str(error)[:MOST_PROBLEM]
+            said = error.detail if isinstance(error, Refusal) else str(error)
+            problem = said[:MOST_PROBLEM]
             _log.warning("regulator of a peer chain not heard", chain=chain, error=problem)
         await self.regulator.store.run(lambda c: self._note(c, chain, problem))
 
