@@ -86,7 +86,7 @@ class History(Document):
     regulator: Id
     groups: Annotated[tuple[Banks, ...], Array, Field(max_length=MAX_BANKS)]
     judging: bool
-    total: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0, le=10_000)]
     scorecards: Annotated[tuple[ToldScorecard, ...], Array]
     catalogues: Annotated[tuple[Bytes, ...], Array]
 

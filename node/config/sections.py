@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -150,8 +151,8 @@ class AffiliatesConfig(Section):
     """Banks that are judged as one: what is certified for one counts for all of a group."""
 
     groups: tuple[tuple[str, ...], ...] = ()
-    """SPIFFE ids of banks, each in one group at most. A relation counts from when it stands here,
-    for everything certified within 24 months."""
+    """SPIFFE ids of banks, of this chain or of peer chains, each in one group at most. A relation
+    counts from when it stands here, for everything certified within 24 months."""
 
     @field_validator("groups")
     @classmethod
@@ -172,6 +173,12 @@ class AffiliatesConfig(Section):
         """The bank and its affiliates, as text."""
         own = str(bank)
         return frozenset({own}).union(*(group for group in self.groups if own in group))
+
+    def touching(self, banks: Collection[SpiffeId]) -> tuple[tuple[SpiffeId, ...], ...]:
+        """The groups that any of these banks is in."""
+        names = {str(bank) for bank in banks}
+        found = (group for group in self.groups if names.intersection(group))
+        return tuple(tuple(SpiffeId.parse(name) for name in group) for group in found)
 
 
 def _role_of(text: str) -> Role | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from federation.certificate import ModelCertificate
 from federation.entries import Kind, entry
 from federation.errors import DocumentError, Reason, Refusal
 from federation.exchange.regulator import (
-    HISTORY_SECONDS,
     KEY_PURPOSE,
     REPORT_PURPOSE,
     Considered,
@@ -25,16 +24,17 @@ from federation.exchange.regulator import (
     seal_to_bank,
 )
 from federation.identity import Role, SpiffeId
+from federation.interchain.voucher import Vouched
 from federation.membership import Members
 from node.chain import ChainSync
-from node.chain.store import CATALOGUE
-from node.chain.tables import chain_documents
 from node.enrolment.folder import write_public
+from node.regulator.catalogues import find_catalogue
 from node.regulator.decisions import PUBLIC_KEY, Decision, DecisionStore, bundle_path
-from node.regulator.judging import Ahead, Past, PolicyWorker, Queue
+from node.regulator.judging import Ahead, PolicyWorker, Queue
 from node.regulator.membership import Regulator
+from node.regulator.peers.guests import admit, guest_of
+from node.regulator.peers.history import PeerHistory, Reach, nobody
 from node.regulator.verdicts import Verdicts
-from node.regulator.withdrawals import delivered
 from node.workers import jobs
 from scoring import lattice, published
 from scoring.catalogue import Catalogue
@@ -47,11 +47,15 @@ _SETS = {"sealed": lattice.PARAMETER_SET, "open": published.PARAMETER_SET}
 
 @dataclass
 class CertificationDesk:
-    """Decides about submissions. `sync` brings the regulator's copy of the chain up to date."""
+    """Decides about submissions. `sync` brings the regulator's copy of the chain up to date;
+    `reach` gives the channels to the regulators of peer chains.
+    """
 
     regulator: Regulator
     sync: ChainSync | None
+    reach: Reach = nobody
     decisions: DecisionStore = field(init=False)
+    history: PeerHistory = field(init=False)
     verdicts: Verdicts = field(init=False)
     worker: PolicyWorker = field(init=False)
     _queue: Queue = field(init=False)
@@ -62,6 +66,7 @@ class CertificationDesk:
         self.worker = PolicyWorker(config)
         self._queue = Queue(config.certification.waiting)
         self.verdicts = Verdicts(self.regulator.identity.storage)
+        self.history = PeerHistory(self.regulator, self.decisions, self.reach)
 
     async def certify(
         self, bank: SpiffeId, sealed: bytes, ahead: Ahead = lambda _: None
@@ -69,36 +74,54 @@ class CertificationDesk:
         """The decision about a sealed submission of `bank`; the same bytes get the same again.
 
         `ahead` is told how many are judged first. Raises DeskBusy; EnvelopeError, DocumentError,
-        PolicyError or Refusal for a submission that is not decided at all. One that policy refuses
-        is a decision, without a certificate. Cancelled while policy is applied, it decides nothing.
+        PolicyError or Refusal for a submission that is not decided at all; PartyUnavailable when
+        not all of the history could be learnt. One that policy refuses is a decision, without a
+        certificate. Cancelled while policy is applied, it decides nothing.
         """
         digest = hashlib.sha256(sealed).digest()
+
+        def read() -> Submission:
+            return open_submission(sealed, bank, self.regulator.identity.require_sealing())
+
+        return await self._certify(digest, bank, read, None, ahead)
+
+    async def certify_vouched(
+        self, vouched: Vouched, content: bytes, ahead: Ahead = lambda _: None
+    ) -> Decision:
+        """The decision about a submission (its payload) that the regulator of the bank's own chain
+        vouches for; the same submission gets the same again, by whatever voucher. Raises as
+        `certify`.
+        """
+        bank = vouched.voucher.bank
+
+        def read() -> Submission:
+            submission = Submission.parse(content)
+            if submission.bank != bank:
+                raise Refusal(Reason.WRONG_BANK, "submission names another bank than the voucher")
+            return submission
+
+        return await self._certify(vouched.voucher.content, bank, read, vouched, ahead)
+
+    async def _certify(
+        self,
+        digest: bytes,
+        bank: SpiffeId,
+        read: Callable[[], Submission],
+        vouched: Vouched | None,
+        ahead: Ahead,
+    ) -> Decision:
         async with self._queue.turn(bank, ahead):
             kept = await self._kept(digest, bank)
             if kept is not None:
                 return kept
-            submission = open_submission(sealed, bank, self.regulator.identity.require_sealing())
+            submission = read()
             try:
-                return await self._decide(digest, submission)
+                with self.history.judging(bank) as banks:
+                    await self.history.gather(banks)
+                    return await self._decide(digest, submission, banks, vouched)
             except ScoringError as error:
                 # Its text quotes the scorecard; a DocumentError's stays out of every log.
                 raise DocumentError("submission.scorecard", str(error)) from error
-
-    def _past(self, connection: Connection, bank: SpiffeId) -> list[Past]:
-        """Everything certified within 24 months for the bank and its affiliates: expired and
-        withdrawn, sealed and open. Only what is valid now gives records beside the new model.
-        """
-        regulator, now = self.regulator, self.regulator.clock.now()
-        gone = delivered(regulator.chain, connection)
-        banks = regulator.config.affiliates.of(bank)
-        return [
-            Past(
-                self.decisions.submission(connection, one.submission).scorecard,
-                regulator.chain.catalogue(connection, one.certificate.catalogue),
-                now < one.certificate.not_after and one.certificate.hash not in gone,
-            )
-            for one in self.decisions.certified(connection, banks, now - HISTORY_SECONDS)
-        ]
 
     def busy(self) -> int:
         """How many submissions are judged or wait."""
@@ -114,13 +137,25 @@ class CertificationDesk:
             lambda connection: self.decisions.get(connection, digest, bank)
         )
 
-    async def _decide(self, digest: bytes, submission: Submission) -> Decision:
+    async def _decide(
+        self,
+        digest: bytes,
+        submission: Submission,
+        banks: Collection[str],
+        vouched: Vouched | None,
+    ) -> Decision:
+        """`banks` are the bank and its affiliates; a bank that is vouched for becomes a guest once
+        it has a model, and not before.
+        """
         regulator = self.regulator
         version = Scorecard.from_json(submission.scorecard).catalogue_version
-        catalogue = await self._catalogue(version)
+        catalogue = await find_catalogue(regulator, self.sync, version)
         members = await regulator.members()
+        if vouched is not None:
+            guest = await regulator.store.read(lambda c: guest_of(regulator, c, vouched))
+            members = members.with_guest(guest.as_member())
         scorecard = read_scorecard(submission, members)
-        past = await regulator.store.read(lambda c: self._past(c, submission.bank))
+        past = await regulator.store.read(lambda c: self.history.past(c, banks))
         judged = await self.worker.judge(scorecard, catalogue, past)
         considered = conclude(submission, scorecard, judged)
         bank = members.require(submission.bank, Role.BANK)
@@ -129,7 +164,7 @@ class CertificationDesk:
         )
         if not considered.verdict.passed:
             refused = Decision(report)
-            await self._keep(digest, considered, catalogue, refused)
+            await self._keep(digest, considered, catalogue, refused, vouched)
             return refused
         now = regulator.clock.now()
         # Made once without the keys, so that one that cannot be made costs no keys.
@@ -141,7 +176,7 @@ class CertificationDesk:
             self.decisions.forget(digest)
             raise
         try:
-            await self._keep(digest, considered, catalogue, decision)
+            await self._keep(digest, considered, catalogue, decision, vouched)
         except Refusal:
             self.decisions.forget(digest)
             raise
@@ -184,7 +219,12 @@ class CertificationDesk:
         )
 
     async def _keep(
-        self, digest: bytes, considered: Considered, catalogue: Catalogue, decision: Decision
+        self,
+        digest: bytes,
+        considered: Considered,
+        catalogue: Catalogue,
+        decision: Decision,
+        vouched: Vouched | None,
     ) -> None:
         regulator = self.regulator
         submission = considered.submission
@@ -205,6 +245,8 @@ class CertificationDesk:
                 )
                 regulator.append(connection, Kind.REFUSAL, raw)
                 return
+            if vouched is not None:
+                admit(regulator, connection, vouched)
             regulator.chain.put_certificate(connection, certificate)
             raw = entry(
                 Kind.CERTIFIED,
@@ -216,35 +258,6 @@ class CertificationDesk:
             regulator.append(connection, Kind.CERTIFIED, raw)
 
         await regulator.store.run(unit)
-
-    async def _catalogue(self, version: str) -> Catalogue:
-        """The chain's catalogue of that version. Raises Refusal(wrong_context)."""
-        found = await self._find(version)
-        if found is None and self.sync is not None:
-            await self.sync.sync()
-            found = await self._find(version)
-        if found is None:
-            raise Refusal(Reason.WRONG_CONTEXT, f"no one catalogue of version {version} is known")
-        return found
-
-    async def _find(self, version: str) -> Catalogue | None:
-        chain = self.regulator.chain
-
-        def look(connection: Connection) -> Catalogue | None:
-            table = chain_documents.c
-            rows = connection.execute(
-                select(table.hash).where(table.kind == CATALOGUE).order_by(table.number)
-            ).scalars()
-            known = {digest: chain.catalogue(connection, digest) for digest in map(bytes, rows)}
-            fitting = [d for d, catalogue in known.items() if catalogue.version == version]
-            if len(fitting) > 1:
-                # Published again under the same version: the newest epoch says which one holds.
-                numbers = chain.epoch_numbers(connection)
-                newest = chain.descriptor(connection, numbers[-1]) if numbers else None
-                fitting = [d for d in fitting if newest and d == newest.catalogue]
-            return known[fitting[0]] if fitting else None
-
-        return await self.regulator.store.read(look)
 
 
 def _certificate(

@@ -44,11 +44,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Certified:
-    """A certified model; `submission` is the SHA-256 of the sealed submission."""
+    """A certified model; `submission` is what `DecisionStore.get` knows it by."""
 
     submission: bytes
     decided: int
     certificate: ModelCertificate
+    signed: Signed
 
 
 class DecisionStore:
@@ -111,7 +112,8 @@ class DecisionStore:
         )
 
     def get(self, connection: Connection, digest: bytes, bank: SpiffeId) -> Decision | None:
-        """The decision about the submission of that SHA-256, None when there is none yet.
+        """The decision about a submission, None when there is none yet. `digest` is SHA-256 of its
+        envelope, or of the submission itself when another regulator vouched for it.
 
         Raises Refusal(wrong_bank) for another bank's, Refusal(uncertified_model) when the
         bundles of an expired model are gone, RegulatorError when they are missing otherwise.
@@ -147,13 +149,11 @@ class DecisionStore:
         if banks is not None:
             query = query.where(table.bank.in_(banks))
         # Parsed, not verified: the regulator's own record of what it signed.
+        rows = connection.execute(query.order_by(table.decided, table.submission)).all()
+        signed = [Signed.from_json(bytes(row.certificate)) for row in rows]
         return [
-            Certified(
-                bytes(row.submission),
-                row.decided,
-                ModelCertificate.parse(Signed.from_json(bytes(row.certificate)).payload),
-            )
-            for row in connection.execute(query.order_by(table.decided, table.submission))
+            Certified(bytes(row.submission), row.decided, ModelCertificate.parse(one.payload), one)
+            for row, one in zip(rows, signed, strict=True)
         ]
 
     def submission(self, connection: Connection, digest: bytes) -> Submission:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any, Final
 
 from federation.errors import FederationError
@@ -16,16 +14,18 @@ from node.errors import NodeError
 from node.log.http.client import LogClient
 from node.regulator.auditkeys.handing import hand_keys
 from node.regulator.certification import CertificationDesk
-from node.regulator.decisions import Decision
 from node.regulator.development.desk import LabelDesk
 from node.regulator.development.service import certify_labels
 from node.regulator.failures import record_failure
 from node.regulator.membership import Regulator, record_own
 from node.regulator.mirror.mirror import Mirror
+from node.regulator.peers.certification import Tell, VouchedDesk
 from node.regulator.peers.delivery import PeerDelivery
-from node.regulator.peers.service import open_peers
+from node.regulator.peers.forwarding import Forwarding
+from node.regulator.peers.guests import check_affiliates
+from node.regulator.peers.service import open_peers, serve_peers
+from node.regulator.replies import stream_decision
 from node.regulator.withdrawals import Delivery, withdraw
-from node.rpc.chunks import file_pieces
 from node.rpc.convert import exactly, signed_from_wire, signed_to_wire
 from node.rpc.identity import peer
 from yinxin.v1 import common_pb2, regulator_pb2
@@ -39,10 +39,6 @@ ROLES: Final = {
 }
 
 
-PROGRESS_SECONDS: Final = 2.0
-"""How often a bank whose submission is being judged hears that it is."""
-
-
 class RegulatorService(RegulatorServicer):
     """Implements yinxin.v1.Regulator."""
 
@@ -52,7 +48,9 @@ class RegulatorService(RegulatorServicer):
         desk: CertificationDesk,
         delivery: Delivery | None,
         labels: LabelDesk,
+        forwarding: Forwarding,
     ) -> None:
+        self._forwarding = forwarding
         self._labels = labels
         self._regulator = regulator
         self._desk = desk
@@ -61,37 +59,27 @@ class RegulatorService(RegulatorServicer):
     async def Certify(
         self, request: regulator_pb2.CertifyRequest, context: Any
     ) -> AsyncIterator[regulator_pb2.CertifyReply]:
-        """Progress, the decision, then the weight bundles, in order of the holders' ids."""
-        ahead = [0]
-        deciding = asyncio.ensure_future(
-            self._desk.certify(peer(), request.submission, partial(ahead.__setitem__, 0))
-        )
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            while not (await asyncio.wait({deciding}, timeout=PROGRESS_SECONDS))[0]:
-                seconds = round(clock() - began)
-                progress = regulator_pb2.CertifyProgress(ahead=ahead[0], seconds=seconds)
-                yield regulator_pb2.CertifyReply(progress=progress)
-        finally:
-            # A bank that hung up: nobody waits for the decision.
-            if not deciding.done():
-                deciding.cancel()
-                await asyncio.gather(deciding, return_exceptions=True)
-        decision = deciding.result()
-        yield regulator_pb2.CertifyReply(result=_result(decision))
-        for holder, path in decision.bundles:
-            pieces = file_pieces(path)
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
-                part = regulator_pb2.BundlePart(holder=str(holder), chunk=chunk)
-                yield regulator_pb2.CertifyReply(bundle=part)
+        """Progress, the decision, then the weight bundles, in order of the holders' ids: of this
+        regulator, or of that of the chain that the request is for.
+        """
+        bank, sealed = peer(), request.submission
+        if self._elsewhere(request.chain):
+            replies = self._forwarding.certify(bank, sealed, request.chain)
+        else:
+            replies = stream_decision(lambda ahead: self._desk.certify(bank, sealed, ahead))
+        async with aclosing(replies):
+            async for reply in replies:
+                yield reply
 
     async def WithdrawModel(
         self, request: regulator_pb2.WithdrawRequest, context: Any
     ) -> regulator_pb2.WithdrawReply:
-        """Withdraws a model of the calling bank, and tells the hub at once where it is there."""
+        """Withdraws a model of the calling bank, and tells the hub at once where it is there; the
+        regulator of another chain does so for a model that it certified.
+        """
         digest = exactly(request.certificate_hash, 32, "certificate_hash")
+        if self._elsewhere(request.chain):
+            return await self._forwarding.withdraw(peer(), digest, request.chain)
         signed = await withdraw(self._regulator, digest, peer())
         if self._delivery is not None:
             with contextlib.suppress(NodeError, FederationError):  # it is tried again
@@ -114,32 +102,40 @@ class RegulatorService(RegulatorServicer):
             async for reply in replies:
                 yield reply
 
+    def _elsewhere(self, chain: str) -> bool:
+        return chain not in ("", self._regulator.identity.root.chain)
+
 
 async def build(regulator: Regulator) -> None:
     """Adds the regulator's server to the runtime, and its copy of the chain."""
     config = regulator.config
     sync: ChainSync | None = None
     delivery: Delivery | None = None
+    tell: tuple[Tell, ...] = ()
     if config.hub is not None:
         hub = regulator.peer_channel(Role.HUB, config.hub)
         sync = regulator.follow_chain(hub)
         regulator.tasks.append(hand_keys(regulator, hub))
-        delivery = Delivery(regulator, hub)
-        regulator.tasks.append(delivery.keep())
+        delivery, guests = Delivery(regulator, hub), PeerDelivery(regulator, hub)
+        regulator.tasks += [delivery.keep(), guests.keep()]
+        tell = (guests.deliver, delivery.deliver)
         _mirror(regulator, sync)
-        regulator.tasks.append(PeerDelivery(regulator, hub).keep())
     await record_own(regulator)
-    desk = CertificationDesk(regulator, sync)
+    await check_affiliates(regulator)
+    peers = open_peers(regulator)
+    desk = CertificationDesk(regulator, sync, peers.channels.regulator)
+    peers.certifying = VouchedDesk(regulator, desk, tell)
     await desk.tidy()
     regulator.closing.append(desk.worker.close)
     regulator.metrics.watch("desk_submissions", "Scorecards judged or waiting", desk.busy)
     labels = LabelDesk(regulator, sync)
     await labels.tidy(started=True)
-    service = RegulatorService(regulator, desk, delivery, labels)
+    forwarding = Forwarding(regulator, peers.channels.regulator)
+    service = RegulatorService(regulator, desk, delivery, labels, forwarding)
     regulator.add_server(
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)
     )
-    open_peers(regulator)
+    serve_peers(regulator, peers)
 
 
 def _mirror(regulator: Regulator, sync: ChainSync) -> None:
@@ -152,13 +148,3 @@ def _mirror(regulator: Regulator, sync: ChainSync) -> None:
     )
     regulator.tasks.append(mirror.keep())
     regulator.closing.append(mirror.close)
-
-
-def _result(decision: Decision) -> regulator_pb2.CertifyResult:
-    certificate = decision.certificate
-    return regulator_pb2.CertifyResult(
-        certificate=None if certificate is None else signed_to_wire(certificate),
-        secret_key=decision.secret_key,
-        public_key=decision.public_key,
-        report=decision.report,
-    )

@@ -211,11 +211,11 @@ async def test_affiliates_count_as_one_bank(tmp_path: Path) -> None:
 async def test_a_model_counts_for_24_months(tmp_path: Path) -> None:
     async with at_desk(tmp_path) as desk:
         assert await desk.submit(R0) == ()
-        past = desk.desk._past
+        past = desk.desk.history.past
         for after, count in ((0, 1), (HISTORY_SECONDS, 1), (HISTORY_SECONDS + 1, 0)):
             desk.clock.advance(after)
-            found = await desk.regulator.store.read(lambda c: past(c, HARBOUR))
+            found = await desk.regulator.store.read(lambda c: past(c, {str(HARBOUR)}))
             assert len(found) == count
             assert [one.valid for one in found] == [after == 0] * count
-            assert await desk.regulator.store.read(lambda c: past(c, DELTA)) == []
+            assert await desk.regulator.store.read(lambda c: past(c, {str(DELTA)})) == []
             desk.clock.advance(-after)

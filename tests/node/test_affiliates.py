@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from federation.identity import SpiffeId
-from node.config import RegulatorConfig, load
 from node.config.sections import AffiliatesConfig
-from node.errors import ConfigError
-from support.enrolled import DELTA, HARBOUR, HOLDERS, REGULATOR, Homes
+from node.regulator.errors import RegulatorError
+from node.regulator.peers.guests import check_affiliates
+from support.enrolled import DELTA, HARBOUR, HOLDERS, Homes, regulating
 
 A, B, C = str(HARBOUR), str(DELTA), "spiffe://csj.yinxin.example/bank/quay"
 
@@ -40,11 +40,19 @@ def test_groups_that_would_bind_nobody_or_unclearly(
         AffiliatesConfig(groups=groups)
 
 
-def test_a_bank_of_another_trust_domain_is_a_typing_error(tmp_path: Path) -> None:
+def test_groups_are_found_by_any_of_their_banks() -> None:
+    config = AffiliatesConfig(groups=((A, C),))
+    assert config.touching([SpiffeId.parse(C), DELTA]) == ((HARBOUR, SpiffeId.parse(C)),)
+    assert config.touching([DELTA]) == ()
+
+
+async def test_a_bank_of_a_chain_that_was_never_pinned_is_a_typing_error(tmp_path: Path) -> None:
     homes = Homes(tmp_path)
-    path = homes.folder(REGULATOR) / "node.toml"
-    foreign = "spiffe://prd.yinxin.example/bank/harbour"
     key = "YINXIN__AFFILIATES__GROUPS"
-    assert load(RegulatorConfig, path, {key: f'[["{A}", "{B}"]]'}).affiliates.of(HARBOUR) == {A, B}
-    with pytest.raises(ConfigError, match="another trust domain"):
-        load(RegulatorConfig, path, {key: f'[["{A}", "{foreign}"]]'})
+    foreign = "spiffe://prd.yinxin.example/bank/harbour"
+    async with regulating(homes, environment={key: f'[["{A}", "{B}"]]'}) as regulator:
+        assert regulator.config.affiliates.of(HARBOUR) == {A, B}
+        await check_affiliates(regulator)
+    async with regulating(homes, environment={key: f'[["{A}", "{foreign}"]]'}) as regulator:
+        with pytest.raises(RegulatorError, match="no chain that was ever pinned"):
+            await check_affiliates(regulator)

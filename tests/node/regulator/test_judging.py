@@ -177,7 +177,7 @@ async def test_a_bank_hears_of_progress_and_others_are_served_meanwhile(
     homes: Homes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "apply_policy", slow.one_second)
-    monkeypatch.setattr("node.regulator.service.PROGRESS_SECONDS", 0.1)
+    monkeypatch.setattr("node.regulator.replies.PROGRESS_SECONDS", 0.1)
     method, reply = "/yinxin.v1.Regulator/Certify", regulator_pb2.CertifyReply
     parts: list[str | None] = []
     async with certifying(homes) as (_, port), homes.channel(HARBOUR, REGULATOR, port) as channel:

@@ -79,7 +79,7 @@ class Place:
 
     async def valid(self) -> list[bool]:
         desk = CertificationDesk(self.regulator, None)
-        past = await self.regulator.store.read(lambda c: desk._past(c, HARBOUR))
+        past = await self.regulator.store.read(lambda c: desk.history.past(c, {str(HARBOUR)}))
         return [one.valid for one in past]
 
 
