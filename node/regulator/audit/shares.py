@@ -14,10 +14,10 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from federation.audit.findings import Finding
-from federation.audit.interchain.cases import Peer, PermitFacts, Reconciled, Seen
+from federation.audit.interchain.cases import Peer, Reconciled
 from federation.audit.interchain.reconciliation import Interchain
-from federation.entries import Kind
-from federation.interchain.share import Share, SharedPermit
+from federation.audit.interchain.shares import feed_share
+from federation.interchain.share import Share
 from federation.signed import Signed
 from node.chain import ChainStore
 from node.keys import KeyEncryptionKey
@@ -61,12 +61,7 @@ class ShareFeed:
         kept = self.store.read_blocking(lambda c: books.get(c, chain, waiting.number))
         if kept is None:
             return
-        for permit in kept.content.permits:
-            yield from interchain.shared_permit(chain, _facts(permit))
-        for entry in kept.content.entries:
-            seen = Seen(str(entry.log), entry.index, entry.time, entry.document)
-            interchain.shared_entry(chain, Kind(entry.kind), entry.permit, seen)
-        interchain.covered(chain, kept.share.until, kept.share.hub_signing)
+        yield from feed_share(interchain, kept.share, kept.content)
         self._fed[chain] = waiting.number
         for one in kept.content.findings:
             found = reported(one, chain)
@@ -123,15 +118,3 @@ def reconciled_chains(connection: Connection) -> dict[str, dict[str, int]]:
     return {
         one: {name: progress(connection, f"{name} {one}") for name in _NUMBERS} for one in chains
     }
-
-
-def _facts(permit: SharedPermit) -> PermitFacts:
-    return PermitFacts(
-        id=permit.permit,
-        time=permit.time,
-        expires=permit.expires,
-        bank=str(permit.bank),
-        ctx=permit.ctx,
-        audience=tuple(map(str, permit.audience)),
-        participants=tuple(map(str, permit.participants)),
-    )
