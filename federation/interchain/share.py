@@ -21,7 +21,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field, model_validator
 
 from federation.documents import Array, Bytes, Bytes16, Bytes32, Document, Id, Name, Part, Time
-from federation.entries import Kind
+from federation.entries import Kind, entry
 from federation.envelope import EnvelopeKey, EnvelopePublicKey, open_, seal
 from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
@@ -226,7 +226,7 @@ def _problems(
     spans = {span.log: span for span in share.logs}
     told: set[tuple[SpiffeId, int]] = set()
     places = [(bundle.yinxin_hub, permit.index) for permit in content.permits]
-    places += [(entry.log, entry.index) for entry in content.entries]
+    places += [(one.log, one.index) for one in content.entries]
     for log, index in places:
         span = spans.get(log)
         if span is None or not span.start <= index < span.stop:
@@ -236,9 +236,9 @@ def _problems(
         told.add((log, index))
     if any(log.trust_domain != own for log in spans):
         yield "a log is of another trust domain"
-    for entry in content.entries:
-        if entry.log.role is not _WRITERS[entry.kind]:
-            yield f"{entry.log} writes no {entry.kind}"
+    for one in content.entries:
+        if one.log.role is not _WRITERS[one.kind]:
+            yield f"{one.log} writes no {one.kind}"
     if any(permit.bank.trust_domain != domain for permit in content.permits):
         yield "a permit is of a bank of another chain"
     if any(finding.subject.trust_domain != domain for finding in content.findings):
@@ -271,14 +271,17 @@ def overdue(covered: int, since: int, now: int) -> bool:
     return now - max(covered, since) > DAY
 
 
-def share_body(share: Share, content: ShareContent) -> dict[str, str | int]:
-    """What both sides log of a share, besides its own hash: the span, and how much is in it."""
-    return {
-        "chain": share.chain,
-        "peer": share.audience,
-        "number": share.number,
-        "begin": share.begin,
-        "until": share.until,
-        "entries": len(content.permits) + len(content.entries),
-        "findings": len(content.findings),
-    }
+def share_entry(share: Share, content: ShareContent, now: int) -> bytes:
+    """The entry of whoever gave or received a share: the span, and how much is in it."""
+    return entry(
+        Kind.SHARE,
+        now,
+        document=share.hash,
+        chain=share.chain,
+        peer=share.audience,
+        number=share.number,
+        begin=share.begin,
+        until=share.until,
+        entries=len(content.permits) + len(content.entries),
+        findings=len(content.findings),
+    )

@@ -24,6 +24,8 @@ from node.regulator.peers.delivery import PeerDelivery
 from node.regulator.peers.forwarding import Forwarding
 from node.regulator.peers.guests import check_affiliates
 from node.regulator.peers.service import open_peers, serve_peers
+from node.regulator.peers.sharing import ShareDesk
+from node.regulator.peers.sharing_fetch import ShareFetch
 from node.regulator.replies import stream_decision
 from node.regulator.withdrawals import Delivery, withdraw
 from node.rpc.convert import exactly, signed_from_wire, signed_to_wire
@@ -125,6 +127,7 @@ async def build(regulator: Regulator) -> None:
     peers = open_peers(regulator)
     desk = CertificationDesk(regulator, sync, peers.channels.regulator)
     peers.certifying = VouchedDesk(regulator, desk, tell)
+    peers.sharing = ShareDesk(regulator, peers.trust)
     await desk.tidy()
     regulator.closing.append(desk.worker.close)
     regulator.metrics.watch("desk_submissions", "Scorecards judged or waiting", desk.busy)
@@ -136,6 +139,7 @@ async def build(regulator: Regulator) -> None:
         config.listen, ROLES, lambda server: add_RegulatorServicer_to_server(service, server)
     )
     serve_peers(regulator, peers)
+    regulator.tasks.append(ShareFetch(regulator, peers.trust, peers.channels).keep())
 
 
 def _mirror(regulator: Regulator, sync: ChainSync) -> None:

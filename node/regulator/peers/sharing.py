@@ -7,14 +7,14 @@ its content sealed anew. So the peer may lose an answer, and this node may be ki
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
 
-from federation.entries import Kind, entry
+from federation.entries import Kind
 from federation.errors import Reason, Refusal
 from federation.interchain.share import (
     NONE,
@@ -22,16 +22,17 @@ from federation.interchain.share import (
     ShareRequest,
     check_request,
     seal_share,
-    share_body,
+    share_entry,
 )
-from node.peers import PeerTrust, TrustedChain
+from federation.signed import Signed
+from node.peers import PeerTrust, TrustedChain, home_chain
 from node.regulator.audit.progress import mirrored_until
 from node.regulator.membership import Regulator
 from node.regulator.mirror.books import all_logs
 from node.regulator.peers.sharing_books import GIVEN, KeptShare, ShareBooks
 from node.regulator.peers.sharing_findings import keep_told
 from node.regulator.peers.sharing_page import Page, PageReader
-from node.rpc.convert import signed_from_wire, signed_to_wire
+from node.rpc.convert import signed_to_wire
 from yinxin.v1 import peers_pb2
 
 AT_ONCE: Final = 8
@@ -48,24 +49,23 @@ class ShareDesk:
     trust: PeerTrust
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def share(
-        self, request: peers_pb2.ShareRequest, home_chain: str
-    ) -> AsyncIterator[peers_pb2.SharePart]:
-        """The shares that follow the one that the request of the regulator of `home_chain` names.
+    async def share(self, request: Signed) -> AsyncGenerator[peers_pb2.SharePart, None]:
+        """The shares that follow the one that the request of the calling regulator names.
 
         Raises Refusal(unknown_chain) for a chain that is not trusted any more, SignatureInvalid or
         DocumentError for a request that its regulator did not sign, Refusal(conflict) for one that
         names a share which was never given; else as `check_request`.
         """
-        trusted = await self.trust.require(home_chain)
+        home = home_chain()
+        trusted = await self.trust.require(home)
         bundle = trusted.bundle
-        asked = ShareRequest.open_(signed_from_wire(request.request), bundle.yinxin_signing)
+        asked = ShareRequest.open_(request, bundle.yinxin_signing)
         now = self.regulator.clock.now()
         own = self.regulator.config.chain
-        check_request(asked, own, home_chain, bundle.yinxin_regulator, now)
+        check_request(asked, own, home, bundle.yinxin_regulator, now)
         number, last = asked.number, asked.last
         for _ in range(AT_ONCE):
-            async with self._turns.setdefault(home_chain, asyncio.Lock()):
+            async with self._turns.setdefault(home, asyncio.Lock()):
                 given = await self._after(trusted, number, last)
             if given is None:
                 return
@@ -135,6 +135,6 @@ class ShareDesk:
         signed = share.sign(regulator.identity.signing)
         books.put(connection, peer, signed, page.content, now, page.positions)
         keep_told(connection, peer, page.told, share.number)
-        raw = entry(Kind.SHARE, now, document=share.hash, **share_body(share, page.content))
+        raw = share_entry(share, page.content, now)
         regulator.append(connection, Kind.SHARE, raw)
         return KeptShare(share, signed, page.content, now, page.positions)

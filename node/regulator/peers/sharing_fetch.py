@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from federation.audit.findings import Finding, FindingKind
 from federation.canonical import b64
-from federation.entries import Kind, entry
+from federation.entries import Kind
 from federation.errors import FederationError, Reason, Refusal
 from federation.interchain.share import (
     NONE,
@@ -28,7 +28,7 @@ from federation.interchain.share import (
     check_follows,
     open_share,
     overdue,
-    share_body,
+    share_entry,
 )
 from federation.signed import Signed
 from node.errors import NodeError
@@ -150,7 +150,7 @@ class ShareFetch:
     ) -> None:
         share = Share.parse(signed.payload)
         self._books.put(connection, chain, signed, content, now)
-        raw = entry(Kind.SHARE, now, document=share.hash, **share_body(share, content))
+        raw = share_entry(share, content, now)
         self.regulator.append(connection, Kind.SHARE, raw)
 
     async def _convicts(self, trusted: TrustedChain, signed: Signed, last: Share | None) -> bool:
