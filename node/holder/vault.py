@@ -35,6 +35,7 @@ from scoring.oprf import KeyPair, derive_key_pair
 
 ROOT_BYTES: Final = 32
 _ROOT: Final = "root.key"
+_GONE: Final = ".gone"
 _STORE_LABEL: Final = b"yinxin/holder/store/v1"
 _EMPTY_LABEL: Final = b"yinxin/holder/empty-rows/v1"
 _ERASED: Final = ".erased-"
@@ -156,7 +157,8 @@ class EpochVault:
                 if folder.exists():
                     # A crash while the root was made leaves it under a temporary name, too.
                     for path in sorted(folder.glob(f"*{_ROOT}*")):
-                        _overwrite(path)
+                        # Out of sight first: random bytes are nobody's root, though they read well.
+                        _overwrite(path.rename(path.with_name(f"{path.name}{_GONE}")))
                     sync_folder(folder)
                     # Renamed first: whoever still writes into it finds no folder.
                     folder.rename(self._folder / f"{_ERASED}{epoch}-{secrets.token_hex(6)}")

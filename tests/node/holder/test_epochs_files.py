@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from node.holder import vault as module
 from node.holder.columns import ColumnFile, ColumnHeader, column_parts, write_columns
 from node.holder.errors import HolderError, RootMissing
 from node.holder.vault import EpochVault
@@ -129,3 +130,23 @@ def test_erasing_at_once_from_many_sides_is_no_failure(tmp_path: Path) -> None:
                 vault.put(epoch, CTX, f"pads-{number}", b"pads")
             list(pool.map(vault.erase, [epoch] * 8))
             assert not vault.exists(epoch)
+
+
+def test_a_root_that_is_being_overwritten_is_gone_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a reader takes the random bytes for the root, and its key for a wrong one."""
+    vault, looks = EpochVault(tmp_path), list[Path]()
+    vault.secrets(3, create=True)
+    overwrite = module._overwrite
+
+    def slowly(path: Path) -> None:
+        with pytest.raises(RootMissing):
+            vault.secrets(3)
+        looks.append(path)
+        overwrite(path)
+
+    monkeypatch.setattr(module, "_overwrite", slowly)
+    vault.erase(3)
+    assert len(looks) == 1
+    assert not vault.exists(3)
