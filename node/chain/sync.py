@@ -161,7 +161,7 @@ class ChainCopy:
         check_counts(state)
         members = read_members(state, self._chain.root, self._source.hub, now)
         self._source.check_state(members.hub)
-        for raw in state.catalogues:
+        for raw in (*state.catalogues, *filter(None, [state.proposal.catalogue])):
             check_catalogue(raw)
         # Before anything is read of what is kept: the hub's own credential may be a renewed one.
         await self._store.run(lambda connection: self._put_members(connection, members))
@@ -181,6 +181,9 @@ class ChainCopy:
                 self._put_withdrawal(connection, signed_from_wire(withdrawal), now)
             for raw in state.catalogues:
                 self._chain.put_catalogue(connection, raw)
+            if state.HasField("proposal"):
+                proposal = state.proposal
+                self._chain.put_proposal(connection, proposal.number, proposal.catalogue)
             for number, batch in batches:
                 self._chain.put(connection, BATCH, batch, number)
             for number, documents in verified:

@@ -30,6 +30,7 @@ from node.chain.store import BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, MEMBER, OPE
 from node.chain.tables import chain_documents
 from node.config import HubConfig
 from node.errors import NodeError
+from node.hub.proposals import check_unpublished, end_proposal
 from node.hub.tables import hub_routes
 from node.runtime import Runtime
 from scoring.catalogue import Catalogue
@@ -79,12 +80,11 @@ def routes(connection: Connection) -> dict[SpiffeId, str]:
 
 
 def publish_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) -> None:
-    """Makes a catalogue the one that the next epochs are announced with."""
-    raw = catalogue.to_json().encode()
-    number = len(_catalogues(connection)) + 1
-    if catalogue.digest() in [digest for digest, _ in _catalogues(connection)]:
-        raise PublicationError(f"catalogue {catalogue.version} is published already")
-    hub.chain.put_catalogue(connection, raw, number)
+    """Makes a catalogue the one that the next epochs are announced with; it ends a proposal."""
+    published = hub.chain.catalogues(connection)
+    check_unpublished(catalogue, published)
+    hub.chain.put_catalogue(connection, catalogue.to_json().encode(), len(published) + 1)
+    end_proposal(hub, connection)
     now = hub.clock.now()
     hub.append(
         connection,

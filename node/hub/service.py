@@ -19,6 +19,7 @@ from node.hub.logs import announce_log, log_addresses
 from node.hub.peers.routing import PeerRoutes
 from node.hub.peers.trust import published_guests, published_pins, receive_peers
 from node.hub.permits import Permits
+from node.hub.proposals import proposal_to_wire
 from node.hub.publication import Hub, current_catalogues, receive_manifest
 from node.hub.published import current_epochs, epoch_to_wire
 from node.hub.receipts import receipt
@@ -85,6 +86,7 @@ class HubService(HubServicer):
                 withdrawals=published_withdrawals(self._hub, connection, caller),
                 pins=published_pins(self._hub, connection),
                 guests=published_guests(self._hub, connection, caller),
+                proposal=proposal_to_wire(self._hub, connection),
             )
 
         return await self._hub.store.read(state)

@@ -18,6 +18,7 @@ from federation.membership import Member, Members
 from federation.signed import Signed
 from federation.withdrawal import ModelWithdrawal
 from node.chain.store import GUEST, PIN
+from node.hub.proposals import proposal_to_wire
 from node.hub.publication import Hub, current_catalogues
 from node.hub.published import current_epochs, epoch_to_wire
 from node.rpc.convert import signed_to_wire
@@ -39,6 +40,7 @@ def peer_chain(hub: Hub, connection: Connection, home: str, domain: str) -> hub_
         withdrawals=_withdrawals(hub, connection, domain, now),
         pins=_pins(hub, connection, home),
         guests=_guests(hub, connection, home, now),
+        proposal=proposal_to_wire(hub, connection),
     ).SerializeToString(deterministic=True)
     directory = Directory(
         chain=hub.identity.root.chain,

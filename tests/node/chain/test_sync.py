@@ -486,3 +486,28 @@ async def test_a_holder_with_new_keys_holds_up_nobody_who_knows_its_epochs(
     assert await follower.read(follower.chain.epoch_numbers) == (1, 2)
     follower.hub.epochs[2] = later  # with a manifest of the old key, that nobody has seen
     await follower.refuses(SignatureInvalid)
+
+
+async def test_a_proposed_catalogue_is_kept_until_the_hub_ends_it(follower: Follower) -> None:
+    raw = follower.memory.catalogue.model_copy(update={"version": "next"}).to_json().encode()
+    proposals = [hub_pb2.CatalogueProposal(number=1, catalogue=raw)]
+    follower.hub.change = lambda state: state.proposal.CopyFrom(proposals[-1])
+    await follower.sync.sync()
+    assert await follower.read(follower.chain.proposal) == (1, raw)
+    proposals.append(hub_pb2.CatalogueProposal(number=2))
+    await follower.sync.sync()
+    assert await follower.read(follower.chain.proposal) == (2, b"")
+
+
+async def test_a_second_proposal_of_a_number_is_refused(follower: Follower) -> None:
+    raw = follower.memory.catalogue.model_copy(update={"version": "next"}).to_json().encode()
+    other = follower.memory.catalogue.to_json().encode()
+    proposals = [hub_pb2.CatalogueProposal(number=1, catalogue=raw)]
+    follower.hub.change = lambda state: state.proposal.CopyFrom(proposals[-1])
+    await follower.sync.sync()
+    for second in (other, b""):
+        proposals.append(hub_pb2.CatalogueProposal(number=1, catalogue=second))
+        await follower.refuses(Refusal, "a different catalogue-proposal 1")
+    proposals.append(hub_pb2.CatalogueProposal(number=2, catalogue=b"{}"))
+    await follower.refuses(DocumentError, "Catalogue")
+    assert await follower.read(follower.chain.proposal) == (1, raw)

@@ -15,6 +15,7 @@ from federation.identity import Role, SpiffeId
 from federation.signed import Signed, SigningKey
 from node.config import HubConfig
 from node.hub import publication
+from node.hub.proposals import ProposalError
 from node.hub.publication import PublicationError
 from node.runtime import Runtime
 from scoring.catalogue import Catalogue
@@ -199,7 +200,7 @@ async def test_a_catalogue_is_published_once_and_the_newest_counts(office: Offic
     office.ready()
     first = office.chain.catalogue
     publish = publication.publish_catalogue
-    with pytest.raises(PublicationError, match="small-1 is published already"):
+    with pytest.raises(ProposalError, match="small-1 is published already"):
         office.do(lambda c: publish(office.hub, c, first))
     second: Catalogue = first.model_copy(update={"version": "small-2"})
     number = office.announce()

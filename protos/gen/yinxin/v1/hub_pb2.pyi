@@ -47,6 +47,7 @@ class ChainState(_message.Message):
     WITHDRAWALS_FIELD_NUMBER: _builtins.int
     PINS_FIELD_NUMBER: _builtins.int
     GUESTS_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
     roster_rows: _builtins.int
     roster_batches: _builtins.int
     @_builtins.property
@@ -73,6 +74,10 @@ class ChainState(_message.Message):
     def guests(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
         """Banks of peer chains that may ask here. A bank is told of none, a peer chain of its own."""
 
+    @_builtins.property
+    def proposal(self) -> Global___CatalogueProposal:
+        """The catalogue that may be published next, for members to check what of theirs it breaks."""
+
     def __init__(
         self,
         *,
@@ -85,14 +90,40 @@ class ChainState(_message.Message):
         withdrawals: _abc.Iterable[_common_pb2.Signed] | None = ...,
         pins: _abc.Iterable[_common_pb2.Signed] | None = ...,
         guests: _abc.Iterable[_common_pb2.Signed] | None = ...,
+        proposal: Global___CatalogueProposal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "guests", b"guests", "logs", b"logs", "members", b"members", "pins", b"pins", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows", "withdrawals", b"withdrawals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogues", b"catalogues", "epochs", b"epochs", "guests", b"guests", "logs", b"logs", "members", b"members", "pins", b"pins", "proposal", b"proposal", "roster_batches", b"roster_batches", "roster_rows", b"roster_rows", "withdrawals", b"withdrawals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChainState: _TypeAlias = ChainState  # noqa: Y015
+
+@_typing.final
+class CatalogueProposal(_message.Message):
+    """Proposals are numbered from 1; one without a catalogue ends the one before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CATALOGUE_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    catalogue: _builtins.bytes
+    """Canonical JSON."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        catalogue: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CatalogueProposal: _TypeAlias = CatalogueProposal  # noqa: Y015
 
 @_typing.final
 class PeerDocuments(_message.Message):
