@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from node.errors import StorageBusy, StorageError, StorageUnavailable
 from node.storage.engine import writing
-from node.storage.failures import storage_error
+from node.storage.failures import lost, storage_error
 from node.storage.schema import storage_probe
 
 T = TypeVar("T")
@@ -233,6 +233,9 @@ def _attempt(
         failure = error
         if isinstance(error, SQLAlchemyError):
             failure = storage_error(error)
+            failure.__cause__ = error
+        elif isinstance(error, OSError):
+            failure = lost(error)
             failure.__cause__ = error
         if isinstance(failure, StorageUnavailable):
             raise _BatchLost from failure

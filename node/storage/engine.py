@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -182,8 +182,21 @@ def _switch_to_wal(cursor: sqlite3.Cursor, timeout_s: float) -> None:
             time.sleep(0.02)
 
 
+def postgresql_engine(url: str | URL, timeout_s: float, **options: Any) -> Engine:
+    """An engine of pg8000 whose connections wait `timeout_s` for the server at most."""
+    engine = create_engine(url, connect_args={"timeout": timeout_s}, **options)
+
+    @event.listens_for(engine, "handle_error")
+    def lost(context: ExceptionContext) -> None:
+        # The driver lets errors of its socket pass, and a connection that had one is of no use.
+        if isinstance(context.original_exception, OSError):
+            context.is_disconnect = True
+
+    return engine
+
+
 def _open_postgresql(url: str, pool: int, busy_timeout_s: float) -> Engine:
-    engine = create_engine(url, pool_size=pool, max_overflow=0, connect_args={"timeout": 60})
+    engine = postgresql_engine(url, 60.0, pool_size=pool, max_overflow=0)
     milliseconds = int(busy_timeout_s * 1000)
 
     @event.listens_for(engine, "connect")

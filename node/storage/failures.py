@@ -26,11 +26,16 @@ _POSTGRES_OUTAGES = ("08", "25006", "40", "53", "55", "57", "58", "XX")
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns errors of SQLAlchemy into this package's; lets every other exception pass."""
+    """Turns errors of SQLAlchemy, and of the driver's socket, into this package's; lets every
+    other exception pass.
+    """
     try:
         yield
     except SQLAlchemyError as error:
         raise storage_error(error) from error
+    except OSError as error:
+        # Of the driver's socket: what is run here does no IO of its own.
+        raise lost(error) from error
 
 
 def storage_error(error: SQLAlchemyError) -> StorageError:
@@ -46,6 +51,11 @@ def storage_error(error: SQLAlchemyError) -> StorageError:
     if isinstance(error, IntegrityError) or _sqlstate(error).startswith("23"):
         return StorageConflict(f"the database refused a conflicting row ({detail})")
     return StorageError(f"the database refused a statement ({detail})")
+
+
+def lost(error: OSError) -> StorageUnavailable:
+    """The StorageUnavailable of a connection that ended."""
+    return StorageUnavailable(f"the database cannot be reached ({error}); it is tried again")
 
 
 def is_outage(error: SQLAlchemyError) -> bool:

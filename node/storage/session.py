@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, text
 
 from node.errors import StorageError, StorageUnavailable
+from node.storage.engine import postgresql_engine
 from node.storage.failures import translated
 
 IDLE_SECONDS: Final = 10
 """A session that asks nothing for so long is ended by the server."""
-_ANSWER_SECONDS: Final = 10
+_ANSWER_SECONDS: Final = 10.0
 _CHANNEL: Final = "yinxin"
 
 # The first is of PostgreSQL 14 and later; the others end a session whose machine is gone.
@@ -42,11 +43,8 @@ class LockSession:
 
     def __init__(self, engine: Engine) -> None:
         """`engine` says where the database is; nothing is connected yet."""
-        self._engine = create_engine(
-            engine.url,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args={"timeout": _ANSWER_SECONDS},
+        self._engine = postgresql_engine(
+            engine.url, _ANSWER_SECONDS, poolclass=NullPool, isolation_level="AUTOCOMMIT"
         )
         self._connection: Connection | None = None
         self._pid = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +27,7 @@ from node.errors import (
     StorageUnavailable,
 )
 from node.storage import GroupCommitter, Store, metadata, open_engine, upgrade
-from node.storage.engine import writing
+from node.storage.engine import reading, writing
 from node.storage.migrate import latest
 from node.storage.turnstile import Turnstile
 from tests.support.postgresql import Cluster
@@ -492,3 +494,23 @@ def test_a_turn_that_never_comes_is_an_outage(tmp_path: Path) -> None:
         pass
     with pytest.raises(StorageUnavailable, match="cannot be opened"):
         Turnstile(tmp_path / "absent" / "node.sqlite", 0.05).turn().__enter__()
+
+
+async def test_a_server_that_goes_away_in_the_handshake_is_an_outage(tmp_path: Path) -> None:
+    """The driver itself raises an error of the socket then, which would end the node."""
+    path = tmp_path / ".s.PGSQL.5432"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def refuse() -> None:
+            connection, _ = listening.accept()
+            select.select([connection], [], [], 10)
+            connection.close()  # with what was sent unread, which resets it
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        engine = open_engine(f"postgresql+pg8000://yinxin@/x?unix_sock={path}")
+        with pytest.raises(StorageUnavailable), reading(engine):
+            pass
+        thread.join(10)
