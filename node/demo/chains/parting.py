@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 from node.demo.chains.asking import Desk, Firms, Tally
+from node.demo.chains.together import Together
 from node.demo.chains.trusting import withdraw
 from node.demo.errors import AgentError, DemoError
 from node.demo.layout import Layout
 from node.demo.processes import Processes
-from node.enterprise.enterprise import Enterprise
 
 BACK_SECONDS: Final = 60.0
 ENDED_SECONDS: Final = 30.0
@@ -34,24 +33,18 @@ def paused(processes: Processes, layout: Layout) -> Iterator[None]:
         os.killpg(group, signal.SIGCONT)
 
 
-async def until_back(desk: Desk, home: str, chain: str, firm: Enterprise, tally: Tally) -> None:
-    """Asks one question, the same again and again, until the chain answers it. Raises DemoError
-    when it does not.
+async def until_back(question: Together, tally: Tally) -> dict[str, Any]:
+    """Asks a question that was asked while a chain was away, until it is answered whole, and adds
+    it to the tally. Raises DemoError when it is not.
     """
-    consent, key = desk.consent(firm, home, [chain]), secrets.token_urlsafe(16)
     deadline = time.monotonic() + BACK_SECONDS
-    tally.queries += 1
     while True:
-        try:
-            found = await desk.clients[home].query(desk.models[home, chain], consent, "02", key)
-        except AgentError as error:
-            if time.monotonic() > deadline:
-                raise DemoError(f"{chain} does not answer {home} again: {error}") from error
-            await asyncio.sleep(_PAUSE)
-            continue
-        tally.mismatches += not desk.is_exact(chain, firm.uscc, found["record"])
-        tally.answered[home, chain] += 1
-        return
+        with suppress(AgentError):
+            if not (await question.ask())["partial"]:
+                return await question.count(tally)
+        if time.monotonic() > deadline:
+            raise DemoError(f"{question.home}: a chain that was away does not answer again")
+        await asyncio.sleep(_PAUSE)
 
 
 async def withdrawn(

@@ -14,11 +14,12 @@ from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
 from node.demo import observed, setup, staging, starting
 from node.demo.agent import AgentClient
-from node.demo.chains import founding, judging, parting, preparing, results, together
+from node.demo.chains import founding, judging, parting, preparing, results
 from node.demo.chains.asking import Desk, Firms, Tally
 from node.demo.chains.model import scorecard_of
 from node.demo.chains.network import Network, plan_network
 from node.demo.chains.show import ChainsScreen
+from node.demo.chains.together import Together
 from node.demo.chains.trusting import pin_all
 from node.demo.dishonest import FIRMS, Planted
 from node.demo.independent import reference_records
@@ -187,14 +188,15 @@ class ChainsDemo:
             for done, home in enumerate(self.network.chains):
                 tell(done, len(self.network.chains))
                 (firm,) = firms.common(1)
-                outcome.joint = await together.ask(desk, home, firm, across)
+                outcome.joint = await Together(desk, home, firm).count(across)
         with screen.step("parted", chain=screen.place(self._last)):
             home, (firm, other) = self._first.chain, firms.common(2)
+            whole, part = Together(desk, home, firm), Together(desk, home, other, partial=True)
             with parting.paused(processes, self._last):
-                outcome.partial = await together.ask_parted(
-                    desk, home, firm, self._last.chain, across
-                )
-            await parting.until_back(desk, home, self._last.chain, other, across)
+                await whole.ask_parted(self._last.chain)
+                outcome.partial = await part.ask_parted(self._last.chain)
+            for question in (whole, part):
+                await parting.until_back(question, across)
         return outcome
 
     async def _break_rules(

@@ -38,17 +38,15 @@ class ChainsScreen(Screen):
         table.add_column(self.say("chain"))
         for key in ("score", "coverage"):
             table.add_column(self.say(key), justify="right")
-        for chain, result in joint["chains"].items():
-            profile = result["profile"]
+        for record in joint["records"]:
+            profile = record["profile"]
             known = f"{profile['coverage']}/{profile['participants']}"
-            table.add_row(CHAINS[chain][self.language], str(profile["score"]), known)
+            table.add_row(CHAINS[record["chain"]][self.language], str(profile["score"]), known)
         table.add_section()
         table.add_row(self.say("combined"), str(combined["score"]), "")
         self.show(table)
-        for one in joint["missing"]:
-            place = CHAINS[one["chain"]][self.language]
-            text = self.say("partial", chains=place, reason=one["title"])
-            self.console.print(Text(f"  {text}", style="yellow"))
+        if joint["partial"]:
+            self.console.print(Text(f"  {joint['notice'][self.language]}", style="yellow"))
 
     def chains(self, chains: Mapping[str, Mapping[str, int]]) -> None:
         """A row a chain: its size, and the queries out of it and into it."""

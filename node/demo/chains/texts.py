@@ -55,10 +55,6 @@ CHAIN_TEXTS: dict[str, dict[str, str]] = {
     "score": {"zh": "评分", "en": "score"},
     "coverage": {"zh": "数据覆盖", "en": "coverage"},
     "combined": {"zh": "合并", "en": "combined"},
-    "partial": {
-        "zh": "部分结果：缺 {chains}（{reason}）",
-        "en": "partial: without {chains} ({reason})",
-    },
     "crossed": {
         "zh": "跨链查询 {queries} 次，失败 {failures}，不符 {mismatches}；"
         "p50 {p50} 毫秒，p95 {p95} 毫秒",
