@@ -25,7 +25,14 @@ from node.rpc.around import (
     behaviour_of,
     rebuild,
 )
-from node.rpc.errors import Failure, FailureObserver, MalformedMessage, RemoteError, failure_of
+from node.rpc.errors import (
+    Failure,
+    FailureObserver,
+    MalformedMessage,
+    RemoteError,
+    RemoteFailure,
+    failure_of,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -83,7 +90,8 @@ class FailureInterceptor(AroundInterceptor):
             "reason": failure.reason,
             "reference": failure.reference,
         }
-        if failure.code is grpc.StatusCode.INTERNAL:
+        # What another node did wrong is no fault in this program: there is nothing to trace.
+        if failure.code is grpc.StatusCode.INTERNAL and not isinstance(error, RemoteFailure):
             _log.error("call failed", exc_info=error, **event)
         else:
             _log.info("call refused", detail=_detail(error), **event)

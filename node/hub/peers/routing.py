@@ -32,7 +32,13 @@ from node.hub.tables import hub_routed
 from node.log.attachments import attach_document
 from node.rpc.client import Channel
 from node.rpc.convert import MAX_PARTICIPANTS, logged_from_wire, signed_from_wire
-from node.rpc.errors import REFERENCE_BYTES, RemoteError, RemoteFailure
+from node.rpc.errors import (
+    REFERENCE_BYTES,
+    RemoteError,
+    RemoteFailure,
+    RemoteInvalid,
+    RemoteRefusal,
+)
 from yinxin.v1 import common_pb2, hub_pb2
 
 _log = structlog.get_logger(__name__)
@@ -130,13 +136,16 @@ class PeerRoutes:
     async def _calling(self, peer: PeerDirectory, bank: SpiffeId) -> AsyncGenerator[Channel, None]:
         """The channel to the peer's hub, for one call of the bank. Raises TooManyCalls.
 
-        That hub can put the blame on parties of its own chain, and on nobody else.
+        That hub can put the blame on parties of its own chain, and on nobody else. What it cannot
+        read the bank wrote, and sealed: to this hub that is a refusal as any other.
         """
         name, hub = peer.trusted.pin.peer, peer.trusted.bundle.yinxin_hub
         with self._shares.hold(name, bank):
             try:
                 yield await self.directories.channels.hub(name)
             except RemoteError as error:
+                if isinstance(error, RemoteInvalid):
+                    raise RemoteRefusal(hub, error.reference) from error
                 if error.party.trust_domain == hub.trust_domain:
                     raise
                 raise RemoteFailure(hub, error.reference) from error

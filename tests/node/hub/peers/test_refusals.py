@@ -10,7 +10,7 @@ import pytest
 from federation.entries import CLOCK_SKEW
 from federation.errors import Reason
 from federation.identity import Role, SpiffeId
-from federation.interchain.routed import ROUTED_SECONDS, RoutedQuery
+from federation.interchain.routed import ROUTED_SECONDS, route_query
 from federation.signed import Signed, SigningKey
 from node.rpc.client import Channel
 from node.rpc.convert import signed_to_wire
@@ -236,12 +236,9 @@ async def test_a_query_that_is_played_again_costs_no_use_and_ends_with_its_time(
 
 
 async def test_what_was_sealed_has_to_be_a_query(two: Two) -> None:
-    routed = seal_query(two, begin(two, two.chain.firms[0]))
-    from federation.interchain.routed import route_query
-
     junk = route_query(
         b"\xff\xff",
-        request_id=routed.id,
+        request_id=bytes(16),
         home=HOME,
         chain=CHAIN,
         bank=PEARL,
@@ -249,12 +246,10 @@ async def test_what_was_sealed_has_to_be_a_query(two: Two) -> None:
         sealing=two.chain.sealing[HUB].public,
         now=NOW,
     )
-    assert isinstance(junk, RoutedQuery)
-    async with two.hub_calling() as hub:
-        with pytest.raises(RemoteError):
-            request = route(junk, two.chain.guests[PEARL])
-            await hub.unary(f"{PEERS}Query", request, hub_pb2.QueryReply)
+    async with two.calling() as bank:
+        await refused(two, bank, route(junk, two.chain.guests[PEARL]))
     assert await two.there.reasons() == ["malformed"]
+    assert await two.reasons() == []
 
 
 async def test_a_guest_is_one_until_its_credential_or_its_chains_pin_ends(two: Two) -> None:
