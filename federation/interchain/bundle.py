@@ -108,8 +108,8 @@ class TrustBundle(Document):
 
     @model_validator(mode="after")
     def _one_domain(self) -> TrustBundle:
-        roles = {self.yinxin_regulator: Role.REGULATOR, self.yinxin_hub: Role.HUB}
-        for party, role in roles.items():
+        roles = ((self.yinxin_regulator, Role.REGULATOR), (self.yinxin_hub, Role.HUB))
+        for party, role in roles:
             if party.role is not role or party.trust_domain != self.yinxin_trust_domain:
                 raise ValueError(f"{party} is no {role} of {self.yinxin_trust_domain}")
         if not 0 < self.yinxin_not_after - self.yinxin_not_before <= MAX_DAYS * 86_400:

@@ -64,9 +64,9 @@ class Guest(Document):
 def make_guest(chain: str, member: Member, credential: bytes, pin: Pin, now: int) -> Guest:
     """The guest credential for a bank of the pinned chain, until its credential at home ends.
 
-    It is not bound to this pin's end, for the next pin may follow: `welcome` takes nobody for longer
-    than the newest pin. `member` is what the credential of hash `credential` says, verified under the pin. Raises
-    Refusal(foreign_certificate) for one that is no bank of that chain, and as
+    It is not bound to this pin's end, for the next pin may follow: `welcome` takes nobody for
+    longer than the newest pin. `member` is what the credential of hash `credential` says, verified
+    under the pin. Raises Refusal(foreign_certificate) for one that is no bank of that chain, and as
     `Pin.require_holds`.
     """
     pin.require_holds(now)
