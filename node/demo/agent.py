@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -86,10 +86,19 @@ class AgentClient:
         }
         return await self._call("POST", "/v1/joint", body, {"Idempotency-Key": key})
 
+    async def batch(self, asks: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:
+        """Begins a batch of questions (bodies of queries), or finds the one under that key."""
+        body = {"items": asks}
+        return await self._call("POST", "/v1/batches", body, {"Idempotency-Key": key})
+
+    async def batch_state(self, batch: str) -> dict[str, Any]:
+        """How far a batch is, what it waits for, and the results so far."""
+        return await self._call("GET", f"/v1/batches/{batch}")
+
     async def open_chains(self) -> set[str]:
         """The other chains in which the bank can ask."""
         found = await self._call("GET", "/v1/chains")
-        return {one["chain"] for one in found["chains"] if one["state"] == "open"}
+        return {one["chain"] for one in found["chains"] if one["usable"] and one["state"] != "own"}
 
     async def _call(
         self,
