@@ -104,12 +104,12 @@ class LogWorld:
 
     @contextlib.asynccontextmanager
     async def member(
-        self, party: SpiffeId, environment: Mapping[str, str] = QUICK
+        self, party: SpiffeId, environment: Mapping[str, str] = QUICK, *, serving: bool = False
     ) -> AsyncIterator[Member]:
-        """Runs one member's node."""
+        """Runs one member's node; a `serving` one knows other processes of the same node."""
         path = self.homes.folder(party) / "node.toml"
         config = load(CONFIGS[party.role], path, environment)
-        async with running(config, workers=1, clock=self.clock) as runtime:
+        async with running(config, workers=1, clock=self.clock, serving=serving) as runtime:
             credentials = [self.homes.identity(one).credential for one in EVERYONE]
 
             def learn(connection):  # type: ignore[no-untyped-def]
@@ -119,11 +119,13 @@ class LogWorld:
             await runtime.store.run(learn)
             runtime.transparency.directory = Directory(party, self.addresses)
             tasks = [asyncio.create_task(t) for t in await runtime.transparency.listen()]
-            self.members[party] = Member(self, runtime)
+            if serving:
+                tasks.append(asyncio.create_task(runtime.processes.keep()))
+            member = self.members[party] = Member(self, runtime)
             try:
-                yield self.members[party]
+                yield member
             finally:
-                del self.members[party]
+                self.members.pop(party, None)
                 self.addresses.pop(party, None)
                 for task in tasks:
                     task.cancel()
