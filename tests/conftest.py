@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from support import order
 from tests.support.postgresql import Cluster, programs
 
 # One deterministic profile: a run that fails here fails anywhere, and a loaded machine is no fault.
@@ -18,6 +20,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "yinxin"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=10, help="nodes killed under load")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """`--dist loadfile` knows which files share a chain, and takes them in the order of above."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return order.TogetherScheduling(config, log)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import contextlib
 import random
 import secrets
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -55,13 +54,10 @@ class Witnessed:
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChain]:
+def chain(chain: RunningChain) -> RunningChain:
     # Checkpoints all the time: what a crash may interrupt is being done when it comes.
-    often = dict.fromkeys(Role, "period = 0.2")
-    chain = RunningChain(tmp_path_factory.mktemp("chain"), tlog=often)
-    with chain.processes:
-        asyncio.run(chain.up())
-        yield chain
+    asyncio.run(chain.hurry(0.2))
+    return chain
 
 
 async def test_nothing_acknowledged_is_lost_and_no_log_has_two_views(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
 
-from federation.identity import Role
 from federation.tlog.checkpoint import (
     cosigners,
     open_checkpoint,
@@ -26,26 +24,14 @@ from node.log.checkpoints import newest_cosigned
 from node.log.tables import log_cosignatures
 from node.rpc.errors import PartyUnavailable
 from support.running import RunningChain
-from tests.integration.conftest import running
 from yinxin.v1 import common_pb2, hub_pb2
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-GRACE = 4
-PROOF = 'permit_policy = "proof"\nperiod = 1'
-TLOG = {
-    Role.HUB: f"{PROOF}\ngrace = {GRACE}",
-    Role.HOLDER: PROOF,
-    Role.BANK: "period = 1",
-    Role.REGULATOR: "period = 1",
-}
-
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChain]:
-    """Its policy is `proof`, and its hub has little patience."""
-    with running(RunningChain(tmp_path_factory.mktemp("chain"), tlog=TLOG)) as found:
-        yield found
+def chain(proof_chain: RunningChain) -> RunningChain:
+    return proof_chain
 
 
 async def test_queries_are_answered_under_the_policy_proof(chain: RunningChain) -> None:

@@ -156,6 +156,13 @@ class RunningChain:
         with self._exported():
             await starting.start(self.processes, parties, _quiet)
 
+    async def hurry(self, period: float) -> None:
+        """Starts every node anew, with checkpoints of its log that many seconds apart."""
+        self._environment["YINXIN__TLOG__PERIOD"] = str(period)
+        for party in self.layout.servers:
+            self.kill(party)
+        await self.start(*self.layout.servers)
+
     def kill(self, party: Party) -> None:
         """Ends a node as a crash does: at once, with its workers."""
         self.processes.kill(party.name)

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from node.log.query_log import QueryLog
 from node.regulator.findings import KeptFinding, kept_findings
 from node.regulator.mirror.books import all_logs
 from node.regulator.tables import audit_queries
+from support import books
 from support.running import RunningChain
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,16 +36,19 @@ EDITS = {
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChain]:
-    """A chain with a few answered queries, all of them mirrored."""
-    made = RunningChain(tmp_path_factory.mktemp("audited"))
-    with made.processes:
-        asyncio.run(_asked(made))
-        yield made
+def chain(proof_chain: RunningChain) -> RunningChain:
+    """A chain with a few answered queries more, all of them mirrored."""
+    asyncio.run(_asked(proof_chain))
+    return proof_chain
+
+
+@pytest.fixture(scope="module")
+def queries(chain: RunningChain) -> int:
+    """How many were answered, also before."""
+    return books.permits(chain)
 
 
 async def _asked(chain: RunningChain) -> None:
-    await chain.up()
     for _ in range(QUERIES):
         asked = chain.asking()
         asked.check(await chain.ask(asked))
@@ -91,23 +94,25 @@ def findings(chain: RunningChain) -> list[KeptFinding]:
         return list(kept_findings(connection))
 
 
-def test_every_query_of_an_honest_chain_is_verified(chain: RunningChain) -> None:
+def test_every_query_of_an_honest_chain_is_verified(chain: RunningChain, queries: int) -> None:
     summary = audit(chain, "--finish")
     assert findings(chain) == []
-    assert (summary["queries"], summary["verified"]) == (QUERIES, QUERIES)
+    assert (summary["queries"], summary["verified"]) == (queries, queries)
     assert summary["logs"][str(chain.layout.hub.id)]["consistent"]
 
 
-def test_the_firm_is_in_the_books_sealed(chain: RunningChain) -> None:
+def test_the_firm_is_in_the_books_sealed(chain: RunningChain, queries: int) -> None:
     with chain.database(chain.layout.regulator) as connection:
         rows = [row._asdict() for row in connection.execute(audit_queries.select())]
     codes = [firm.encode() for firm in chain.codes]
     stored = b"\n".join(str(row).encode() for row in rows)
-    assert len(rows) == QUERIES
+    assert len(rows) == queries
     assert not any(code in stored for code in codes)
 
 
-def test_a_query_is_proved_and_billed_to_others(chain: RunningChain, tmp_path: Path) -> None:
+def test_a_query_is_proved_and_billed_to_others(
+    chain: RunningChain, queries: int, tmp_path: Path
+) -> None:
     audit(chain, "--finish")
     with chain.database(chain.layout.regulator) as connection:
         query = bytes(next(iter(connection.execute(select(audit_queries.c.id)).scalars())))
@@ -119,18 +124,18 @@ def test_a_query_is_proved_and_billed_to_others(chain: RunningChain, tmp_path: P
     assert shown.returncode == 0, shown.stdout
     usage = regulator(chain, "usage", "--month", month, "--out", str(tmp_path / "usage.csv"))
     holders = len(chain.model.scorecard.participants)
-    assert (usage["permits"], usage["answered"]) == (QUERIES * holders, QUERIES * holders)
+    assert (usage["permits"], usage["answered"]) == (queries * holders, queries * holders)
     trust = chain.layout.regulator.config.with_name("trust.json")
     command = [sys.executable, "-m", "node.cli", "regulator", "usage-verify"]
     command += [usage["file"], "--trust", str(trust)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     billed = Path(usage["file"])
-    billed.write_text(billed.read_text().replace(f",{QUERIES},", ",1,"))
+    billed.write_text(billed.read_text().replace(f",{queries},", ",1,"))
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 @pytest.mark.asyncio
-async def test_the_serving_regulator_needs_no_audit_key(chain: RunningChain) -> None:
+async def test_the_serving_regulator_needs_no_audit_key(chain: RunningChain, queries: int) -> None:
     regulator = chain.layout.regulator
     key = chain.config(regulator).audit_key  # type: ignore[attr-defined]
     hidden = key.with_suffix(".hidden")
@@ -147,7 +152,7 @@ async def test_the_serving_regulator_needs_no_audit_key(chain: RunningChain) -> 
     assert key.name in refused.stderr
     hidden.rename(key)
     summary = await asyncio.to_thread(audit, chain)
-    assert summary["verified"] == QUERIES
+    assert summary["verified"] == queries
 
 
 @pytest.mark.asyncio
