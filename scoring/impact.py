@@ -25,14 +25,15 @@ PARTS: Final = (*MEANING, "public", "sense", "title", "statistics")
 
 @dataclass(frozen=True)
 class FeatureChange:
-    """A feature that both catalogues have, not the same: the PARTS that differ, and the labels of
-    the bins that only one of them has.
+    """A feature that both catalogues have, not the same: the PARTS that differ, the labels of the
+    bins that only one of them has, and the categories that a mapping can name no more.
     """
 
     feature: str
     parts: tuple[str, ...]
     bins_gone: tuple[str, ...] = ()
     bins_new: tuple[str, ...] = ()
+    categories_gone: tuple[str, ...] = ()
 
     @property
     def means_another(self) -> bool:
@@ -141,6 +142,7 @@ def _change(old: Feature, new: Feature) -> FeatureChange:
         parts=tuple(part for part in PARTS if differs[part]),
         bins_gone=tuple(label for label in before if label not in after),
         bins_new=tuple(label for label in after if label not in before),
+        categories_gone=tuple(c for c in old.bins.categories if c not in new.bins.categories),
     )
 
 

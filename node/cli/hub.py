@@ -16,7 +16,7 @@ from federation.identity import Role
 from federation.signed import Signed
 from federation.uscc import Uscc
 from node.chain.store import OPENING
-from node.cli import hub_chains, hub_retention, hub_statistics
+from node.cli import hub_catalogue, hub_chains, hub_retention
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail
 from node.config import HubConfig, load
@@ -33,16 +33,14 @@ app = typer.Typer(
 )
 members = typer.Typer(no_args_is_help=True, help="Members of the chain.")
 roster = typer.Typer(no_args_is_help=True, help="Enrolled enterprises.")
-catalogue = typer.Typer(no_args_is_help=True, help="The chain's list of features.")
 epoch = typer.Typer(no_args_is_help=True, help="Dated states of the data.")
 for name, group in (
     ("member", members),
     ("roster", roster),
-    ("catalogue", catalogue),
+    ("catalogue", hub_catalogue.app),
     ("epoch", epoch),
 ):
     app.add_typer(group, name=name)
-catalogue.command("build")(hub_statistics.build)
 app.add_typer(hub_retention.app, name="retention")
 app.command("chains")(hub_chains.chains)
 add_enrolment(app, Role.HUB)
@@ -151,23 +149,6 @@ def enrol(
         return {"enrolled": enrolled, "enterprises": size}
 
     emit(_write(config, unit), as_json)
-
-
-@catalogue.command("publish")
-def publish(
-    file: Annotated[Path, typer.Argument(help="The catalogue, JSON.")],
-    config: Config = DEFAULT,
-    as_json: AsJson = False,
-) -> None:
-    """Publish a catalogue; the next epochs are announced with it."""
-    from scoring.catalogue import Catalogue
-
-    try:
-        parsed = Catalogue.from_json(file.read_bytes())
-    except OSError as error:
-        fail(f"{file}: cannot be read ({error.strerror})")
-    _write(config, lambda hub, connection: publication.publish_catalogue(hub, connection, parsed))
-    emit({"catalogue": parsed.version, "digest": parsed.digest().hex()}, as_json)
 
 
 @epoch.command("announce")
