@@ -7,10 +7,12 @@ chain's documents, the same checks of an answer (`federation.exchange.bank`).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +108,8 @@ def _wrap(
         async def wrapped(
             self: Any, request: Any, context: Any, method: Any = method, name: str = name
         ) -> Any:
-            return changes.get(name, honest)(await method(self, request, context))
+            reply = changes.get(name, honest)(await method(self, request, context))
+            return await reply if isawaitable(reply) else reply
 
         monkeypatch.setattr(service, name, wrapped)
 
@@ -305,6 +308,26 @@ async def test_blaming_a_party_of_the_banks_own_chain(
         with pytest.raises(kind) as caught:
             await pearl_asks(dishonest.two, bank, 0)
     assert caught.value.party == (HUB if defended else HOME_REGULATOR)
+
+
+async def test_withholding_the_reply_altogether(dishonest: Dishonest) -> None:
+    """The home hub waits for it a share of the bank's time: the bank is not to blame that one."""
+    two = dishonest.two
+
+    async def never(reply: Any) -> Any:
+        await asyncio.Event().wait()
+
+    query = begin(two, two.chain.firms[0])
+    request = route(seal_query(two, query), two.chain.guests[PEARL])
+    async with two.calling() as bank:
+        first = await ask(bank, request)  # every connection is up
+        dishonest.there["Query"] = never
+        with pytest.raises(PartyUnavailable) as caught:
+            await ask(bank, request, 2.0)
+        assert caught.value.party == HUB
+        dishonest.there["Query"] = honest
+        again = await ask(bank, request)
+    assert [p.document for p in first.permits] == [p.document for p in again.permits]
 
 
 # --- a query in the bank's name ---------------------------------------------------------------

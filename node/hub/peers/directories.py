@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -18,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from federation.entries import Kind, entry
-from federation.errors import FederationError
+from federation.errors import FederationError, Refusal
 from federation.interchain.directory import Directory, require_fresh
 from federation.signed import Signed
 from federation.signed import key_id as key_id_of
@@ -70,23 +71,28 @@ class PeerDirectories:
     trust: PeerTrust
     channels: PeerChannels
     _followed: dict[str, _Followed] = field(default_factory=dict)
+    _last: dict[str, Published] = field(default_factory=dict)
 
     async def keep(self) -> None:
         """Fetches what is new until cancelled; one peer that hangs keeps no other one waiting."""
         while True:
             try:
                 await self.look()
-            except NodeError as error:
+            except (NodeError, FederationError) as error:
                 _log.warning("peer chains not looked at", error=str(error))
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def look(self) -> None:
-        """Begins to fetch from each trusted chain, and forgets those that are trusted no more."""
+        """Begins to fetch from each trusted chain, and forgets those that are trusted no more, with
+        the calls to them that still run.
+        """
         trusted = await self.trust.trusted()
         for name in [*self._followed]:
             if name not in trusted:
                 await self._forget(self._followed.pop(name))
                 self.hub.metrics.forget_peer(name)
+                with suppress(Refusal):  # which is why it closes the channel that is open
+                    await self.channels.hub(name)
         for found in trusted.values():
             self._begin(await self._follow(found))
 
@@ -218,18 +224,27 @@ class PeerDirectories:
             self.hub.append(connection, Kind.DIRECTORY, raw)
 
     async def _kept(self, chain: str) -> Published | None:
-        return await self.hub.store.read(lambda connection: _row(connection, chain))
+        """What is kept now. A state is long, and read again only when its directory is another."""
+        last = self._last.get(chain)
+        found = await self.hub.store.read(lambda connection: _row(connection, chain, last))
+        if found is not None:
+            self._last[chain] = found
+        return found
 
     @property
     def _most_age(self) -> int:
         return round(self.hub.config.peers.directory_hours * HOUR)
 
 
-def _row(connection: Connection, chain: str) -> Published | None:
-    """The directory that is kept; it was verified when it came."""
-    query = select(hub_directories).where(hub_directories.c.chain == chain)
-    row = connection.execute(query).one_or_none()
-    if row is None:
+def _row(connection: Connection, chain: str, last: Published | None = None) -> Published | None:
+    """The directory that is kept, `last` if it is still that; verified when it came."""
+    table = hub_directories.c
+    query = select(table.directory).where(table.chain == chain)
+    raw = connection.execute(query).scalar_one_or_none()
+    if raw is None:
         return None
-    signed = Signed.from_json(bytes(row.directory))
-    return Published(bytes(row.state), signed, Directory.parse(signed.payload))
+    signed = Signed.from_json(bytes(raw))
+    if last is not None and last.signed == signed:
+        return last
+    state = connection.execute(select(table.state).where(table.chain == chain)).scalar_one()
+    return Published(bytes(state), signed, Directory.parse(signed.payload))

@@ -38,10 +38,14 @@ from tests.node.hub.peers.world import (
     Abroad,
     GuestChain,
     Two,
+    ask,
+    begin,
     bundle,
     following,
     hub_directories,
     pin,
+    route,
+    seal_query,
 )
 from tests.node.hub.world import HUB_METHODS
 from yinxin.v1 import hub_pb2
@@ -114,13 +118,15 @@ async def test_what_is_kept_serves_while_the_peer_is_away_and_not_for_ever(two: 
         batches = [batch async for batch in after_a_restart(two).batches(CHAIN, 0)]
         assert len(batches) == 1
         two.home.clock.advance(1)
-        with pytest.raises(RemoteRefusal):
-            await peer_chain(bank)
+        query = seal_query(two, begin(two, two.chain.firms[0]), now=two.home.clock.now())
+        for refused in (peer_chain(bank), ask(bank, route(query, two.chain.guests[PEARL]))):
+            with pytest.raises(RemoteRefusal):
+                await refused
         for call in (after_a_restart(two).current(CHAIN), hub_directories(two).current(CHAIN)):
             with pytest.raises(Refusal) as caught:
                 await call
             assert caught.value.reason is Reason.STALE_DIRECTORY
-    assert await two.reasons() == [Reason.STALE_DIRECTORY]
+    assert await two.reasons() == [Reason.STALE_DIRECTORY] * 2
 
 
 def after_a_restart(two: Two) -> PeerDirectories:

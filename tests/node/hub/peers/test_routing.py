@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from federation.errors import Reason
+from federation.identity import SpiffeId
 from federation.permit import Permit
 from node.errors import StorageUnavailable
+from node.hub.peers.shares import PeerShares
 from node.rpc.convert import signed_from_wire
 from node.rpc.errors import PartyUnavailable, RemoteRefusal
 from support.chain import CHAIN, HUB, POWER, TAX, UNNAMED
@@ -23,7 +27,7 @@ from tests.node.hub.peers.world import (
     route,
     seal_query,
 )
-from tests.node.hub.world import HUB_METHODS, upload
+from tests.node.hub.world import HUB_METHODS, nothing, upload
 from yinxin.v1 import common_pb2, hub_pb2
 
 
@@ -191,3 +195,56 @@ async def test_what_a_party_of_the_other_chain_refuses_is_told_as_its_own(two: T
             await ask(bank, route(seal_query(two, query), two.chain.guests[PEARL]))
     assert caught.value.party == TAX
     assert await two.reasons() == await two.there.reasons() == []
+
+
+async def test_a_bank_that_takes_its_share_leaves_the_others_theirs(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call a bank, here; pearl's waits for a holder, rival asks all the same."""
+    hold = PeerShares.hold
+
+    def narrow(self: PeerShares, where: str, bank: SpiffeId) -> AbstractContextManager[None]:
+        self.one = 1
+        return hold(self, where, bank)
+
+    monkeypatch.setattr(PeerShares, "hold", narrow)
+    chain, waits = two.chain, asyncio.Event()
+    reached = asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await waits.wait()
+
+    for model in (chain.pearls, chain.rivals):
+        await two.install(model)
+    pearls, rivals = begin(two, chain.firms[0]), begin(two, chain.firms[1], chain.rivals)
+    async with two.calling(PEARL) as pearl, two.calling(RIVAL) as rival:
+        two.abroad.holders[TAX].before = wait
+        held = asyncio.create_task(ask(pearl, route(seal_query(two, pearls), chain.guests[PEARL])))
+        await reached.wait()
+        two.abroad.holders[TAX].before = nothing
+        with pytest.raises(PartyUnavailable) as caught:
+            await ask(pearl, route(seal_query(two, pearls), chain.guests[PEARL]))
+        assert caught.value.party == HOME_HUB
+        request = route(seal_query(two, rivals, RIVAL), chain.guests[RIVAL])
+        assert (await ask(rival, request)).answers
+        waits.set()
+        assert (await held).answers
+
+
+async def test_calls_that_run_end_soon_after_the_pin(two: Two) -> None:
+    """What was asked before the chain was withdrawn is not waited for."""
+    await two.install(two.chain.pearls)
+    two.abroad.holders[TAX].hangs = True
+    query = begin(two, two.chain.firms[0])
+    async with two.calling() as bank:
+        asked = ask(bank, route(seal_query(two, query), two.chain.guests[PEARL]))
+        held = asyncio.create_task(asked)
+        async with asyncio.timeout(20):
+            while not two.abroad.holders[TAX].requests:
+                await asyncio.sleep(0.01)
+        await two.pin_abroad(number=2, state="withdrawn")
+        await hub_directories(two).look()
+        with pytest.raises(PartyUnavailable):
+            await held
+    assert await two.routed() == []
