@@ -45,7 +45,6 @@ from node.regulator.peers.pinning import pins_of_us
 from node.runtime import running
 from node.sample import CATALOGUE
 from node.storage.schema import log_entries
-from scoring.catalogue import Catalogue
 from scoring.record import Record
 from support.partition import Namespace
 
@@ -86,8 +85,7 @@ class RunningChains:
         """From empty folders to a model that is certified and prepared in the other chain."""
         network = self.network
         founding.samples(network, ENTERPRISES, SEED)
-        catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
-        self.licence, codes = await founding.found(network, catalogue, setup.BUDGET)
+        self.licence, codes = await founding.found(network, setup.BUDGET)
         self.token = await setup.api_token(self.home)
         await starting.start(self.processes, self.servers, _quiet)
         await pin_all(network, self.processes, _quiet)

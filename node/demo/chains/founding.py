@@ -10,9 +10,9 @@ from typing import Final
 from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
 from node.demo import auditing, setup
+from node.demo.chains.model import catalogue_of
 from node.demo.chains.network import Network, settle
 from node.sample import generate
-from scoring.catalogue import Catalogue
 
 EPOCH_DAYS: Final = 2
 _HURRY: Final[dict[str, dict[str, float]]] = {
@@ -29,9 +29,7 @@ def samples(network: Network, enterprises: int, seed: int) -> None:
         generate(country.size, seed, layout.sample, region=country.region(name, seed))
 
 
-async def found(
-    network: Network, catalogue: Catalogue, budget: int
-) -> tuple[SubjectAuthority, dict[str, list[Uscc]]]:
+async def found(network: Network, budget: int) -> tuple[SubjectAuthority, dict[str, list[Uscc]]]:
     """Founds every chain, up to an announced epoch; the licence authority, and by chain the codes
     of the enrolled firms, followed by one that is not enrolled.
     """
@@ -44,7 +42,7 @@ async def found(
         await asyncio.to_thread(auditing.office_hours, layout)
         await asyncio.to_thread(_hurry, layout.regulator.config)
         codes[name] = await asyncio.to_thread(setup.enterprises, layout)
-        await setup.announce(layout, codes[name][:-1], catalogue, EPOCH_DAYS)
+        await setup.announce(layout, codes[name][:-1], catalogue_of(layout), EPOCH_DAYS)
     return licence, codes
 
 

@@ -13,22 +13,26 @@ from federation.permit import Permit
 from federation.signed import Signed
 from node.config import HubConfig, load
 from node.demo import observed, setup
+from node.demo.chains.model import catalogue_of
 from node.demo.chains.network import Network
 from node.demo.layout import Layout
 from node.hub.tables import hub_permits
 from node.storage import Store
 from node.storage.schema import log_entries
-from scoring.catalogue import Catalogue
 
 
-def sizes(network: Network, catalogue: Catalogue) -> dict[str, int]:
+def sizes(network: Network) -> dict[str, int]:
     """Holders, enrolments and columns of all chains together."""
-    holders = [kind for layout in network.chains.values() for kind in layout.holders]
     return {
-        "holders": len(holders),
+        "holders": sum(len(layout.holders) for layout in network.chains.values()),
         "enterprises": sum(enrolled(layout) for layout in network.chains.values()),
-        "columns": sum(sum(catalogue.bins_per_feature(kind)) for kind in holders),
+        "columns": sum(_columns(layout) for layout in network.chains.values()),
     }
+
+
+def _columns(layout: Layout) -> int:
+    catalogue = catalogue_of(layout)
+    return sum(sum(catalogue.bins_per_feature(kind)) for kind in layout.holders)
 
 
 def enrolled(layout: Layout) -> int:

@@ -28,7 +28,6 @@ from node.demo.refusals import REASONS, mount
 from node.demo.setup import FIRST_EPOCH
 from node.enterprise.enterprise import Enterprise
 from node.sample import CATALOGUE
-from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
 
 HOME_QUERIES: Final = 10
@@ -63,7 +62,6 @@ class ChainsDemo:
         self.network: Network = plan_network(options.folder, options.chains)
         self._options = options
         self._screen = screen
-        self._catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
         self._begin = time.monotonic()
         self._first, *_, self._last = self.network.chains.values()
 
@@ -74,7 +72,7 @@ class ChainsDemo:
             await asyncio.to_thread(founding.samples, network, options.enterprises, options.seed)
         with screen.step("found"):
             budget = max(setup.BUDGET, options.queries)
-            licence, codes = await founding.found(network, self._catalogue, budget)
+            licence, codes = await founding.found(network, budget)
             tokens = {n: await setup.api_token(layout) for n, layout in network.chains.items()}
         with screen.step("start") as tell:
             await starting.start(processes, network.servers, tell)
@@ -136,7 +134,7 @@ class ChainsDemo:
         with screen.step("withdraw", chain=screen.place(self._last)):
             await parting.withdrawn(desk, firms, self._last, self._first, processes)
         result = {
-            **results.sizes(network, self._catalogue),
+            **results.sizes(network),
             "queries": at_home.queries + across.queries,
             "mismatches": at_home.mismatches + at_home.failures + across.mismatches,
             "prepare": {
