@@ -12,6 +12,7 @@ from node.cli.enrol import add_enrolment
 from node.cli.holder_banks import bank
 from node.cli.holder_development import development
 from node.cli.holder_epochs import epoch, ingest
+from node.cli.holder_mapping import mapping
 from node.cli.holder_shared import DEFAULT, Config, Holder, run, table
 from node.cli.holder_statistics import statistics
 from node.cli.output import AsJson, emit
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="A data holder: load data, open epochs, answer. / 数据持有方：导入数据、开启数据期、应答",
 )
-for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest)):
+for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest), ("mapping", mapping)):
     app.add_typer(group, name=name)
 app.command()(statistics)
 app.command()(development)

@@ -172,7 +172,7 @@ def scorecards_page(found: Mapping[str, Any], lang: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [difference_table(found["difference"], lang)]
+    parts = [difference_table(difference, lang) for difference in found["differences"]]
     for card in found["scorecards"]:
         head = f"{card['name']}@{card['version']}: {word(card['state'], lang)}"
         parts.append(Text(head, style="bold"))
