@@ -58,6 +58,9 @@ class Side:
     """One chain: its parties, its logs in order of writing, and what its regulator sealed."""
 
     name: str
+    begin: int = NOW
+    certificate: bytes = bytes(32)
+    """Hash of the certificate of the model that banks ask with."""
     key: SigningKey = field(default_factory=SigningKey.generate)
     hub_key: SigningKey = field(default_factory=SigningKey.generate)
     envelope: EnvelopeKey = field(default_factory=EnvelopeKey.generate)
@@ -89,7 +92,9 @@ class Side:
         )
         self.books.hubs.add(self.hub_key.public)
         for holder in self.holders:
-            self.log(holder, Kind.CTX_KEY, NOW - 4, document=secrets.token_bytes(32), ctx=CTX)
+            self.log(
+                holder, Kind.CTX_KEY, self.begin - 4, document=secrets.token_bytes(32), ctx=CTX
+            )
 
     def copy(self) -> Side:
         """The same chain, of which a test may change the logs."""
@@ -145,7 +150,7 @@ def ask(home: Side, abroad: Side, time: int) -> bytes:
         id=secrets.token_bytes(16),
         chain=abroad.name,
         bank=home.bank,
-        certificate=bytes(32),
+        certificate=abroad.certificate,
         ctx=CTX,
         epoch=1,
         purpose="02",
@@ -177,7 +182,7 @@ def ask(home: Side, abroad: Side, time: int) -> bytes:
             expires=time + DAY,
             chains=(abroad.name,),
         ),
-        model=bytes(32),
+        model=abroad.certificate,
         ctx=CTX,
         epoch=1,
         month=202701,

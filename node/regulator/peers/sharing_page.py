@@ -140,16 +140,17 @@ class PageReader:
 
     def _read(self, connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Record | None]:
         """What each entry is to the peer; None for what does not concern it."""
-        documents = {bytes(row.document) for row in rows if row.document}
-        asked = {bytes(r.document) for r in rows if r.kind in _KINDS[Role.BANK] and r.document}
-        elsewhere = self._elsewhere(connection, asked)
-        kept = attached(connection, documents - asked)
+        named: dict[bool, set[bytes]] = {True: set(), False: set()}
+        for row in rows:
+            named[row.kind in _KINDS[Role.BANK]].add(bytes(row.document or b""))
+        elsewhere = self._elsewhere(connection, named[True])
+        kept = attached(connection, named[False])
         for row in rows:
             permit = bytes(row.document or b"")
-            if permit in (b"", NONE) or permit in elsewhere:
+            if permit in (b"", NONE):
                 yield None
             elif row.kind in _KINDS[Role.BANK]:
-                yield _entry(row, permit)
+                yield None if permit in elsewhere else _entry(row, permit)
             else:
                 yield self._of_peer(connection, row, permit, kept.get(permit, ()))
 
