@@ -138,6 +138,10 @@ def documents(material: Material, trust_root: bytes, now: int) -> dict[str, byte
         body = json.loads(one.payload)
         name = "-".join(body["id"].split("/")[-2:])
         found[f"members/{name}-{body['not_before']}.json"] = one.to_json()
+    for one in material.guests:
+        body = json.loads(one.payload)
+        name = f"{body['home']}-{body['id'].rpartition('/')[2]}"
+        found[f"guests/{name}-{body['not_before']}.json"] = one.to_json()
     if material.envelope is not None:
         found["envelope.bin"] = material.envelope
     if material.evidence is not None:

@@ -17,10 +17,11 @@ from federation.entries import Entry, Kind, read_entry
 from federation.epoch import Manifest, Opening
 from federation.errors import DocumentError, EnvelopeError, SignatureInvalid
 from federation.identity import SpiffeId
+from federation.interchain.guest import Guest
 from federation.membership import Member
 from federation.permit import Evidence, Permit
 from federation.signed import Signed
-from node.chain.store import DESCRIPTOR, MANIFEST, MEMBER, OPENING, ChainStore
+from node.chain.store import DESCRIPTOR, GUEST, MANIFEST, MEMBER, OPENING, ChainStore
 from node.chain.tables import chain_documents
 from node.regulator.errors import RegulatorError
 from node.regulator.evidence.proving import MirroredTree
@@ -65,8 +66,10 @@ class Material:
     findings: tuple[KeptFinding, ...]
     problem: str = ""
     """Why the evidence does not open; empty when it does."""
+    guests: tuple[Signed, ...] = ()
+    """The bank's credentials as a guest, where it is at home in another chain."""
     members: dict[str, Member] = field(default_factory=dict)
-    """The newest credential of everybody, by SPIFFE id."""
+    """The newest credential of everybody, by SPIFFE id, a guest's included."""
 
     @property
     def granted(self) -> Permit | None:
@@ -90,6 +93,8 @@ def collect(connection: Connection, chain: ChainStore, query: bytes, opener: Ope
     books = _Books(connection, chain, members)
     permit = books.document(query, Permit.payload_type())
     granted = _parsed(permit)
+    guests = books.guests(granted)
+    known = [*members, *(Guest.parse(one.payload).as_member() for one in guests)]
     found = books.about([query])
     envelope = books.envelope(found)
     evidence, problem = _opened(envelope, granted, opener)
@@ -125,7 +130,8 @@ def collect(connection: Connection, chain: ChainStore, query: bytes, opener: Ope
         entries=entries,
         findings=findings,
         problem=problem,
-        members={str(one.id): one for one in sorted(members, key=lambda m: m.not_before)},
+        guests=guests,
+        members={str(one.id): one for one in sorted(known, key=lambda m: m.not_before)},
     )
 
 
@@ -161,6 +167,12 @@ class _Books:
                 return signed
             unsigned = unsigned or signed
         return unsigned
+
+    def guests(self, granted: Permit | None) -> tuple[Signed, ...]:
+        """The guest credentials that the bank of a permit ever had."""
+        if granted is None:
+            return ()
+        return self._chain.documents(self._connection, GUEST, name=str(granted.bank))
 
     def _is_signed(self, document: Signed) -> bool:
         """Whether any member ever signed it: one with a false signature may lie beside it."""

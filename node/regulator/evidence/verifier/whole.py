@@ -40,13 +40,14 @@ def trust(folder: Folder, faults: list[str]) -> None:
         faults.append("trust-root.json: is not the trust root given by --trust")
     key = unb64(folder.root["regulator_signing"])
     found = []
-    for path in sorted((folder.path / "members").glob("*.json")):
-        name = f"members/{path.name}"
-        with naming(name):
-            body = folder.document(name, "member").verify(key).body
-            if body["chain"] != folder.root["chain"]:
-                raise Bad("is of another chain")
-            found.append(body)
+    for kind in ("member", "guest"):
+        for path in sorted((folder.path / f"{kind}s").glob("*.json")):
+            name = f"{kind}s/{path.name}"
+            with naming(name):
+                body = folder.document(name, kind).verify(key).body
+                if body["chain"] != folder.root["chain"]:
+                    raise Bad("is of another chain")
+                found.append(body)
     folder.members = Members(tuple(found))
 
 
