@@ -105,6 +105,7 @@ class TestHub(HubServicer):
     prepared: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     installed: list[str] = field(default_factory=list)
     down: set[SpiffeId] = field(default_factory=set)
+    proposal: hub_pb2.CatalogueProposal | None = None
 
     async def GetChain(self, request: Any, context: Any) -> hub_pb2.ChainState:
         chain = self.chain
@@ -121,6 +122,7 @@ class TestHub(HubServicer):
             ],
             roster_rows=chain.roster.size,
             roster_batches=1,
+            proposal=self.proposal,
         )
 
     async def GetRoster(self, request: Any, context: Any) -> AsyncIterator[common_pb2.Signed]:

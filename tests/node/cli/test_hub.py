@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from federation.epoch import Manifest
 from federation.identity import Role, SpiffeId
@@ -167,11 +168,64 @@ def test_a_bad_code_is_found_by_file_and_line_and_nothing_is_enrolled(hub: Hub) 
 def test_a_catalogue_is_published_once(hub: Hub) -> None:
     file = hub.catalogue()
     told = hub.json("catalogue", "publish", file)
-    assert told == {"catalogue": "small-1", "digest": small_catalogue().digest().hex()}
+    digest = small_catalogue().digest().hex()
+    assert (told["catalogue"], told["digest"]) == ("small-1", digest)
+    assert told["impact"]["difference"] is None
     assert "small-1 is published already" in hub.fails("catalogue", "publish", file)
-    hub.json("catalogue", "publish", hub.catalogue("small-2"))
+    assert not hub.json("catalogue", "publish", hub.catalogue("small-2"))["impact"]["breaking"]
     assert "cannot be read" in hub.fails("catalogue", "publish", hub.homes.base / "none.json")
     assert hub.fails("catalogue", "publish", hub.firms("{}")).startswith("yinxin: ")
+
+
+def test_what_breaks_something_is_published_only_on_purpose(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.members()
+    hub.json("catalogue", "publish", hub.catalogue())
+    file = hub.homes.base / "fewer.json"
+    small = small_catalogue()
+    fewer = small.model_copy(update={"version": "fewer", "features": small.features[1:]})
+    file.write_text(fewer.to_json(), encoding="utf-8")
+
+    code, out, err = hub.run("catalogue", "publish", file, "--json")
+    assert (code, json.loads(out)["impact"]["breaking"]) == (1, True)
+    assert "--accept-breaking" in err
+    for lang, shown, said in (
+        ("zh", "必须修改", "--accept-breaking"),
+        ("en", "must change", "--accept-breaking"),
+    ):
+        code, out, err = hub.run("catalogue", "publish", file, "--lang", lang)
+        assert (code, shown in out, said in err) == (1, True, True)
+    # At a terminal it asks, and takes no for an answer.
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    answers = iter([False, True])
+
+    def asked(_: str, **options: bool) -> None:
+        if not next(answers):
+            raise typer.Abort
+
+    monkeypatch.setattr(typer, "confirm", asked)
+    assert hub.run("catalogue", "publish", file)[0] == 1
+    assert hub.run("catalogue", "publish", file)[0] == 0
+    wider = small.model_copy(update={"version": "wider"})
+    file.write_text(wider.to_json(), encoding="utf-8")
+    assert not hub.json("catalogue", "publish", file)["impact"]["breaking"]
+    file.write_text(fewer.model_copy(update={"version": "third"}).to_json(), encoding="utf-8")
+    assert hub.json("catalogue", "publish", file, "--accept-breaking")["impact"]["breaking"]
+
+
+def test_a_catalogue_is_proposed_looked_at_and_withdrawn(hub: Hub) -> None:
+    hub.members()
+    hub.json("catalogue", "publish", hub.catalogue())
+    file = hub.catalogue("small-2")
+    assert hub.json("catalogue", "impact", file)["impact"]["difference"]["new"] == "small-2"
+    assert hub.json("catalogue", "propose", file)["proposal"] == 1
+    assert "is proposed already" in hub.fails("catalogue", "propose", file)
+    assert hub.json("catalogue", "withdraw") == {"withdrawn": True}
+    assert "no catalogue is proposed" in hub.fails("catalogue", "withdraw")
+    assert hub.run("catalogue", "impact", file, "--lang", "en")[1].startswith("small-2 · ")
+    hub.json("catalogue", "propose", file)
+    assert "公示已撤回" in hub.run("catalogue", "withdraw", "--lang", "zh")[1]
 
 
 def test_an_epoch_from_announcement_to_the_end(hub: Hub) -> None:

@@ -70,6 +70,7 @@ class HubStub(HubServicer):
     opened: dict[int, tuple[Signed, tuple[Signed, ...], Signed]] = field(default_factory=dict)
     received: dict[int, list[Signed]] = field(default_factory=dict)
     withdrawals: list[Signed] = field(default_factory=list)
+    proposal: hub_pb2.CatalogueProposal | None = None
     down: bool = False
     pulls: int = 0
 
@@ -90,6 +91,7 @@ class HubStub(HubServicer):
             roster_rows=self.chain.roster.size,
             roster_batches=len(self.batches),
             withdrawals=[signed_to_wire(signed) for signed in self.withdrawals],
+            proposal=self.proposal,
         )
 
     async def GetRoster(self, request: Any, context: Any) -> AsyncIterator[common_pb2.Signed]:
