@@ -17,12 +17,13 @@ Judging rule d takes seconds to minutes, so those judgements are counted and lim
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from federation.policy import PolicyReport, certify_policy
 from federation.policy.conceal import Exhausted, conceal
 from federation.policy.disguise import disguise
+from federation.policy.history import readings
 from federation.policy.mending import shift
 from federation.policy.steps import Step, mend
 from federation.policy.submission import Submission
@@ -82,8 +83,11 @@ def remedies(
 ) -> Remedies:
     """What would make a submission pass; `report` is the one on it.
 
-    At most `judgements` changed submissions are judged by rule d; `tell` hears of each.
+    At most `judgements` changed submissions are judged by rule d; `tell` hears of each. Of what
+    other chains certified, changes are looked for in the first reading, and judged in all.
     """
+    before = next(readings(submission.scorecard, submission.earlier))
+    submission = replace(submission, earlier=before)
     judge = _Judge(judgements, tell)
     original, current = submission.scorecard, report
     found: list[Remedy] = []

@@ -7,9 +7,10 @@ submission is handed on again under a new voucher, and the other regulator knows
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import structlog
@@ -25,6 +26,8 @@ from federation.interchain.voucher import Purpose, Voucher, seal_content, vouch,
 from federation.membership import TrustRoot
 from federation.signed import Signed
 from federation.withdrawal import ModelWithdrawal, open_withdrawal
+from node.regulator.errors import DeskBusy
+from node.regulator.judging import MOST_OF_A_BANK
 from node.regulator.membership import Regulator
 from node.regulator.peers.history import Reach, trusted
 from node.rpc.convert import signed_from_wire, signed_to_wire
@@ -47,28 +50,33 @@ class Forwarding:
 
     regulator: Regulator
     reach: Reach
+    _of: Counter[SpiffeId] = field(default_factory=Counter)
 
     async def certify(
         self, bank: SpiffeId, sealed: bytes, chain: str
     ) -> AsyncGenerator[regulator_pb2.CertifyReply, None]:
         """What the regulator of `chain` replies to a sealed submission of `bank`.
 
-        Raises EnvelopeError, DocumentError or Refusal(wrong_bank) as `open_submission`;
-        Refusal(unknown_chain), Refusal(foreign_certificate) for a bank that is no member now;
-        RemoteError that names the other regulator, also for a certificate that is not its own.
+        Raises DeskBusy when too many of the bank are on their way; EnvelopeError, DocumentError
+        or Refusal(wrong_bank) as `open_submission`; Refusal(unknown_chain);
+        Refusal(foreign_certificate) for a bank that is no member now; RemoteError that names the
+        other regulator, also for a certificate that is not its own.
         """
-        submission = open_submission(sealed, bank, self.regulator.identity.require_sealing())
-        pin, request = await self._vouch(bank, chain, "certify", submission.payload())
-        channel = await self.reach(chain)
-        replies = channel.download(CERTIFY, request, regulator_pb2.CertifyReply, CERTIFY_SECONDS)
-        async with aclosing(replies):
-            async for reply in replies:
-                if reply.HasField("result") and reply.result.HasField("certificate"):
-                    signed = signed_from_wire(reply.result.certificate)
-                    certificate = _opened(open_certificate, signed, pin)
-                    if (certificate.bank, certificate.model) != (bank, submission.id):
-                        raise _wrong(pin, "the certificate is of another model")
-                yield reply
+        with self._waiting(bank):
+            submission = open_submission(sealed, bank, self.regulator.identity.require_sealing())
+            pin, request = await self._vouch(bank, chain, "certify", submission.payload())
+            channel = await self.reach(chain)
+            replies = channel.download(
+                CERTIFY, request, regulator_pb2.CertifyReply, CERTIFY_SECONDS
+            )
+            async with aclosing(replies):
+                async for reply in replies:
+                    if reply.HasField("result") and reply.result.HasField("certificate"):
+                        signed = signed_from_wire(reply.result.certificate)
+                        certificate = _opened(open_certificate, signed, pin)
+                        if (certificate.bank, certificate.model) != (bank, submission.id):
+                            raise _wrong(pin, "the certificate is of another model")
+                    yield reply
 
     async def withdraw(
         self, bank: SpiffeId, certificate: bytes, chain: str
@@ -83,6 +91,19 @@ class Forwarding:
         if (withdrawal.bank, withdrawal.certificate) != (bank, certificate):
             raise _wrong(pin, "the withdrawal is of another model")
         return reply
+
+    @contextmanager
+    def _waiting(self, bank: SpiffeId) -> Iterator[None]:
+        """As many of one bank at once as a desk takes of it: more would be refused elsewhere."""
+        if self._of[bank] >= MOST_OF_A_BANK:
+            raise DeskBusy(f"{self._of[bank]} submissions of {bank} are on their way; try later")
+        self._of[bank] += 1
+        try:
+            yield
+        finally:
+            self._of[bank] -= 1
+            if not self._of[bank]:
+                del self._of[bank]
 
     async def _vouch(
         self, bank: SpiffeId, chain: str, purpose: Purpose, content: bytes

@@ -23,7 +23,8 @@ from federation.policy import PolicyReport
 from federation.signed import Signed
 from node.regulator.certification import CertificationDesk
 from node.regulator.decisions import Decision
-from node.regulator.judging import Past
+from node.regulator.errors import DeskBusy
+from node.regulator.judging import MOST_OF_A_BANK, Past
 from node.regulator.membership import Regulator
 from node.regulator.peers import history as asking
 from node.regulator.peers.forwarding import Forwarding
@@ -266,15 +267,16 @@ async def test_a_voucher_is_used_once_and_a_model_is_its_own_banks(tmp_path: Pat
 
 @dataclass
 class Liar:
-    """A regulator that answers with some certificate."""
+    """A regulator that answers with some certificate, or that it refuses to give one."""
 
-    certificate: Signed
+    certificate: Signed | None
 
     async def reach(self, chain: str) -> Any:
         return self
 
     async def download(self, *_: Any) -> AsyncIterator[regulator_pb2.CertifyReply]:
-        result = regulator_pb2.CertifyResult(certificate=signed_to_wire(self.certificate))
+        given = self.certificate
+        result = regulator_pb2.CertifyResult(certificate=given and signed_to_wire(given))
         yield regulator_pb2.CertifyReply(result=result)
 
 
@@ -295,3 +297,15 @@ async def test_a_certificate_that_is_not_the_other_regulators_is_not_handed_on(
                 async for _ in forwarding.certify(bank, sealed, "zsj"):
                     pass
             assert failure.value.party == found.chains["zsj"].regulator
+
+        # No more of one bank are on their way than a desk takes.
+        vouched = len(await entries(home, Kind.VOUCHED))
+        waiting = [forwarding.certify(bank, sealed, "zsj") for _ in range(MOST_OF_A_BANK)]
+        forwarding.reach = Liar(None).reach
+        for one in waiting:
+            assert (await anext(one)).HasField("result")
+        with pytest.raises(DeskBusy):
+            await anext(forwarding.certify(bank, sealed, "zsj"))
+        for one in waiting:
+            await one.aclose()
+        assert len(await entries(home, Kind.VOUCHED)) == vouched + MOST_OF_A_BANK
