@@ -12,12 +12,14 @@ import typer
 from sqlalchemy import Connection, select
 
 from node.cli.output import AsJson, emit, progress
+from node.cli.regulator_audit_chains import Chains, chains_table, read_chains
 from node.config import RegulatorConfig, load
 from node.enrolment.folder import CONFIG
 from node.regulator.audit.records import open_uscc, uscc_tag
 from node.regulator.errors import RegulatorError
 from node.regulator.findings import FindingState, KeptFinding, decide, kept_findings
 from node.regulator.membership import Regulator
+from node.regulator.peers.sharing_findings import REPORTED_BY
 from node.regulator.tables import audit_queries
 from node.runtime import running
 
@@ -99,16 +101,21 @@ def audit(
 
 def findings(
     state: Annotated[FindingState | None, typer.Option(help="Of one state only. / 状态")] = None,
+    chain: Annotated[str, typer.Option(help="About members of one chain only. / 链")] = "",
     config: Config = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """What the audit and the mirror found. / 审计发现"""
+    """What the audit and the mirror found, and what regulators of other chains did. / 审计发现"""
 
-    async def work(regulator: Regulator) -> list[KeptFinding]:
-        return list(await regulator.store.read(lambda c: kept_findings(c, state)))
+    async def work(regulator: Regulator) -> tuple[Chains, list[KeptFinding]]:
+        return await regulator.store.read(
+            lambda c: (read_chains(regulator, c), list(kept_findings(c, state)))
+        )
 
-    found = _run(config, work)
-    emit({"findings": [one.to_dict() for one in found]}, as_json, _table(found))
+    chains, found = _run(config, work)
+    found = [one for one in found if chain in ("", chains.of_member(one.subject))]
+    shown = [chains.of_finding(one) for one in found]
+    emit({"findings": shown}, as_json, _table(found, chains))
 
 
 Id = Annotated[str, typer.Argument(help="The finding's id, in hex. / 编号")]
@@ -213,6 +220,7 @@ def _summary(summary: Mapping[str, Any]) -> Any:
         Text(f"checked until / 核对至: {_time(summary['checked_until'])}"),
         Text(),
         logs,
+        *([Text(), chains_table(summary["chains"])] if summary["chains"] else []),
     )
 
 
@@ -240,7 +248,7 @@ def _short(member: str) -> str:
     return "/".join(member.split("/")[-2:])
 
 
-def _table(found: list[KeptFinding]) -> Any:
+def _table(found: list[KeptFinding], chains: Chains) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -252,9 +260,16 @@ def _table(found: list[KeptFinding]) -> Any:
     for one in found:
         titles = one.kind.titles
         what = Text(f"{titles['zh']}\n{titles['en']}\n{one.kind} · {one.severity}")
+        reporter = one.evidence.get(REPORTED_BY)
+        if reporter is not None:
+            what.append(f"\nfound by / 发现方: {reporter}")
         asked = "–" if one.query is None else one.query.hex()[:16]
         table.add_row(
-            one.id.hex(), what, Text(_short(one.subject)), asked, Text(f"{one.state}\n{one.note}")
+            one.id.hex(),
+            what,
+            Text(chains.short(one.subject)),
+            asked,
+            Text(f"{one.state}\n{one.note}"),
         )
     return table
 

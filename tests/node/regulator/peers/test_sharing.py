@@ -4,6 +4,9 @@ TLS, and each finds what was planted.
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import delete
+from typer.testing import CliRunner
 
 from federation.audit.findings import FindingKind
 from federation.entries import Kind, read_entry
@@ -28,6 +33,8 @@ from federation.interchain.share import (
     seal_share,
 )
 from federation.signed import SigningKey
+from node.cli.regulator import app
+from node.cli.regulator_audit_chains import chains_table
 from node.regulator.audit.shares import reconciled_chains
 from node.regulator.peers import sharing_page
 from node.regulator.peers.pinning import withdraw_chain
@@ -204,6 +211,32 @@ async def test_what_is_planted_in_either_chain_is_found_and_told_at_home(tmp_pat
         await chains.exchange()
         *_, content = await chains.content(chains.zsj, "csj")
         assert content.findings == ()
+        await shown(chains, {hidden}, expected)
+
+
+async def shown(
+    chains: World, hidden: set[bytes], expected: set[tuple[str, str, bytes | None]]
+) -> None:
+    """The inspector of csj sees of which chain each finding is, and who found it."""
+    config = str(chains.csj.place.folder / "node.toml")
+    command = ["findings", "--config", config]
+    invoke = CliRunner().invoke
+    done = await asyncio.to_thread(invoke, app, [*command, "--json", "--chain", "zsj"])
+    listed = json.loads(done.stdout)["findings"]
+    assert {
+        (one["kind"], one["subject"], bytes.fromhex(one["query"])) for one in listed
+    } == expected
+    assert {(one["chain"], one["found_in"]) for one in listed} == {("zsj", "csj")}
+    own = await asyncio.to_thread(invoke, app, [*command, "--json", "--chain", "csj"])
+    found = json.loads(own.stdout)["findings"]
+    assert {bytes.fromhex(one["query"]) for one in found} == hidden
+    assert {one["found_in"] for one in found} == {"csj", "zsj"}
+    text = await asyncio.to_thread(invoke, app, command)
+    assert "zsj: " in text.stdout.replace("\n", "") and "zsj" in text.stdout
+    numbers = await chains.csj.regulator.store.read(reconciled_chains)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(chains_table(numbers))
+    assert "zsj" in console.export_text()
 
 
 async def test_pages_join_and_leave_nothing_out(
