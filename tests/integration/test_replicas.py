@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import select
 
+from federation.answers import UnlockAnswer
+from federation.exchange.messages import UnlockRequest
 from federation.identity import Role
 from federation.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from node.bank.documents import logged_from
 from node.chain import ChainStore
 from node.config import RegulatorConfig, load
 from node.demo.auditing import Auditor, found_in
@@ -19,12 +23,14 @@ from node.demo.errors import DemoError
 from node.identity import read_trust_root
 from node.log.fsck import fsck, known_keys
 from node.log.tables import log_checkpoints
+from node.rpc.convert import signed_from_wire, unlock_to_wire
 from node.storage import Store
 from node.storage.schema import log_entries
 from support import books
 from support.postgresql import Cluster
 from support.running import Asked
-from tests.support.replicas import HOLDERS, REPLICATED, ReplicatedChain, environment
+from tests.support.replicas import HOLDERS, REPLICATED, ReplicatedChain, balancer, environment
+from yinxin.v1 import common_pb2
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,6 +43,11 @@ BETWEEN = 6
 def chain(
     tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster
 ) -> Iterator[ReplicatedChain]:
+    if balancer() is None:
+        reason = "no haproxy is installed; run: make haproxy"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     databases = {name: postgresql.create_database() for name in REPLICATED}
     # Checkpoints all the time: what a crash may interrupt is being done when it comes.
     often = dict.fromkeys(Role, "period = 0.5")
@@ -81,6 +92,33 @@ class Load:
         """Waits for so many further answers."""
         wanted = len(self.answered) + count
         await self.chain.until(lambda: len(self.answered) >= wanted, 60.0)
+
+
+async def test_one_permit_at_both_processes_has_one_answer(chain: ReplicatedChain) -> None:
+    """Shown to both at once, several times: the same element, one use, one entry."""
+    asked, hub, holder = chain.asking(), chain.layout.hub, chain.party(HOLDERS[0])
+    asked.check(await chain.ask(asked))
+    (kept,) = chain.queries(asked).content["evidence"]["permits"]
+    request = unlock_to_wire(UnlockRequest(logged_from(kept), b""))
+    before = books.entries(chain, holder)
+    channels = [
+        chain.channel(replace(holder, address=replica.address), hub)
+        for replica in chain.replicas[holder.name]
+    ]
+    try:
+        answers = await asyncio.gather(
+            *(
+                channel.unary("/yinxin.v1.Holder/Unlock", request, common_pb2.UnlockAnswer)
+                for channel in channels * 3
+            )
+        )
+    finally:
+        for channel in channels:
+            await channel.close()
+    found = [UnlockAnswer.parse(signed_from_wire(one.answer).payload) for one in answers]
+    assert len({one.evaluated for one in found}) == 1
+    assert books.entries(chain, holder) == before
+    books.check(chain)
 
 
 async def test_processes_killed_under_load(chain: ReplicatedChain, postgresql: Cluster) -> None:

@@ -165,7 +165,7 @@ class ReplicatedChain(RunningChain):
     def _balance(self) -> None:
         if self._balancer is not None:
             return
-        program = shutil.which("haproxy", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
+        program = balancer()
         if program is None:
             raise LookupError("no haproxy is installed; run: make haproxy")
         file = self.layout.root / "haproxy.cfg"
@@ -206,6 +206,11 @@ class ReplicatedChain(RunningChain):
             if time.monotonic() > end:
                 raise TimeoutError(f"the balancer passes nothing on to {party.name}")
             await asyncio.sleep(0.1)
+
+
+def balancer() -> str | None:
+    """The program HAProxy, where it is installed."""
+    return shutil.which("haproxy", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 
 
 @contextlib.contextmanager
