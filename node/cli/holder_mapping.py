@@ -73,8 +73,9 @@ async def _catalogues(
     from node.holder.loading import newest_epoch
     from scoring.catalogue import Catalogue
 
-    hub = holder.peer_channel(Role.HUB, holder.config.hub)
-    await chain_sync(holder, hub).sync()
+    if given is None:  # else what is kept here will do, and the hub may be away
+        hub = holder.peer_channel(Role.HUB, holder.config.hub)
+        await chain_sync(holder, hub).sync()
 
     def look(connection: Connection) -> tuple[Catalogue | None, bytes]:
         announced = holder.chain.epoch_numbers(connection)

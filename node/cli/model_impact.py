@@ -101,7 +101,8 @@ async def _catalogues(
 
     view = await bank.agent.chains.view(chain)
     await view.require()
-    await view.sync()
+    if given is None:  # else what is kept here will do, and the hub may be away
+        await view.sync()
     known = list(await view.read(view.chain.catalogues))
     if view is not bank.agent.chains.home:
         known += await bank.agent.chains.home.read(bank.agent.chains.home.chain.catalogues)
