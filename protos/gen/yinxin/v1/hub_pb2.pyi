@@ -156,7 +156,7 @@ class PeerReceipts(_message.Message):
     RECEIPTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Receipt]:
-        """One a document, pins first: the hub's entry, new or of before."""
+        """One a document, pins first. One that comes again has an entry of its own again."""
 
     def __init__(
         self,
