@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from federation.canonical import canonical_json, parse_canonical
 from federation.certificate import ModelCertificate
@@ -21,6 +22,8 @@ from node.bank.texts import Code
 
 MAX_PSEUDONYM = 64
 MAX_ASK_BYTES = 64 * 1024
+_TEXTS: Final = ("consent", "purpose", "officer", "reference", "model")
+_JOINT: Final = ("joint", "chains", "partial")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Ask:
 
     `officer` and `reference` are the bank's pseudonyms for its officer and its application or
     loan; `model` is a reference as `Agent.model` takes it, empty for the only one.
+
+    With `joint` it goes to several chains at once (`node.bank.joint`): those in `chains`, or, where
+    that is empty, all that the firm, the consent and the model allow. `partial` takes what some of
+    them answer.
     """
 
     consent: str = field(repr=False)
@@ -36,31 +43,33 @@ class Ask:
     officer: str = ""
     reference: str = ""
     model: str = ""
+    joint: bool = False
+    chains: tuple[str, ...] = ()
+    partial: bool = False
 
     def to_json(self) -> bytes:
         """Canonical JSON: what two equal questions have in common."""
-        return canonical_json(
-            {
-                "consent": self.consent,
-                "purpose": self.purpose,
-                "officer": self.officer,
-                "reference": self.reference,
-                "model": self.model,
-            }
-        )
+        value: dict[str, Any] = {name: getattr(self, name) for name in _TEXTS}
+        if self.joint:
+            value |= {"joint": True, "chains": sorted(self.chains), "partial": self.partial}
+        return canonical_json(value)
 
     @classmethod
     def from_json(cls, raw: bytes) -> Ask:
         """What `to_json` gave. Raises DocumentError."""
         value = parse_canonical(raw, MAX_ASK_BYTES)
-        names = {"consent", "purpose", "officer", "reference", "model"}
+        names = _TEXTS + (_JOINT if isinstance(value, dict) and "joint" in value else ())
+        if not isinstance(value, dict) or set(value) != set(names):
+            raise DocumentError("ask", f"must have {', '.join(names)}")
+        chains = value.pop("chains", [])
         if (
-            not isinstance(value, dict)
-            or set(value) != names
-            or not all(isinstance(text, str) for text in value.values())
+            not all(isinstance(value[name], str) for name in _TEXTS)
+            or not isinstance(chains, list)
+            or not all(isinstance(chain, str) for chain in chains)
+            or not all(isinstance(value.get(name, False), bool) for name in ("joint", "partial"))
         ):
-            raise DocumentError("ask", f"must have the texts {', '.join(sorted(names))}")
-        return cls(**value)
+            raise DocumentError("ask", "has members of another type")
+        return cls(chains=tuple(chains), **value)
 
 
 def purpose_of(text: str) -> str:

@@ -12,6 +12,7 @@ from node.bank.development.submitting import Submitting
 from node.bank.evidence import EvidenceFiles
 from node.bank.failures import Failures
 from node.bank.installation import Installation
+from node.bank.joint import Joint
 from node.bank.places import Places
 from node.bank.preparation import Preparation
 from node.bank.queries import Queries
@@ -34,9 +35,10 @@ class Bank:
         self.preparation = Preparation(self.agent, self.sessions, self.failures)
         places = Places(self.agent, self.sessions, self.preparation)
         self.queries = Queries(self.agent, places, self.installation, self.failures)
-        self.batches = Batches(self.agent, self.queries)
+        self.joint = Joint(self.agent, self.queries)
+        self.batches = Batches(self.agent, self.queries, self.joint)
         self.business = Business(self.agent)
-        self.evidence = EvidenceFiles(self.agent, self.queries)
+        self.evidence = EvidenceFiles(self.agent, self.queries, self.joint)
         developments = DevelopmentRecords(runtime.identity.storage)
         self.labels = Submitting(self.agent, developments)
         self.counting = Counting(self.agent, developments)

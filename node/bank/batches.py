@@ -2,13 +2,17 @@
 
 A batch is a list of independent queries under keys that follow from the batch, so that one that
 was interrupted goes on where it stopped: what is answered is not asked again, and what was under
-way sends the same elements. One question that fails stops no other.
+way sends the same elements. One question that fails stops no other. Each goes to the chain that
+enrols its firm.
+
+A question that fails because a chain or one of its holders is away has not failed: the batch waits
+and tries again by itself, with the same elements, for as long as the consent holds. It spends no
+second use of a consent, whatever happens to it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +25,13 @@ from federation.errors import FederationError
 from node.bank.agent import Agent
 from node.bank.asking import Ask
 from node.bank.errors import BankError
+from node.bank.joint import Joint
 from node.bank.ledger import ID_BYTES, State
-from node.bank.problems import problem_of
+from node.bank.problems import Problem, problem_of
 from node.bank.queries import Queries
 from node.bank.tables import bank_batches
 from node.bank.texts import Code
+from node.bank.waiting import Backoff, Waiting
 from node.errors import NodeError
 from scoring.errors import ScoringError
 
@@ -34,6 +40,7 @@ AT_ONCE = 8
 MAX_BATCH_BYTES = 128 << 20
 
 _RUNNING, _DONE = "running", "done"
+_FAILURES = (NodeError, FederationError, ScoringError)
 
 
 @dataclass(frozen=True)
@@ -60,18 +67,27 @@ class Batch:
     asks: tuple[Ask, ...] = field(repr=False)
     items: dict[int, Item] = field(default_factory=dict, repr=False)
     done: bool = False
+    waiting: dict[str, Waiting] = field(default_factory=dict, repr=False)
+    """What it waits for now, by chain."""
+
+    def settle(self, item: Item) -> None:
+        """One more item that is settled."""
+        self.items[item.index] = item
 
 
 Progress = Callable[[Item, int, int], None]
 """Told an item as it is settled, how many are, and of how many."""
+Waits = Callable[[Mapping[str, Waiting]], None]
+"""Told what the batch waits for, by chain, whenever that changes."""
 
 
 class Batches:
     """Runs batches, and keeps which there are."""
 
-    def __init__(self, agent: Agent, queries: Queries) -> None:
+    def __init__(self, agent: Agent, queries: Queries, joint: Joint) -> None:
         self._agent = agent
         self._queries = queries
+        self._joint = joint
         self._key = agent.runtime.identity.storage
 
     async def begin(self, asks: Sequence[Ask], key: str) -> Batch:
@@ -136,7 +152,13 @@ class Batches:
         """The results that are kept of a batch."""
         found = {}
         for index in range(len(batch.asks)):
-            row = self._queries.ledger.by_key(connection, self._queries.tag(_key(batch, index)))
+            key = _key(batch, index)
+            if batch.asks[index].joint:
+                result = self._joint.kept(connection, key)
+                if result is not None:
+                    found[index] = result
+                continue
+            row = self._queries.ledger.by_key(connection, self._queries.tag(key))
             if row is not None and row.state is State.ANSWERED:
                 found[index] = row.content["result"]
         return found
@@ -150,21 +172,21 @@ class Batches:
         )
 
     async def run(
-        self, batch: Batch, progress: Progress | None = None, at_once: int = AT_ONCE
+        self,
+        batch: Batch,
+        progress: Progress | None = None,
+        at_once: int = AT_ONCE,
+        waits: Waits | None = None,
     ) -> Batch:
         """Asks every question of a batch that is not answered yet; `at_once` of them at a time."""
-        gate = asyncio.Semaphore(at_once)
-
-        async def one(index: int) -> None:
-            async with gate:
-                item = await self._ask(batch, index)
-            batch.items[index] = item
-            if progress is not None:
-                progress(item, len(batch.items), len(batch.asks))
-
-        async with asyncio.TaskGroup() as group:
-            for index in range(len(batch.asks)):
-                group.create_task(one(index))
+        pending, backoff = list(range(len(batch.asks))), Backoff()
+        while pending:
+            waiting = await self._round(batch, pending, progress, at_once)
+            moved = len(waiting) < len(pending)
+            pending = sorted(waiting)
+            self._tell(batch, waiting, waits)
+            if pending:
+                await asyncio.sleep(backoff.after(progress=moved))
         batch.done = True
         problems = {str(n): i.problem for n, i in batch.items.items() if i.problem is not None}
         sealed = self._key.seal(_content(batch.asks, problems), _aad(batch.id))
@@ -179,36 +201,73 @@ class Batches:
         await self._agent.write(unit)
         return batch
 
-    async def _ask(self, batch: Batch, index: int) -> Item:
+    async def _round(
+        self, batch: Batch, pending: Sequence[int], progress: Progress | None, at_once: int
+    ) -> dict[int, tuple[str, Problem]]:
+        """Asks what is not settled, once. What has to wait, with the chain and the reason: a chain
+        that was away for one question is not tried with the others.
+        """
+        gate = asyncio.Semaphore(at_once)
+        waiting: dict[int, tuple[str, Problem]] = {}
+        away: dict[str, Problem] = {}
+
+        async def one(index: int) -> None:
+            async with gate:
+                chain = await self._chain(batch.asks[index])
+                problem = away.get(chain)
+                item = None if problem is not None else await self._ask(batch, index)
+            if isinstance(item, Problem):
+                problem = item
+                if chain:
+                    away[chain] = item
+            if problem is not None:
+                waiting[index] = problem.chain or chain, problem
+            elif isinstance(item, Item):
+                batch.settle(item)
+                if progress is not None:
+                    progress(item, len(batch.items), len(batch.asks))
+
+        async with asyncio.TaskGroup() as group:
+            for index in pending:
+                group.create_task(one(index))
+        return waiting
+
+    def _tell(
+        self, batch: Batch, waiting: Mapping[int, tuple[str, Problem]], waits: Waits | None
+    ) -> None:
+        now, before = self._agent.now(), batch.waiting
+        batch.waiting = {}
+        for chain, problem in waiting.values():
+            kept = batch.waiting.get(chain)
+            since = before[chain].since if chain in before else now
+            items = 1 if kept is None else kept.items + 1
+            batch.waiting[chain] = Waiting(chain, items, since, problem)
+        if waits is not None and batch.waiting != before:
+            waits(batch.waiting)
+
+    async def _chain(self, ask: Ask) -> str:
+        """Which chain a question waits for when it has to; empty for one to several chains."""
+        if ask.joint:
+            return ""
         try:
-            answer = await self._queries.ask(batch.asks[index], _key(batch, index))
-        except (NodeError, FederationError, ScoringError) as error:
+            return (await self._queries.targets.of(ask)).view.name
+        except _FAILURES:
+            return self._agent.root.chain  # what is wrong with it, asking will say
+
+    async def _ask(self, batch: Batch, index: int) -> Item | Problem:
+        """What became of a question, or the problem that passes by itself."""
+        ask, key = batch.asks[index], _key(batch, index)
+        try:
+            if ask.joint:
+                result = await self._joint.ask(ask, key, anew=False)
+            else:
+                result = (await self._queries.ask(ask, key, anew=False)).result
+        except _FAILURES as error:
             problem = problem_of(error)
+            if problem.passes:
+                return problem
             return Item(index, problem={lang: problem.to_dict(lang) for lang in ("zh", "en")})
-        return Item(index, answer.result)
-
-
-def read_lines(text: str) -> list[Ask]:
-    """The questions of a JSONL file: an object with consent and purpose on each line, and officer,
-    reference and model where wanted. Raises BankError naming the line.
-    """
-    asks = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise _bad_line(number, "is no JSON") from error
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise _bad_line(number, "is no object of texts")
-        unknown = set(value) - {"consent", "purpose", "officer", "reference", "model"}
-        missing = {"consent", "purpose"} - set(value)
-        if unknown or missing:
-            reason = f"unknown: {', '.join(sorted(unknown))}" if unknown else "consent and purpose"
-            raise _bad_line(number, reason if unknown else f"needs {reason}")
-        asks.append(Ask(**value))
-    return asks
+        return Item(index, result)
 
 
 def _key(batch: Batch, index: int) -> str:
@@ -219,10 +278,6 @@ def _content(asks: Sequence[Ask], problems: Mapping[str, object]) -> bytes:
     return canonical_json(
         {"asks": [ask.to_json().decode() for ask in asks], "problems": dict(problems)}
     )
-
-
-def _bad_line(number: int, reason: str) -> BankError:
-    return BankError(Code.BATCH_INVALID, "batch", line=number, reason=reason)
 
 
 def _aad(identifier: bytes) -> bytes:

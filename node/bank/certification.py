@@ -242,7 +242,8 @@ class Certification:
         self, view: ChainView, tag: bytes, model: Model, certificate: Signed, by: str
     ) -> None:
         agent = self._agent
-        raw = entry(Kind.CERTIFIED, agent.now(), document=model.hash)
+        there = {"chain": view.scope} if view.scope else {}
+        raw = entry(Kind.CERTIFIED, agent.now(), document=model.hash, **there)
 
         def unit(connection: Connection) -> None:
             view.chain.put_certificate(connection, certificate)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from federation.policy import PolicyReport
 from node.bank.texts import TEXTS, Code
 from node.errors import NodeError
+
+if TYPE_CHECKING:
+    from node.bank.problems import Problem
 
 
 class BankError(NodeError):
@@ -47,3 +53,24 @@ class Rejected(BankError):
         self.party = party
         self.why = why
         super().__init__(Code.ANSWER_REJECTED, field, party=party)
+
+
+class JointIncomplete(BankError):
+    """Chains that a question goes to have no result; `missing` says of each what was the matter."""
+
+    def __init__(self, missing: Mapping[str, Problem]) -> None:
+        self.missing = dict(sorted(missing.items()))
+        named = "; ".join(f"{chain} ({why.text.en})" for chain, why in self.missing.items())
+        super().__init__(Code.JOINT_INCOMPLETE, "chains", missing=named)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same question may well be answered later."""
+        return all(problem.passes for problem in self.missing.values())
+
+    def problem(self, language: str) -> str:
+        """As in BankError, with the reasons in the same language."""
+        if language != "zh":
+            return super().problem(language)
+        named = "；".join(f"{chain}（{why.text.zh}）" for chain, why in self.missing.items())
+        return TEXTS[self.code][0].zh.format(missing=named)

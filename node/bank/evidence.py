@@ -15,21 +15,31 @@ from federation.canonical import unb64
 from federation.identity import SpiffeId
 from federation.signed import Signed
 from node.bank.agent import Agent
+from node.bank.chains import ChainView
 from node.bank.documents import logged_value, signed_value
 from node.bank.errors import BankError, Rejected
+from node.bank.joint import Joint
 from node.bank.ledger import State
 from node.bank.queries import Queries
 from node.bank.texts import Code
 from node.bank.verification import FORMAT
+from node.bank.verifying import JOINT_FORMAT
 from node.chain.store import CERTIFICATE, DESCRIPTOR, MANIFEST, OPENING
 
 
 class EvidenceFiles:
     """Exports the evidence of answered queries."""
 
-    def __init__(self, agent: Agent, queries: Queries) -> None:
+    def __init__(self, agent: Agent, queries: Queries, joint: Joint) -> None:
         self._agent = agent
         self._queries = queries
+        self._joint = joint
+
+    async def of(self, identifier: bytes, *, full: bool = False) -> dict[str, Any]:
+        """The evidence of a query, or of a question to several chains, whichever has that id."""
+        if await self._joint.knows(identifier):
+            return await self.export_joint(identifier, full=full)
+        return await self.export(identifier, full=full)
 
     async def export(self, identifier: bytes, *, full: bool = False) -> dict[str, Any]:
         """The evidence of a query; `full` adds subject, scalars and record.
@@ -42,18 +52,35 @@ class EvidenceFiles:
         if row.state is not State.ANSWERED:
             raise BankError(Code.QUERY_OPEN, "query")
         kept = row.content["evidence"]
-        value = await self._agent.read(lambda c: self._chain_part(c, kept))
+        view = await self._agent.view_of(unb64(kept["open"]["certificate"]))
+        value = await self._agent.read(lambda c: self._chain_part(c, view, kept))
         value |= {name: kept[name] for name in ("permits", "answers", "tables", "bucket", "time")}
         if full:
             record = row.content["result"]["record"]
             value["opening"] = {"open": kept["open"], "word": kept["word"], "record": record}
         return value
 
-    def _chain_part(self, connection: Connection, kept: dict[str, Any]) -> dict[str, Any]:
+    async def export_joint(self, identifier: bytes, *, full: bool = False) -> dict[str, Any]:
+        """The evidence of a question to several chains: that of each chain's query, by chain, and
+        which chains are missing.
+        """
+        result = await self._joint.result(identifier)
+        evidence = {
+            record["chain"]: await self.export(bytes.fromhex(record["id"]), full=full)
+            for record in result["records"]
+        }
+        found = {name: result[name] for name in ("partial", "missing", "not_enrolled")}
+        if result["partial"]:
+            found["notice"] = result["notice"]
+        return {"format": JOINT_FORMAT, **found, "evidence": evidence}
+
+    def _chain_part(
+        self, connection: Connection, view: ChainView, kept: dict[str, Any]
+    ) -> dict[str, Any]:
         """Members, certificate, epoch and keys: what the chain's documents say."""
-        agent, chain = self._agent, self._agent.chain
+        agent, chain = self._agent, view.chain
         number, time = kept["open"]["epoch"], kept["time"]
-        members = chain.members(connection, time)
+        members = view.members_at(connection, time)
         certificate = next(
             signed
             for signed in chain.documents(connection, CERTIFICATE)
@@ -79,7 +106,8 @@ class EvidenceFiles:
         statements = agent.records.statements(connection, unb64(kept["open"]["ctx"]))
         return {
             "format": FORMAT,
-            "chain": agent.root.chain,
+            "chain": view.name,
+            **view.guest_at(connection, time),
             "members": [signed_value(credential) for credential in credentials],
             "certificate": signed_value(certificate),
             "epoch": {

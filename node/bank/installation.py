@@ -96,7 +96,8 @@ class Installation:
         if reply.certificate_hash != model.hash:
             raise RemoteFailure(holder)
         now = agent.now()
-        raw = entry(Kind.INSTALLED, now, document=model.hash, holder=holder)
+        there = {"chain": model.chain} if model.chain else {}
+        raw = entry(Kind.INSTALLED, now, document=model.hash, holder=holder, **there)
 
         def unit(connection: Connection) -> None:
             agent.records.put_install(connection, model.hash, holder, now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from federation.errors import DocumentError, FederationError, Refusal
-from node.bank.errors import BankError, Rejected, ScorecardRefused
+from node.bank.errors import BankError, JointIncomplete, Rejected, ScorecardRefused
 from node.bank.texts import Code, Said
 from node.errors import StorageUnavailable, Unwitnessed
 from node.rpc.errors import PartyUnavailable, RemoteClosed, RemoteError, RemoteRefusal
@@ -149,15 +149,23 @@ def _own(error: BankError) -> Problem:
     failures: tuple[dict[str, Any], ...] = ()
     if isinstance(error, ScorecardRefused):
         failures = tuple(item.model_dump(mode="json") for item in error.report.failures)
+    status, chain = _STATUS.get(error.code, 422), str(error.details.get("chain", ""))
+    if isinstance(error, JointIncomplete):
+        chain = ", ".join(error.missing)
+        failures = tuple(
+            {"chain": name, **{lang: one.to_dict(lang) for lang in ("zh", "en")}}
+            for name, one in error.missing.items()
+        )
+        status = status if error.passes else 409
     return Problem(
         error.code.value,
-        _STATUS.get(error.code, 422),
+        status,
         Said(error.problem("zh"), error.problem("en")),
         Said(error.remedy("zh"), error.remedy("en")),
         field=error.field,
         party=error.party if isinstance(error, Rejected) else "",
         failures=failures,
-        chain=str(error.details.get("chain", "")),
+        chain=chain,
     )
 
 

@@ -1,6 +1,7 @@
-"""Verifying an exported query offline, from nothing but the chain's trust root.
+"""Verifying an exported query offline, from nothing but the trust root of the chain that answered.
 
-1. Members: credentials of hub, bank and participants, signed by the regulator, valid at the time.
+1. Members: credentials of hub, bank and participants, signed by the regulator, valid at the time; a
+   bank of another chain is a guest, on the regulator's credential and its pin of that chain.
 2. The model certificate, signed by the regulator, with the members' keys.
 3. The epoch: descriptor, manifests and opening belong together; ctx follows from 2 and 3.
 4. Each participant's key statement: signed, logged, for this ctx and its manifest.
@@ -37,7 +38,8 @@ from federation.exchange.bank import OpenQuery, Session, open_record
 from federation.exchange.evidence import check_coverage, knowledge_context
 from federation.exchange.messages import QueryReply
 from federation.identity import SpiffeId
-from federation.membership import Members, TrustRoot
+from federation.interchain.guest import welcome
+from federation.membership import Member, Members, TrustRoot
 from federation.permit import Permit
 from federation.signed import Signed
 from node.bank.agent import reason_of
@@ -92,18 +94,18 @@ class Verified:
 def verify_evidence(raw: bytes, root: TrustRoot) -> Verified:
     """What an evidence file shows, once all of it verifies. Raises BankError saying what fails."""
     if len(raw) > MAX_EVIDENCE_BYTES:
-        raise _fails(f"it has over {MAX_EVIDENCE_BYTES} bytes")
+        raise fails(f"it has over {MAX_EVIDENCE_BYTES} bytes")
     try:
         value = json.loads(raw)
         if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise _fails(f"it is no {FORMAT} file")
+            raise fails(f"it is no {FORMAT} file")
         return _verify(value, root)
     except FederationError as error:
-        raise _fails(reason_of(error)) from error
+        raise fails(reason_of(error)) from error
     except ScoringError as error:
-        raise _fails(str(error)) from error
+        raise fails(str(error)) from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise _fails(f"its form is wrong ({type(error).__name__})") from error
+        raise fails(f"its form is wrong ({type(error).__name__})") from error
 
 
 def layout_of(certificate: ModelCertificate) -> RecordLayout:
@@ -121,7 +123,7 @@ def _verify(value: Mapping[str, Any], root: TrustRoot) -> Verified:
     time = int(value["time"])
     if value["chain"] != root.chain:
         raise Refusal(Reason.WRONG_CHAIN, f"the file is of chain {value['chain']}")
-    members = Members(root, map(signed_from, value["members"]), time)
+    members = Members(root, map(signed_from, value["members"]), time, _guests(value, root))
     certificate = read_certificate(signed_from(value["certificate"]), members)
     certificate.require_valid(time)
     session = _session(value, certificate, members, time)
@@ -142,7 +144,7 @@ def _verify(value: Mapping[str, Any], root: TrustRoot) -> Verified:
             **stated["fields"],
             COVERAGE: stated["coverage"],
         }:
-            raise _fails("the record is not the one that the answers give")
+            raise fails("the record is not the one that the answers give")
     return Verified(
         chain=root.chain,
         bank=certificate.bank,
@@ -155,6 +157,12 @@ def _verify(value: Mapping[str, Any], root: TrustRoot) -> Verified:
         permits=tuple(permit.hash for permit in opened),
         record=record,
     )
+
+
+def _guests(value: Mapping[str, Any], root: TrustRoot) -> tuple[Member, ...]:
+    """The bank as a guest of the chain: part of step 1."""
+    guests, pins = value.get("guests", ()), value.get("pins", ())
+    return welcome(map(signed_from, guests), map(signed_from, pins), root)
 
 
 def _session(
@@ -238,5 +246,6 @@ def _check_consent(query: OpenQuery, session: Session, root: TrustRoot, time: in
         verify_knowledge(hash_to_group(query.code), blinding.blinded, statement, blinding.proof)
 
 
-def _fails(reason: str) -> BankError:
+def fails(reason: str) -> BankError:
+    """Evidence that does not verify."""
     return BankError(Code.EVIDENCE_INVALID, "evidence", reason=reason)

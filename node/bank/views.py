@@ -9,19 +9,22 @@ from sqlalchemy import Connection
 from federation.certificate import ModelCertificate
 from federation.exchange.regulator import CLOCK_SKEW, HISTORY_SECONDS
 from node.bank.bank import Bank
+from node.bank.chains import ChainView
 from node.bank.records import Model
 
 
 async def model_view(bank: Bank, model: Model) -> dict[str, Any]:
     """A model: what is certified, where it is installed, what is prepared. No points, no key."""
     agent = bank.agent
-    certificate = await agent.certified(model.hash)
-    withdrawal = await agent.read(lambda c: agent.chain.withdrawal(c, model.hash))
+    view = await agent.chains.view(model.chain)
+    certificate = await view.certified(model.hash)
+    withdrawal = await view.read(lambda c: view.chain.withdrawal(c, model.hash))
     installed = await agent.read(lambda c: agent.records.installed(c, model.hash))
     now, certified_at = agent.now(), certificate.not_before + CLOCK_SKEW
-    prepared = await agent.read(lambda c: _prepared(bank, c, certificate))
+    prepared = await view.read(lambda c: _prepared(bank, view, c, certificate))
     return {
         "certificate": model.hash.hex(),
+        "chain": view.name,
         "name": model.scorecard.name,
         "version": model.scorecard.version,
         "form": certificate.form,
@@ -98,21 +101,21 @@ async def status_view(bank: Bank) -> dict[str, Any]:
 
 
 def _prepared(
-    bank: Bank, connection: Connection, certificate: ModelCertificate
+    bank: Bank, view: ChainView, connection: Connection, certificate: ModelCertificate
 ) -> list[dict[str, int]]:
     """The open epochs, the newest first, and how many buckets are prepared in each."""
     agent, now = bank.agent, bank.agent.now()
     found = []
-    for number in reversed(agent.chain.epoch_numbers(connection)):
-        descriptor = agent.chain.descriptor(connection, number)
+    for number in reversed(view.chain.epoch_numbers(connection)):
+        descriptor = view.chain.descriptor(connection, number)
         if descriptor is None or now >= descriptor.closes:
             continue
-        epoch = agent.chain.epoch(connection, number, now)
+        epoch = view.chain.epoch(connection, number, now)
         if epoch is None or epoch.descriptor.catalogue != certificate.catalogue:
             continue
         if set(certificate.holders) - set(epoch.manifests):
             continue
         kept = agent.records.prepared(connection, certificate.context(epoch))
-        buckets = agent.chain.roster(connection, now).buckets(epoch.descriptor.roster_rows)
+        buckets = view.chain.roster(connection, now).buckets(epoch.descriptor.roster_rows)
         found.append({"epoch": number, "buckets": buckets, "prepared": len(kept)})
     return found

@@ -20,6 +20,7 @@ from node.cli.bank_shared import (
     ChainOption,
     Config,
     ModelOption,
+    chains_table,
     models_table,
     run,
     status_text,
@@ -95,6 +96,19 @@ def models(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = Fa
 
 
 @app.command()
+def chains(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = False) -> None:
+    """The chains that the bank can ask in, and how old what is known of them is. / 征信链"""
+    from node.bank.chains.listing import chain_views
+
+    async def work(bank: Bank) -> list[dict[str, Any]]:
+        await bank.agent.chains.refresh()
+        return await chain_views(bank.agent)
+
+    found = run(config, work, lang, workers=False)
+    emit({"chains": found}, as_json, None if as_json else chains_table(found, lang))
+
+
+@app.command()
 def catalogue(
     out: Annotated[Path, typer.Option(help="Where it goes, JSON. / 输出文件")],
     version: Annotated[str, typer.Option(help="Unless that of the newest epoch. / 版本")] = "",
@@ -109,6 +123,7 @@ def catalogue(
 
     async def work(bank: Bank) -> dict[str, Any]:
         view = await bank.agent.chains.view(chain)
+        await view.require()
         found = await published_catalogue(view, version)
         write_file(out, found.to_json().encode())
         return {"catalogue": found.version, "digest": found.digest().hex(), "out": str(out)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from node.bank.errors import BankError
 from node.bank.files import read_file, write_file
+from node.bank.sideways import to_csv
 from node.bank.texts import Code
 from node.cli.bank_shared import (
     DEFAULT,
@@ -18,13 +20,20 @@ from node.cli.bank_shared import (
     ModelOption,
     run,
     show_card,
+    show_joint,
     told,
 )
-from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard, language_of, progress
+from node.cli.output import LANGUAGE, AsJson, Lang, emit, fail, guard, language_of, progress
 from node.config import BankConfig, load
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from federation.membership import TrustRoot
     from node.bank.bank import Bank
+    from node.bank.waiting import Waiting
+
+_QUERY = "query / 查询"
 
 
 def query(
@@ -36,24 +45,46 @@ def query(
         str | None, typer.Option(help="Idempotency key: the same one has the same result.")
     ] = None,
     model: ModelOption = "",
+    chains: Annotated[
+        str, typer.Option(help="Several chains at once, as csj,zsj. / 联合查询的征信链")
+    ] = "",
+    all_chains: Annotated[
+        bool, typer.Option("--all-chains", help="Every chain that enrols the firm. / 全部征信链")
+    ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take what some chains answer. / 接受部分结果")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Of several chains: also a CSV file. / 另存 CSV")
+    ] = None,
     config: Config = DEFAULT,
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
-    """Ask about the enterprise that consented. / 查询已授权企业"""
+    """Ask about the enterprise that consented, in one chain or in several. / 查询已授权企业"""
     from node.bank.asking import Ask
 
+    joint = bool(chains) or all_chains
+    if (chains and all_chains) or ((partial or csv) and not joint):
+        fail("give --chains or --all-chains; --partial and --csv go with one of them", code=2)
     with guard():
         compact = read_file(consent, "consent").decode("ascii", errors="replace").strip()
 
     async def work(bank: Bank) -> dict[str, Any]:
-        await bank.agent.sync.sync()
-        ask = Ask(compact, purpose, officer, reference, model)
-        answer = await bank.queries.ask(ask, None if key is None else f"cli {key}")
-        return answer.result
+        await bank.agent.chains.refresh()
+        names = tuple(name.strip() for name in chains.split(",") if name.strip())
+        ask = Ask(compact, purpose, officer, reference, model, joint, names, partial)
+        own = None if key is None else f"cli {key}"
+        if joint:
+            return await bank.joint.ask(ask, own or f"once {secrets.token_hex(16)}")
+        return (await bank.queries.ask(ask, own)).result
 
     result = run(config, work, lang)
-    emit(result, as_json, None if as_json else show_card(result, lang))
+    if csv is not None:
+        with guard():
+            write_file(csv, to_csv(result, language_of(lang)).encode())
+    show = show_joint if joint else show_card
+    emit(result, as_json, None if as_json else show(result, lang))
 
 
 def batch(
@@ -65,19 +96,23 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Ask many questions. The same file and --out go on where they stopped. / 批量查询"""
-    from node.bank.batches import Item, read_lines
+    from node.bank.batches import Item
+    from node.bank.lines import read_lines
 
     with guard():
         asks = read_lines(read_file(file, "batch").decode("utf-8", errors="replace"))
 
     async def work(bank: Bank) -> list[Item]:
-        await bank.agent.sync.sync()
+        await bank.agent.chains.refresh()
         key = f"cli {out.absolute()} {await _newest_epoch(bank)}"
         made = await bank.batches.begin(asks, key)
         with progress(as_json) as bar:
-            task = bar.add_task("query / 查询", total=len(asks))
+            task = bar.add_task(_QUERY, total=len(asks))
             await bank.batches.run(
-                made, lambda _, done, total: bar.update(task, completed=done), at_once
+                made,
+                lambda _, done, total: bar.update(task, completed=done),
+                at_once,
+                lambda waits: bar.update(task, description=_waiting(waits, lang)),
             )
         return [made.items[index] for index in sorted(made.items)]
 
@@ -103,7 +138,7 @@ def evidence(
     """Export what proves a query, to verify without the system. / 导出可验证证据"""
     with guard():
         identifier = _identifier(query_id)
-    value = run(config, lambda bank: bank.evidence.export(identifier, full=full), lang)
+    value = run(config, lambda bank: bank.evidence.of(identifier, full=full), lang)
     text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -119,16 +154,34 @@ def verify(
     lang: Lang = LANGUAGE,
     as_json: AsJson = False,
 ) -> None:
-    """Verify exported evidence offline, against the chain's trust root. / 离线校验证据"""
-    from node.bank.verification import verify_evidence
+    """Verify exported evidence offline, against the trust root of the chain that answered: for
+    another chain than the node's, the one that its regulator pinned. / 离线校验证据
+    """
+    from node.bank.verifying import chains_of, verify_file
     from node.identity import read_trust_root
 
     with guard():
-        root = read_trust_root(trust or load(BankConfig, config).trust_bundle)
         raw = read_file(file, "evidence")
+        root = read_trust_root(trust or load(BankConfig, config).trust_bundle)
+    others = {} if trust else {name: root for name in chains_of(raw) if name != root.chain}
+    if others:
+        pinned = run(config, _roots, lang, workers=False)
+        others = {name: pinned.get(name, root) for name in others}
     with told(lang):
-        found = verify_evidence(raw, root)
+        found = verify_file(raw, others, root)
     emit(found.to_dict(), as_json)
+
+
+async def _roots(bank: Bank) -> dict[str, TrustRoot]:
+    """The roots of the chains that were ever pinned: what they signed stays verifiable."""
+    return {name: pin.trust().root() for name, pin in (await bank.agent.chains.pins()).items()}
+
+
+def _waiting(waits: Mapping[str, Waiting], lang: str) -> str:
+    if not waits:
+        return _QUERY
+    chains = ", ".join(f"{one.chain} ({one.items})" for one in waits.values())
+    return f"等待征信链 {chains}" if language_of(lang) == "zh" else f"waiting for chain {chains}"
 
 
 async def _newest_epoch(bank: Bank) -> int:

@@ -46,6 +46,9 @@ _HEADINGS = {
     "opens": ("开放（UTC）", "Opens (UTC)"),
     "closes": ("关闭（UTC）", "Closes (UTC)"),
     "enterprises": ("企业数", "Enterprises"),
+    "chain": ("征信链", "Chain"),
+    "age": ("目录时间", "Directory age"),
+    "models": ("模型数", "Models"),
 }
 
 
@@ -105,7 +108,8 @@ def show_card(result: dict[str, Any], lang: str) -> RenderableType:
     from scoring.profile import Profile
 
     language = language_of(lang)
-    footer = f"{result['model']} · {'期' if language == 'zh' else 'epoch'} {result['epoch']}"
+    epoch = "期" if language == "zh" else "epoch"
+    footer = f"{result['chain']} · {result['model']} · {epoch} {result['epoch']}"
     return card(
         Profile.build(result["profile"]),
         result["uscc"],
@@ -114,9 +118,37 @@ def show_card(result: dict[str, Any], lang: str) -> RenderableType:
     )
 
 
+def show_joint(result: dict[str, Any], lang: str) -> RenderableType:
+    """The result of a question to several chains, side by side."""
+    from node.bank.comparison import comparison
+
+    return comparison(result, language_of(lang))
+
+
+_CHAIN_STATES = {"own": "本链", "pinned": "已互通", "withdrawn": "已撤销", "expired": "已到期"}
+
+
+def chains_table(chains: Sequence[dict[str, Any]], lang: str) -> Table:
+    """The chains for people."""
+    zh = language_of(lang) == "zh"
+    table = _table(("chain", "state", "age", "until", "enterprises", "models"), lang)
+    for chain in chains:
+        state, age = chain["state"], chain["directory_age"]
+        table.add_row(
+            chain["chain"],
+            _CHAIN_STATES[state] if zh else state,
+            "–" if age is None else f"{age} s",
+            "–" if chain["until"] is None else _day(chain["until"]),
+            str(chain["enterprises"]),
+            str(chain["models"]),
+        )
+    return table
+
+
 def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
     """Models for people."""
-    table = _table(("model", "certificate", "form", "until", "installed", "prepared"), lang)
+    columns = ("model", "chain", "certificate", "form", "until", "installed", "prepared")
+    table = _table(columns, lang)
     for model in models:
         holders = model["participants"]
         installed = sum(holder["installed"] for holder in holders)
@@ -125,6 +157,7 @@ def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
         )
         table.add_row(
             f"{model['name']}@{model['version']}",
+            model["chain"],
             model["certificate"][:12],
             model["form"],
             _day(model["not_after"]),
@@ -139,11 +172,13 @@ _STATES = {"valid": "有效", "withdrawn": "已撤回", "expired": "已过期"}
 
 def history_table(models: Sequence[dict[str, Any]], lang: str) -> Table:
     """Models with what became of them, and until when later scorecards are judged with them."""
-    table = _table(("model", "certificate", "form", "state", "until", "counted"), lang)
+    columns = ("model", "chain", "certificate", "form", "state", "until", "counted")
+    table = _table(columns, lang)
     for model in models:
         state = model["state"]
         table.add_row(
             f"{model['name']}@{model['version']}",
+            model["chain"],
             model["certificate"][:12],
             model["form"],
             _STATES[state] if language_of(lang) == "zh" else state,

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import Body, FastAPI, Header, Path, Request, Response
+from fastapi import Body, FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 from federation.errors import FederationError
 from node.bank.api.business import add_business
 from node.bank.api.gate import answer, header, language_of
+from node.bank.api.joint import add_joint
+from node.bank.api.requests import Identifier, Key, caller_of, example, identifier_of, key_of
 from node.bank.api.runs import BatchRuns
 from node.bank.api.schemas import (
     BATCH_EXAMPLE,
@@ -42,22 +44,13 @@ from node.bank.views import model_view, model_views
 from node.errors import NodeError
 from scoring.errors import ScoringError
 
-MAX_KEY: Final = 200
 _PROBLEM: Final[Mapping[int | str, dict[str, Any]]] = {
     "default": {
         "description": "A problem document, RFC 9457",
         "model": ProblemDocument,
     }
 }
-Key = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        description="Unique for each question; 1 to 200 printable characters.",
-    ),
-]
 Reference = Annotated[str, Path(max_length=128, description="Hash of the model's certificate.")]
-Identifier = Annotated[str, Path(max_length=64)]
 
 
 def build_app(bank: Bank, jobs: Jobs, runs: BatchRuns, tokens: Tokens) -> FastAPI:
@@ -77,6 +70,7 @@ def build_app(bank: Bank, jobs: Jobs, runs: BatchRuns, tokens: Tokens) -> FastAP
     _add_queries(app, bank)
     _add_batches(app, bank, runs)
     add_business(app, bank)
+    add_joint(app, bank)
 
     @app.get("/v1/health", summary="Whether the agent works / 运行状态")
     async def health(request: Request) -> JSONResponse:
@@ -98,30 +92,31 @@ def build_app(bank: Bank, jobs: Jobs, runs: BatchRuns, tokens: Tokens) -> FastAP
 
 def _add_models(app: FastAPI, bank: Bank, jobs: Jobs) -> None:
     @app.get("/v1/models", summary="Certified models / 已认证模型",
-             responses=_example(200, {"models": [MODEL_EXAMPLE]}))  # fmt: skip
+             responses=example(200, {"models": [MODEL_EXAMPLE]}))  # fmt: skip
     async def models() -> dict[str, Any]:
         return {"models": await model_views(bank)}
 
     @app.get("/v1/models/{model}", summary="One model / 单个模型",
-             responses=_example(200, MODEL_EXAMPLE))  # fmt: skip
+             responses=example(200, MODEL_EXAMPLE))  # fmt: skip
     async def model(model: Reference) -> dict[str, Any]:
         return await model_view(bank, await bank.agent.model(model))
 
     @app.post("/v1/models", status_code=201, summary="Have a scorecard certified / 认证评分卡",
-              responses=_example(201, MODEL_EXAMPLE))  # fmt: skip
+              responses=example(201, MODEL_EXAMPLE))  # fmt: skip
     async def certify(request: Request, body: CertifyBody) -> dict[str, Any]:
         made = await bank.certification.certify(
             json.dumps(body.scorecard),
             disclosed=body.disclosed,
             days=body.days,
             form=body.form,
-            by=_caller(request),
+            by=caller_of(request),
+            chain=body.chain,
         )
         return await model_view(bank, made)
 
     @app.post("/v1/models/{model}/prepare", status_code=202,
               summary="Install where missing, and prepare / 安装并准备",
-              responses=_example(202, JOB_EXAMPLE))  # fmt: skip
+              responses=example(202, JOB_EXAMPLE))  # fmt: skip
     async def prepare(
         request: Request,
         response: Response,
@@ -135,47 +130,47 @@ def _add_models(app: FastAPI, bank: Bank, jobs: Jobs) -> None:
         return job.to_dict(_language(request))
 
     @app.get("/v1/jobs/{job}", summary="How far a job is / 任务进度",
-             responses=_example(200, JOB_EXAMPLE))  # fmt: skip
+             responses=example(200, JOB_EXAMPLE))  # fmt: skip
     async def job(request: Request, job: Identifier) -> dict[str, Any]:
         return jobs.get(job).to_dict(_language(request))
 
 
 def _add_queries(app: FastAPI, bank: Bank) -> None:
     @app.post("/v1/queries", summary="Ask about an enterprise / 查询企业",
-              responses=_example(200, RESULT_EXAMPLE))  # fmt: skip
+              responses=example(200, RESULT_EXAMPLE))  # fmt: skip
     async def ask(request: Request, body: QueryBody, key: Key = "") -> dict[str, Any]:
-        found = await bank.queries.ask(body.ask(), _key(request, key))
+        found = await bank.queries.ask(body.ask(), key_of(request, key))
         return found.result
 
     @app.get("/v1/queries/{query}", summary="A query's result / 查询结果",
-             responses=_example(200, RESULT_EXAMPLE))  # fmt: skip
+             responses=example(200, RESULT_EXAMPLE))  # fmt: skip
     async def result(query: Identifier) -> dict[str, Any]:
-        row = await bank.queries.row(_identifier(query, Code.QUERY_UNKNOWN))
+        row = await bank.queries.row(identifier_of(query, Code.QUERY_UNKNOWN))
         if row.state is State.OPEN:
             return {"id": query, "state": row.state.value}
         return (await bank.queries.answer(row.id)).result
 
     @app.get("/v1/queries/{query}/evidence", summary="Evidence to verify / 可验证证据")
     async def evidence(query: Identifier, full: bool = False) -> dict[str, Any]:
-        identifier = _identifier(query, Code.QUERY_UNKNOWN)
+        identifier = identifier_of(query, Code.QUERY_UNKNOWN)
         return await bank.evidence.export(identifier, full=full)
 
 
 def _add_batches(app: FastAPI, bank: Bank, runs: BatchRuns) -> None:
     @app.post("/v1/batches", status_code=202, summary="Ask many questions / 批量查询",
-              responses=_example(202, BATCH_EXAMPLE))  # fmt: skip
+              responses=example(202, BATCH_EXAMPLE))  # fmt: skip
     async def begin(
         request: Request, response: Response, body: BatchBody, key: Key = ""
     ) -> dict[str, Any]:
         asks = [item.ask() for item in body.items]
-        batch = await bank.batches.begin(asks, _key(request, key))
+        batch = await bank.batches.begin(asks, key_of(request, key))
         response.headers["location"] = f"/v1/batches/{batch.id.hex()}"
         return (await runs.start(batch)).to_dict(_language(request))
 
     @app.get("/v1/batches/{batch}", summary="A batch's results so far / 批次结果",
-             responses=_example(200, BATCH_EXAMPLE))  # fmt: skip
+             responses=example(200, BATCH_EXAMPLE))  # fmt: skip
     async def found(request: Request, batch: Identifier) -> dict[str, Any]:
-        identifier = _identifier(batch, Code.BATCH_UNKNOWN)
+        identifier = identifier_of(batch, Code.BATCH_UNKNOWN)
         return (await runs.get(identifier)).to_dict(_language(request))
 
 
@@ -214,31 +209,8 @@ def _response(problem: Problem, request: Request) -> Response:
     return ProblemResponse(status_code=problem.status)
 
 
-def _key(request: Request, key: str) -> str:
-    """The idempotency key, which is the caller's own. Raises BankError."""
-    if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
-        raise BankError(Code.KEY_MISSING, "Idempotency-Key")
-    return f"{_caller(request)}\n{key}"
-
-
-def _caller(request: Request) -> str:
-    """The name of the token that the request came with."""
-    return str(request.scope.get("yinxin.caller", ""))
-
-
-def _identifier(text: str, code: Code) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError as error:
-        raise BankError(code, "id") from error
-
-
 def _language(request: Request) -> str:
     return language_of(header(request.scope, b"accept-language"))
-
-
-def _example(status: int, value: object) -> dict[int | str, dict[str, Any]]:
-    return {status: {"content": {"application/json": {"example": value}}}}
 
 
 def _describe_security(app: FastAPI) -> None:

@@ -28,6 +28,7 @@ class BatchView:
             "state": "done" if batch.done else "running",
             "done": len(batch.items),
             "total": len(batch.asks),
+            "waiting": [batch.waiting[chain].to_dict(language) for chain in sorted(batch.waiting)],
             "items": [batch.items[index].to_dict(language) for index in sorted(batch.items)],
         }
 

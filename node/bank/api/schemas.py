@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,7 @@ from node.bank.asking import MAX_PSEUDONYM, Ask
 
 MAX_CONSENT = 16_384
 MAX_API_ITEMS = 10_000
+MAX_CHAINS = 32
 
 Consent = Annotated[
     str,
@@ -39,6 +41,16 @@ ModelReference = Annotated[
 ]
 
 
+ChainName = Annotated[
+    str,
+    Field(
+        max_length=32,
+        description="A peer chain by its pinned name; empty for the own one. 征信链",
+        examples=["zsj"],
+    ),
+]
+
+
 class Body(BaseModel):
     """A request's body: unknown members are refused."""
 
@@ -54,6 +66,7 @@ class CertifyBody(Body):
     disclosed: Annotated[list[str], Field(max_length=64, examples=[["courts.enforced"]])] = []
     days: Annotated[int, Field(ge=1, le=366, description="Validity in days.")] = 180
     form: Literal["sealed", "open"] = "sealed"
+    chain: ChainName = ""
 
 
 class PrepareBody(Body):
@@ -81,10 +94,44 @@ class QueryBody(Body):
         return Ask(self.consent, self.purpose, self.officer, self.reference, self.model)
 
 
+class JointBody(QueryBody):
+    """One question about an enterprise to several chains."""
+
+    chains: Annotated[
+        list[ChainName],
+        Field(
+            max_length=MAX_CHAINS,
+            description="Empty: every chain that enrols the firm, that the consent names and that "
+            "has a valid model of the name. 征信链",
+            examples=[["csj", "zsj"]],
+        ),
+    ] = []
+    partial: Annotated[
+        bool, Field(description="Take what some chains answer, marked as partial. 接受部分结果")
+    ] = False
+
+    def ask(self) -> Ask:
+        """The question in the agent's own form."""
+        return replace(super().ask(), joint=True, chains=tuple(self.chains), partial=self.partial)
+
+
+class ItemBody(QueryBody):
+    """One question of a batch; with `chains` it goes to several, as in /v1/joint."""
+
+    chains: Annotated[list[ChainName] | None, Field(max_length=MAX_CHAINS)] = None
+    partial: bool = False
+
+    def ask(self) -> Ask:
+        """The question in the agent's own form."""
+        if self.chains is None:
+            return super().ask()
+        return replace(super().ask(), joint=True, chains=tuple(self.chains), partial=self.partial)
+
+
 class BatchBody(Body):
     """Questions that are asked one by one, each with its own result."""
 
-    items: Annotated[list[QueryBody], Field(min_length=1, max_length=MAX_API_ITEMS)]
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_API_ITEMS)]
 
 
 class ProblemDocument(BaseModel):
@@ -98,6 +145,7 @@ class ProblemDocument(BaseModel):
     remedy: Annotated[str, Field(examples=["obtain a new consent"])] = ""
     party: Annotated[str, Field(examples=["spiffe://csj.yinxin.example/holder/tax"])] = ""
     reference: str = ""
+    chain: Annotated[str, Field(examples=["zsj"])] = ""
 
 
 RESULT_EXAMPLE: dict[str, Any] = {
@@ -105,6 +153,7 @@ RESULT_EXAMPLE: dict[str, Any] = {
     "id": "0f4a6c0e8d5b4a5f9b0f5f5b2a1c7d3e",
     "state": "answered",
     "model": "sme-growth@1",
+    "chain": "csj",
     "certificate": "5b2c…",
     "epoch": 12,
     "uscc": "914403001922038216",
@@ -142,6 +191,7 @@ BATCH_EXAMPLE: dict[str, Any] = {
     "state": "running",
     "done": 1,
     "total": 2,
+    "waiting": [],
     "items": [
         {
             "index": 0,
@@ -157,6 +207,7 @@ BATCH_EXAMPLE: dict[str, Any] = {
 }
 MODEL_EXAMPLE: dict[str, Any] = {
     "certificate": "5b2c…",
+    "chain": "csj",
     "name": "sme-growth",
     "version": "1",
     "form": "sealed",
@@ -173,4 +224,35 @@ MODEL_EXAMPLE: dict[str, Any] = {
     "not_before": 1_800_000_000,
     "not_after": 1_815_552_000,
     "prepared": [{"epoch": 12, "buckets": 3, "prepared": 3}],
+}
+JOINT_EXAMPLE: dict[str, Any] = {
+    "format": "yinxin-joint-result/1",
+    "id": "5d1e…",
+    "state": "answered",
+    "partial": True,
+    "uscc": "914403001922038216",
+    "purpose": "02",
+    "officer": "officer-7",
+    "reference": "A2027-00118",
+    "records": [RESULT_EXAMPLE],
+    "missing": [
+        {
+            "chain": "zsj",
+            "party": "spiffe://zsj.yinxin.example/hub/hub",
+            "code": "party_unavailable",
+            "reason": {"zh": "征信链 zsj：… 暂时不可用", "en": "chain zsj: … is unavailable"},
+        }
+    ],
+    "not_enrolled": [],
+    "combined": {"rule": "lowest", "score": 688, "chains": ["csj"], "partial": True},
+    "notice": {"zh": "部分结果，缺少征信链：zsj（…）", "en": "PARTIAL: without zsj (…)"},
+}
+CHAIN_EXAMPLE: dict[str, Any] = {
+    "chain": "zsj",
+    "state": "pinned",
+    "usable": True,
+    "directory_age": 4,
+    "until": 1_807_776_000,
+    "enterprises": 1000,
+    "models": 1,
 }

@@ -10,7 +10,7 @@ in the bank's name.
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection
@@ -24,10 +24,12 @@ from federation.interchain.guest import open_guest, welcome
 from federation.interchain.pin import Pin, open_pin
 from federation.interchain.routed import route_query
 from federation.membership import Member, Members
+from federation.signed import Signed
 from node.bank.chains.directories import kept_directory
 from node.bank.chains.source import PeerSource
 from node.bank.chains.view import ChainView
 from node.bank.counted import Counted
+from node.bank.documents import signed_value
 from node.bank.errors import BankError
 from node.bank.texts import Code
 from node.chain import ChainCopy, ChainStore
@@ -53,11 +55,12 @@ class PeerView(ChainView):
     ) -> None:
         self.pin = pin
         self._home = home
-        self._most_age = round(runtime.config.peers.directory_hours * HOUR)
+        # Seconds.
+        self.most_age = round(runtime.config.peers.directory_hours * HOUR)
         self._trust = pin.trust()
         chain = ChainStore(runtime.store, self._trust.root(), peer=True)
         counted = Counted(hub, runtime.metrics, pin.peer)
-        source = PeerSource(runtime, counted, pin.peer, self._trust.yinxin_hub, self._most_age)
+        source = PeerSource(runtime, counted, pin.peer, self._trust.yinxin_hub, self.most_age)
         self._source = source
         copy = ChainCopy(source, chain, runtime.store, runtime.clock)
         super().__init__(runtime, counted, chain, copy, pin.peer)
@@ -133,20 +136,36 @@ class PeerView(ChainView):
 
     def members_at(self, connection: Connection, time: int) -> Members:
         """Members and guests of a time that may be over, whatever was pinned or withdrawn since."""
-        root, chain = self.root, self.chain
-        pins = [s for s in chain.documents(connection, PIN) if open_pin(s, root).issued <= time]
-        guests = chain.documents(connection, GUEST)
-        newest = {}
-        for credential in chain.documents(connection, MEMBER):  # in order of when they begin
+        guests, pins = self._begun(connection, time)
+        newest: dict[SpiffeId, Signed] = {}
+        for credential in self.chain.documents(connection, MEMBER):  # in order of when they begin
             member = Member.parse(credential.payload)
             if member.not_before <= time:
                 newest[member.id] = credential
-        begun = [s for s in guests if open_guest(s, root).not_before <= time]
-        return Members(root, newest.values(), time, welcome(begun, pins, root))
+        return Members(self.root, newest.values(), time, welcome(guests, pins, self.root))
+
+    def guest_at(self, connection: Connection, time: int) -> dict[str, Any]:
+        """The bank's guest credentials, and the pins of its chain, that had begun at a time."""
+        guests, pins = self._begun(connection, time)
+        own = [g for g in guests if open_guest(g, self.root).id == self.runtime.identity.id]
+        return {
+            "guests": [signed_value(guest) for guest in own],
+            "pins": [signed_value(pin) for pin in pins],
+        }
+
+    def _begun(self, connection: Connection, time: int) -> tuple[list[Signed], list[Signed]]:
+        """Guest credentials, and pins of the own chain, that had begun at a time."""
+        chain, root = self.chain, self.root
+        guests = chain.documents(connection, GUEST)
+        pins = chain.documents(connection, PIN)
+        return (
+            [one for one in guests if open_guest(one, root).not_before <= time],
+            [one for one in pins if open_pin(one, root).issued <= time],
+        )
 
     def _fresh(self, directory: Directory | None) -> bool:
         now = self.runtime.clock.now()
-        return directory is not None and now - directory.issued <= self._most_age
+        return directory is not None and now - directory.issued <= self.most_age
 
     def _stale(self) -> BankError:
         hours = f"{self.runtime.config.peers.directory_hours:g}"

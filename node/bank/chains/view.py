@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -113,6 +113,10 @@ class ChainView:
     def members_at(self, connection: Connection, time: int) -> Members:
         """The members at a time that may be over: for evidence, never to act on."""
         return self.chain.members(connection, time)
+
+    def guest_at(self, connection: Connection, time: int) -> dict[str, Any]:
+        """What shows offline that the bank was a guest at a time: nothing in its own chain."""
+        return {}
 
     async def _members(self) -> Members:
         now = self.runtime.clock.now()

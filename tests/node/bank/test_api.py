@@ -240,6 +240,7 @@ async def test_openapi_document_describes_every_resource_and_the_token(
             "/v1/jobs/{job}", "/v1/queries", "/v1/queries/{query}", "/v1/queries/{query}/evidence",
             "/v1/batches", "/v1/batches/{batch}", "/v1/applications", "/v1/applications/close",
             "/v1/loans", "/v1/loans/close", "/v1/registered-batches",
+            "/v1/chains", "/v1/joint", "/v1/joint/{joint}", "/v1/joint/{joint}/evidence",
         } == set(document["paths"])  # fmt: skip
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from node.bank.asking import Ask
-from node.bank.batches import read_lines
 from node.bank.errors import BankError
+from node.bank.lines import read_lines
 from node.bank.texts import Code
-from support.chain import DAY, NOW, TAX
+from node.bank.waiting import Waiting
+from support.chain import CHAIN, DAY, NOW, TAX
 from tests.node.bank.test_queries import asking, ready
 from tests.node.bank.world import World
 
@@ -51,9 +52,17 @@ async def test_batch_that_was_killed_goes_on_without_second_uses(bank_world: Wor
         await ready(bank_world, bank)
         batch = await bank.batches.begin(asks, "tuesday")
         bank_world.hub.down = {TAX}  # permits are issued, and then no answer comes
-        await bank.batches.run(batch)
-        assert all(item.problem is not None for item in batch.items.values())
-        assert {i.problem["en"]["party"] for i in batch.items.values() if i.problem} == {str(TAX)}
+        waits: list[Waiting] = []
+        task = asyncio.create_task(
+            bank.batches.run(batch, waits=lambda found: waits.extend(found.values()))
+        )
+        while not waits:
+            await asyncio.sleep(0.005)
+        assert batch.items == {} and not batch.done
+        assert (waits[0].chain, waits[0].items) == (CHAIN, 6)
+        assert waits[0].problem.party == str(TAX)
+        task.cancel()  # the agent is stopped while it waits
+        await asyncio.gather(task, return_exceptions=True)
     bank_world.hub.down = set()
     async with bank_world.bank() as bank:
         batch = await bank.batches.begin(asks, "tuesday")
@@ -75,7 +84,7 @@ async def test_no_more_run_at_once_than_allowed(
 ) -> None:
     now, most = 0, 0
 
-    async def slow(ask: Ask, key: str) -> Any:
+    async def slow(ask: Ask, key: str, *, anew: bool) -> Any:
         nonlocal now, most
         now += 1
         most = max(most, now)
