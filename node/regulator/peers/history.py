@@ -52,7 +52,7 @@ _log = structlog.get_logger(__name__)
 
 METHOD: Final = "/yinxin.v1.RegulatorPeers/History"
 ANSWER_SECONDS: Final = 30.0
-AGAIN_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 3.0
 """How long to wait before a chain that judges for the same banks is asked again."""
 ROUNDS: Final = 8
 """How often the chains may name affiliates that nobody named before."""

@@ -17,10 +17,14 @@ from federation.certificate import ModelCertificate
 from federation.entries import Kind
 from federation.errors import Reason, Refusal, SignatureInvalid
 from federation.exchange.regulator import Submission, seal_submission
-from federation.identity import SpiffeId
-from federation.interchain.voucher import read_voucher
+from federation.identity import Role, SpiffeId
+from federation.interchain.guest import open_guest
+from federation.interchain.voucher import Vouched, read_voucher
 from federation.policy import PolicyReport
 from federation.signed import Signed
+from node.chain.store import GUEST
+from node.enrolment.home import read_request_file
+from node.regulator import membership
 from node.regulator.certification import CertificationDesk
 from node.regulator.decisions import Decision
 from node.regulator.errors import DeskBusy
@@ -28,7 +32,7 @@ from node.regulator.judging import MOST_OF_A_BANK, Past
 from node.regulator.membership import Regulator
 from node.regulator.peers import history as asking
 from node.regulator.peers.forwarding import Forwarding
-from node.regulator.peers.guests import check_affiliates
+from node.regulator.peers.guests import admit, check_affiliates
 from node.regulator.peers.history import PeerHistory
 from node.regulator.peers.pinning import withdraw_chain
 from node.rpc.convert import signed_from_wire, signed_to_wire
@@ -62,6 +66,11 @@ class Network:
     async def certify_across(self, home: str, name: str, card: Scorecard) -> Decision:
         """A scorecard of the bank of `home`, in another chain."""
         submission = made(self.chains[home].bank, card)
+        vouched = await self.vouched(home, name, submission)
+        return await self.desks[name].certify_vouched(vouched, submission.payload())
+
+    async def vouched(self, home: str, name: str, submission: Submission) -> Vouched:
+        """What the other regulator has on the word of the one at home."""
         forwarding = Forwarding(self.regulators[home], self.wire.reach(self.chains[home]))
         pinned, request = await forwarding._vouch(
             submission.bank, name, "certify", submission.payload()
@@ -69,7 +78,7 @@ class Network:
         root, there = self.regulators[name].identity.root, self.regulators[name]
         now, caller = there.clock.now(), pinned.chain
         trusted = await there.store.read(lambda c: asking.trusted(there, c, caller))
-        vouched = read_voucher(
+        return read_voucher(
             signed_from_wire(request.voucher),
             trusted,
             root,
@@ -77,7 +86,6 @@ class Network:
             "certify",
             now,
         )
-        return await self.desks[name].certify_vouched(vouched, submission.payload())
 
     def card(self, name: str) -> Scorecard:
         return small_scorecard("gamma", self.chains[name].participants)
@@ -152,12 +160,18 @@ async def test_what_a_chain_told_stays_in_use_when_it_is_silent_or_not_trusted(
         await found.certify("csj", found.card("csj"))
         assert [(p.chain, p.valid) for p in found.judged[-1][1]] == [("zsj", True)]
 
+        # What it leaves out later, it does not take back.
+        with monkeypatch.context() as patched:
+            patched.setattr(found.desks["zsj"].history, "_known", lambda *_: [])
+            await found.certify("csj", found.card("csj"))
+        assert [(p.chain, p.valid) for p in found.judged[-1][1]] == [("zsj", True)]
+
         # A trusted chain that does not answer stops the certification by its regulator's name.
         found.wire.down.add("zsj")
         with pytest.raises(PartyUnavailable) as away:
             await found.certify("csj", found.card("csj"))
         assert away.value.party == zsj.regulator
-        assert len(found.judged) == 2
+        assert len(found.judged) == 3
 
         # One whose pin has expired is not passed over, either.
         found.wire.down.clear()
@@ -232,6 +246,34 @@ async def test_without_pins_nobody_is_asked_and_nothing_logged(tmp_path: Path) -
     async with network(tmp_path, "csj") as found:
         assert (await found.certify("csj", found.card("csj"))).certificate
         assert await entries(found.regulators["csj"], Kind.HISTORY) == []
+
+
+async def test_a_guest_is_renewed_with_its_credential_at_home(tmp_path: Path) -> None:
+    async with network(tmp_path, "csj", "zsj") as found:
+        csj, zsj, there = found.chains["csj"], found.chains["zsj"], found.regulators["zsj"]
+        submission = made(csj.bank, found.card("zsj"))
+
+        async def admitted() -> list[int]:
+            vouched = await found.vouched("csj", "zsj", submission)
+            await there.store.run(lambda c: admit(there, c, vouched))
+            kept = await there.store.read(lambda c: there.chain.documents(c, GUEST))
+            return [open_guest(one, zsj.root).not_after for one in kept]
+
+        first = await admitted()
+        assert await admitted() == first
+        csj.clock.advance(20)
+        zsj.clock.advance(20)
+        request = read_request_file(csj.folder(csj.bank) / "request.json")
+        await membership.enrol(found.regulators["csj"], request, days=360)
+        (kept, renewed) = await admitted()
+        assert [kept] == first and renewed > kept
+        assert len(await entries(there, Kind.GUEST)) == 2
+        members = await there.members()
+        assert members.require(csj.bank, Role.BANK).id == csj.bank
+        await withdraw_chain(there, "csj", "test")
+        with pytest.raises(Refusal) as refusal:
+            (await there.members()).require(csj.bank, Role.BANK)
+        assert refusal.value.reason is Reason.FOREIGN_CERTIFICATE
 
 
 async def test_a_voucher_is_used_once_and_a_model_is_its_own_banks(tmp_path: Path) -> None:
