@@ -126,6 +126,18 @@ class Batches:
             raise BankError(Code.KEY_REUSED, "Idempotency-Key")
         return Batch(kept, tuple(asks))
 
+    async def interrupted(self, asks: Sequence[Ask]) -> Batch | None:
+        """The batch of just these questions that was begun and is not done, the newest one."""
+        body = self._key.tag(b"bank/batch-body", _content(asks, {}))
+        columns = bank_batches.c
+        query = (
+            select(columns.id)
+            .where(columns.body == body, columns.state == _RUNNING)
+            .order_by(columns.created.desc())
+        )
+        found = await self._agent.read(lambda c: c.execute(query).scalars().first())
+        return None if found is None else Batch(bytes(found), tuple(asks))
+
     async def load(self, identifier: bytes) -> Batch:
         """A batch that was begun. Raises BankError(batch_unknown)."""
         row = await self._agent.read(

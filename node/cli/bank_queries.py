@@ -105,7 +105,7 @@ def batch(
     async def work(bank: Bank) -> list[Item]:
         await bank.agent.chains.refresh()
         key = f"cli {out.absolute()} {await _newest_epoch(bank)}"
-        made = await bank.batches.begin(asks, key)
+        made = await bank.batches.interrupted(asks) or await bank.batches.begin(asks, key)
         with progress(as_json) as bar:
             task = bar.add_task(_QUERY, total=len(asks))
             await bank.batches.run(
