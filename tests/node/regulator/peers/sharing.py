@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -18,6 +20,7 @@ from federation.certificate import CertifiedField, ModelCertificate, Participant
 from federation.entries import Entry
 from federation.identity import Role, SpiffeId
 from federation.interchain.bundle import TrustBundle
+from federation.interchain.share import Share, ShareContent
 from federation.membership import Member
 from federation.signed import Signed
 from node.regulator.audit.books import RegulatorBooks
@@ -41,12 +44,16 @@ from node.regulator.peers.own import publish
 from node.regulator.peers.pinning import pin_chain
 from node.regulator.peers.service import PeerDesk, open_peers, serve_peers
 from node.regulator.peers.sharing import ShareDesk
+from node.regulator.peers.sharing_books import RECEIVED, ShareBooks
 from node.regulator.peers.sharing_fetch import ShareFetch
 from node.regulator.tables import audit_queries
 from node.storage.rows import insert_new
 from scoring.lattice import PARAMETER_SET
-from support.two_chains import Side
+from support.two_chains import Side, ask
 from tests.node.peers.places import Place
+
+AGO = 5 * 3_600
+"""Queries are so old that every grace is over."""
 
 
 @dataclass
@@ -208,3 +215,62 @@ async def offices(*places: Place) -> AsyncIterator[list[Office]]:
             fetch = ShareFetch(regulator, desk.trust, desk.channels)
             found.append(Office(place, regulator, desk, fetch))
         yield found
+
+
+@dataclass
+class World:
+    """csj, where firms are enrolled, and zsj, where the bank is at home."""
+
+    csj: Office
+    zsj: Office
+    at: Side
+    home: Side
+
+    async def mirror(self) -> None:
+        """Both regulators mirror what the logs have."""
+        permits = self.home.permits | self.at.permits
+        await self.csj.mirror(self.at, permits)
+        await self.zsj.mirror(self.home, self.home.permits)
+
+    async def exchange(self) -> None:
+        await self.csj.fetch.look()
+        await self.zsj.fetch.look()
+
+    async def kept(self, office: Office, direction: str, peer: str) -> list[Share]:
+        books = ShareBooks(direction, office.regulator.identity.storage)
+        found, number = [], 1
+        while True:
+            one = await office.regulator.store.read(
+                lambda c: books.get(c, peer, number)  # noqa: B023  # read at once
+            )
+            if one is None:
+                return found
+            found.append(one.share)
+            number += 1
+
+    async def content(self, office: Office, peer: str) -> list[ShareContent]:
+        books = ShareBooks(RECEIVED, office.regulator.identity.storage)
+        shares = await self.kept(office, RECEIVED, peer)
+        kept = [
+            await office.regulator.store.read(lambda c, n=s.number: books.get(c, peer, n))
+            for s in shares
+        ]
+        return [one.content for one in kept if one is not None]
+
+
+@asynccontextmanager
+async def world(base: Path, queries: int = 3, *, pinned: bool = True) -> AsyncIterator[World]:
+    now = int(time.time())
+    begin = now - AGO
+    at, home = Side("csj", begin), Side("zsj", begin)
+    model = model_of(at, home.bank)
+    at.certificate = model.hash
+    for number in range(queries):
+        ask(home, at, begin + 10 * number)
+    async with offices(Place(base, "csj", now), Place(base, "zsj", now)) as (csj, zsj):
+        await csj.enrol(at, model)
+        await zsj.enrol(home, model_of(home, at.bank))
+        if pinned:
+            await csj.pin(zsj)
+            await zsj.pin(csj)
+        yield World(csj, zsj, at, home)

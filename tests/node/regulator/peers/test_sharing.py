@@ -8,9 +8,6 @@ import asyncio
 import io
 import json
 import secrets
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,79 +35,17 @@ from node.cli.regulator_audit_chains import chains_table
 from node.regulator.audit.shares import reconciled_chains
 from node.regulator.peers import sharing_page
 from node.regulator.peers.pinning import withdraw_chain
-from node.regulator.peers.sharing_books import GIVEN, RECEIVED, ShareBooks
+from node.regulator.peers.sharing_books import GIVEN, RECEIVED
 from node.regulator.tables import regulator_shares
 from node.rpc.convert import signed_to_wire
 from node.rpc.errors import PartyUnavailable, RemoteError, RemoteRefusal
-from support.two_chains import Side, ask
-from tests.node.peers.places import Place
-from tests.node.regulator.peers.sharing import Office, model_of, offices
+from support.two_chains import ask
+from tests.node.regulator.peers.sharing import Office, World, world
 from yinxin.v1 import peers_pb2
 
 pytestmark = pytest.mark.asyncio
 METHOD = "/yinxin.v1.RegulatorPeers/Share"
 HOUR = 3_600
-AGO = 5 * HOUR
-"""Queries are so old that every grace is over."""
-
-
-@dataclass
-class World:
-    """csj, where firms are enrolled, and zsj, where the bank is at home."""
-
-    csj: Office
-    zsj: Office
-    at: Side
-    home: Side
-
-    async def mirror(self) -> None:
-        """Both regulators mirror what the logs have."""
-        permits = self.home.permits | self.at.permits
-        await self.csj.mirror(self.at, permits)
-        await self.zsj.mirror(self.home, self.home.permits)
-
-    async def exchange(self) -> None:
-        await self.csj.fetch.look()
-        await self.zsj.fetch.look()
-
-    async def kept(self, office: Office, direction: str, peer: str) -> list[Share]:
-        books = ShareBooks(direction, office.regulator.identity.storage)
-        found, number = [], 1
-        while True:
-            one = await office.regulator.store.read(
-                lambda c: books.get(c, peer, number)  # noqa: B023  # read at once
-            )
-            if one is None:
-                return found
-            found.append(one.share)
-            number += 1
-
-    async def content(self, office: Office, peer: str) -> list[ShareContent]:
-        books = ShareBooks(RECEIVED, office.regulator.identity.storage)
-        shares = await self.kept(office, RECEIVED, peer)
-        kept = [
-            await office.regulator.store.read(lambda c, n=s.number: books.get(c, peer, n))
-            for s in shares
-        ]
-        return [one.content for one in kept if one is not None]
-
-
-@asynccontextmanager
-async def world(base: Path, queries: int = 3, *, pinned: bool = True) -> AsyncIterator[World]:
-    now = int(time.time())
-    begin = now - AGO
-    at, home = Side("csj", begin), Side("zsj", begin)
-    model = model_of(at, home.bank)
-    at.certificate = model.hash
-    for number in range(queries):
-        ask(home, at, begin + 10 * number)
-    async with offices(Place(base, "csj", now), Place(base, "zsj", now)) as (csj, zsj):
-        await csj.enrol(at, model)
-        await zsj.enrol(home, model_of(home, at.bank))
-        if pinned:
-            await csj.pin(zsj)
-            await zsj.pin(csj)
-        yield World(csj, zsj, at, home)
 
 
 async def entries(office: Office, kind: Kind) -> list[dict[str, Any]]:
