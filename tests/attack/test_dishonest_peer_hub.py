@@ -94,6 +94,7 @@ async def dishonest(
     _wrap(monkeypatch, PeersService, there, "GetChain", "Query")
     _wrap(monkeypatch, HubService, home, "GetPeerChain", "RouteQuery")
     monkeypatch.setattr(directories, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(directories, "PATIENCE_SECONDS", 20.0)
     async with two_chains(tmp_path, guest_chain) as two:
         await two.install(guest_chain.pearls)
         yield Dishonest(two, there, home)

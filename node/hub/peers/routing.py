@@ -134,12 +134,14 @@ class PeerRoutes:
 
     @asynccontextmanager
     async def _calling(self, peer: PeerDirectory, bank: SpiffeId) -> AsyncGenerator[Channel, None]:
-        """The channel to the peer's hub, for one call of the bank. Raises TooManyCalls.
+        """The channel to the peer's hub, for one call of the bank, which has to be a member here,
+        whatever it is there. Raises TooManyCalls.
 
         That hub can put the blame on parties of its own chain, and on nobody else. What it cannot
         read the bank wrote, and sealed: to this hub that is a refusal as any other.
         """
         name, hub = peer.trusted.pin.peer, peer.trusted.bundle.yinxin_hub
+        (await self._hub.members()).require(bank, Role.BANK)
         with self._shares.hold(name, bank):
             try:
                 yield await self.directories.channels.hub(name)

@@ -22,5 +22,6 @@ async def two(
 ) -> AsyncIterator[Two]:
     """Whoever asks for a directory gets a new one: nothing is fetched in the background."""
     monkeypatch.setattr(directories, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(directories, "PATIENCE_SECONDS", 20.0)
     async with two_chains(tmp_path, guest_chain) as made:
         yield made

@@ -12,6 +12,7 @@ from federation.errors import Reason
 from federation.identity import Role, SpiffeId
 from federation.interchain.routed import ROUTED_SECONDS, route_query
 from federation.signed import Signed, SigningKey
+from node.hub import publication
 from node.rpc.client import Channel
 from node.rpc.convert import signed_to_wire
 from node.rpc.errors import PartyUnavailable, RemoteError, RemoteRefusal
@@ -136,6 +137,28 @@ async def test_certificates_that_a_bank_cannot_bring_to_another_chain(two: Two) 
         Reason.WRONG_AUDIENCE,
     ]
     assert not any(stub.installed for stub in two.abroad.holders.values())
+
+
+async def test_a_bank_that_is_no_member_at_home_any_more_asks_nowhere(two: Two) -> None:
+    """It is a guest there still, and has a certificate for TLS."""
+    home, here, key = two.home, two.here, two.chain.guests[PEARL]
+    await two.install(two.chain.pearls)
+    over = home.member(PEARL, key.public, not_before=NOW - 1, not_after=NOW)
+    await here.store.run(lambda c: publication.add_member(here, c, over, ""))
+    digest = two.chain.pearls.certificate.hash
+    keys = hub_pb2.HubKeyRequest(
+        request=common_pb2.KeyRequest(certificate_hash=digest, epoch=1), chain=CHAIN
+    )
+    async with two.calling() as bank:
+        request = route(seal_query(two, begin(two, two.chain.firms[0])), key)
+        await refused(two, bank, request)
+        with pytest.raises(RemoteRefusal):
+            await bank.unary(f"{HUB_METHODS}GetKeys", keys, hub_pb2.HubKeyReply)
+        with pytest.raises(RemoteRefusal):
+            parts = upload(two.chain.pearls, TAX, two.chain.pearls.bundles[TAX])
+            await bank.upload(f"{HUB_METHODS}InstallModel", parts, hub_pb2.InstallModelReply)
+    assert await two.reasons() == [Reason.FOREIGN_CERTIFICATE] * 3
+    assert await two.there.reasons() == []
 
 
 # --- there: what a peer's hub asks ------------------------------------------------------------
