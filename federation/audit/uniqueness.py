@@ -2,7 +2,8 @@
 
 A second one under the same number would let bank and hub subtract tables; it is found in whatever
 log it stands, and also where two logs have one each. A certificate that a member uses has to be
-in the regulator's log.
+in the regulator's log; what a bank says of one of another chain is for that chain to check, whose
+hub and holders say that they have it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from federation.audit.records import Event
 from federation.audit.thresholds import AuditThresholds
 from federation.canonical import b64
 from federation.entries import Kind
+from federation.identity import Role, SpiffeId
 
 _SECOND = {
     Kind.DESCRIPTOR: FindingKind.SECOND_DESCRIPTOR,
@@ -44,7 +46,7 @@ class Uniqueness:
             return list(self._second(event))
         if event.kind is Kind.CERTIFIED and event.log == self._regulator:
             self._certified.add(event.subject)
-        elif event.kind in _USES:
+        elif event.kind in _USES and not _elsewhere(event):
             self._used.append(event)
         return []
 
@@ -92,3 +94,8 @@ class Uniqueness:
                 },
                 key=f"{owner} {number} {b64(event.subject)}",
             )
+
+
+def _elsewhere(event: Event) -> bool:
+    """Whether a bank speaks of another chain's certificate: of that, only banks do."""
+    return "chain" in event.body and SpiffeId.parse(event.log).role is Role.BANK

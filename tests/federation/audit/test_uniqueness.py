@@ -67,3 +67,17 @@ def test_the_same_document_again_is_none(world: World) -> None:
     again = [e for e in world.logs.events if e.kind in (Kind.DESCRIPTOR, Kind.MANIFEST)]
     world.logs.events += again
     assert world.logs.audit() == []
+
+
+@pytest.mark.parametrize("kind", [Kind.CERTIFIED, Kind.INSTALLED])
+def test_a_banks_certificate_of_another_chain_is_for_that_chain_to_look_for(
+    world: World, kind: Kind
+) -> None:
+    world.logs.log(HARBOUR, kind, AT, document=OTHER, chain="zsj")
+    assert world.logs.audit() == []
+
+
+def test_nobody_but_a_bank_has_a_certificate_of_another_chain(world: World) -> None:
+    world.logs.log(TAX, Kind.INSTALLED, AT, document=OTHER, bank=HARBOUR, chain="zsj")
+    (found,) = world.logs.audit()
+    assert (found.kind, found.subject) == (FindingKind.CERTIFICATE_UNLOGGED, str(TAX))
