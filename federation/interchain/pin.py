@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from federation.documents import Bytes, Document, Name, Time
-from federation.entries import Kind, entry
+from federation.entries import CLOCK_SKEW, Kind, entry
 from federation.errors import Reason, Refusal
 from federation.interchain.bundle import TrustBundle, read_bundle, same_fingerprint
 from federation.membership import TrustRoot
@@ -60,8 +60,10 @@ class Pin(Document):
         return TrustBundle.parse(self.signed_bundle.payload)
 
     def holds(self, now: int) -> bool:
-        """Whether the peer is trusted at `now` (unix seconds)."""
-        return self.state == "pinned" and self.issued <= now < self.not_after
+        """Whether the peer is trusted at `now` (unix seconds). Clocks of members may be behind the
+        regulator's by `CLOCK_SKEW`.
+        """
+        return self.state == "pinned" and self.issued - CLOCK_SKEW <= now < self.not_after
 
     def require_holds(self, now: int) -> None:
         """Raises Refusal(unknown_chain) unless the peer is trusted at `now`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from federation.canonical import b64
-from federation.entries import Kind, read_entry
+from federation.entries import CLOCK_SKEW, Kind, read_entry
 from federation.errors import Reason, Refusal, SignatureInvalid
 from federation.identity import Role, SpiffeId
 from federation.interchain.bundle import TrustBundle
@@ -36,7 +36,8 @@ def test_a_chain_is_pinned_by_its_bundle_and_fingerprint() -> None:
     assert (made.chain, made.peer, made.number, made.state) == ("csj", "zsj", 1, "pinned")
     assert made.trust() == ZSJ.bundle() and made.not_after == ZSJ.bundle().yinxin_not_after
     assert open_pin(made.sign(CSJ.signing), ROOT) == made
-    assert made.holds(NOW) and not made.holds(NOW - 1) and not made.holds(made.not_after)
+    assert made.holds(NOW - CLOCK_SKEW) and not made.holds(NOW - CLOCK_SKEW - 1)
+    assert made.holds(made.not_after - 1) and not made.holds(made.not_after)
     refused(Reason.UNKNOWN_CHAIN, lambda: made.require_holds(made.not_after))
 
 

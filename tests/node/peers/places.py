@@ -45,8 +45,14 @@ ROLES: Mapping[str, frozenset[Role]] = {
 
 
 @cache
+def started() -> int:
+    """One time for all places: TLS reads the real clock."""
+    return int(time.time())
+
+
+@cache
 def licence() -> SubjectAuthority:
-    return SubjectAuthority.create("licence.example", int(time.time()))
+    return SubjectAuthority.create("licence.example", started())
 
 
 def free_port() -> int:
@@ -61,7 +67,7 @@ class Place:
 
     base: Path
     chain: str
-    now: int = field(default_factory=lambda: int(time.time()))
+    now: int = field(default_factory=started)
 
     def __post_init__(self) -> None:
         self.domain = f"{self.chain}.yinxin.example"

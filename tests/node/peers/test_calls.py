@@ -13,7 +13,7 @@ from federation.identity import Role, SpiffeId
 from federation.interchain.bundle import TrustBundle
 from node.errors import NodeError
 from node.peers import home_chain
-from node.regulator.peers.pinning import pin_chain, withdraw_chain
+from node.regulator.peers.pinning import pin_chain, rotate_pin, withdraw_chain
 from node.rpc.errors import PartyUnavailable, RemoteRefusal
 from tests.node.peers.places import Node, Place, Unbound, calling
 from tests.node.rpc.parties import DOWN, ECHO
@@ -148,3 +148,23 @@ async def test_pinning_by_another_fingerprint_lets_nobody_in(tmp_path: Path) -> 
             await pin_chain(zsj.regulator, await csj.bundle(), "0" * 64)
         assert "another fingerprint" in raised.value.detail
         assert await zsj.trust.trusted() == {}
+
+
+async def test_a_channel_goes_where_the_newest_bundle_says(tmp_path: Path) -> None:
+    async with chains(tmp_path, "csj", "zsj") as (csj, zsj):
+        await pinned(csj, zsj)
+        first = await csj.channels.regulator("zsj")
+        assert await csj.channels.regulator("zsj") is first
+        last = TrustBundle.parse((await zsj.bundle()).payload)
+        moved = last.model_copy(
+            update={"spiffe_sequence": 2, "yinxin_regulator_address": "127.0.0.1:9"}
+        )
+        bundle = moved.sign(zsj.regulator.identity.signing)
+        await rotate_pin(csj.regulator, "zsj", bundle)
+        second = await csj.channels.regulator("zsj")
+        assert (first.address, second.address) == (zsj.place.address, "127.0.0.1:9")
+        assert (await csj.channels.hub("zsj")).party == zsj.place.hub
+        await withdraw_chain(csj.regulator, "zsj", "over")
+        for ask in (csj.channels.regulator, csj.channels.hub):
+            with pytest.raises(Refusal, match="unknown_chain"):
+                await ask("zsj")

@@ -22,6 +22,7 @@ from federation.membership import Member
 from federation.signed import SigningKey
 from node.chain import ChainStore, ChainSync
 from node.chain.store import GUEST
+from node.cli.hub import app as hub_app
 from node.cli.regulator import app
 from node.clock import FixedClock
 from node.config import HubConfig, PeerConfig
@@ -268,6 +269,11 @@ async def test_what_is_pinned_reaches_hub_and_members(tmp_path: Path) -> None:
                 "chain-withdrawn",
             ]
             await holder_follows(homes, port, tmp_path / "holder")
+            config = str(homes.folder(HUB) / "node.toml")
+            command = ["chains", "--json", "--config", config]
+            listed = await asyncio.to_thread(CliRunner().invoke, hub_app, command)
+            (known,) = json.loads(listed.stdout)["chains"]
+            assert (known["chain"], known["state"], known["reason"]) == ("zsj", "withdrawn", "over")
 
 
 async def publish_members(homes: Homes, hub: Runtime[HubConfig]) -> None:
