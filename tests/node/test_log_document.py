@@ -38,6 +38,8 @@ SPREAD: dict[str, dict[Kind, set[str]]] = {
     "node/bank/business.py": {
         kind: {"reference", "officer"} for kind in KINDS["node/bank/business.py"]
     },
+    "node/bank/certification.py": {Kind.CERTIFIED: {"chain"}},
+    "node/bank/installation.py": {Kind.INSTALLED: {"chain"}},
     "node/chain/sync.py": {Kind.MANIFEST: {"holder"}},
     "node/holder/banks.py": {Kind.ADMIN: {"budget"}},
     "node/runtime.py": {Kind.REFUSAL: {"log", "checkpoint"}},
