@@ -5,7 +5,7 @@
 Hub and three holders are two processes each behind HAProxy, over a throw-away PostgreSQL server;
 `make postgresql haproxy` installs both. A bank asks without a pause; the process that leads is
 killed, once for each party, then the database server is restarted. Prints, as JSON, the seconds
-from each event to the first record of a query that began after it, how many tries failed until then,
+from each event to the first record of a query that began after it, how many tries failed before,
 and the seconds until another process leads.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from node.config import BankConfig, HolderConfig, HubConfig, NodeConfig, RegulatorConfig, load
+from tests.support.replicas import balancer
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 ROLES: dict[str, type[NodeConfig]] = {
@@ -121,3 +123,13 @@ def test_a_unit_leaves_the_node_time_to_end_and_room_for_its_library(
     assert f"u yinxin-{role} " in users
     start = f"/opt/yinxin/bin/yinxin {role} serve --config /var/lib/yinxin-{role}/node/node.toml"
     assert service["ExecStart"] == start
+
+
+def test_the_balancer_takes_its_example() -> None:
+    program = balancer()
+    if program is None:
+        pytest.skip("no haproxy is installed; run: make haproxy")
+    file = DEPLOY / "haproxy" / "haproxy.cfg"
+    found = subprocess.run([program, "-c", "-f", file], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "warning" not in found.stderr.lower()

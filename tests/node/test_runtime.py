@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import threading
+import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -229,17 +230,19 @@ async def test_metrics_are_served_for_the_operator(world: World) -> None:
     metrics = world.config.metrics.model_copy(update={"listen": address})
     config = world.config.model_copy(update={"metrics": metrics})
 
-    def fetch() -> str:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+    def fetch(path: str = "metrics") -> str:
+        with urllib.request.urlopen(f"http://{address}/{path}", timeout=5) as answer:
             return str(answer.read().decode())
 
     async with Process(world, config).serving() as hub, hub.calling(HARBOUR) as bank:
         await get_chain(bank)
+        await asyncio.to_thread(_ready_while_it_can_take_calls, hub.hub, fetch)
         with pytest.raises(RemoteRefusal):
             await keys(bank, bytes(32))
         text = await asyncio.to_thread(fetch)
         size = await hub.hub.log.size()
     assert 'yinxin_node{role="hub"} 1.0' in text
+    assert "\nyinxin_leads 1.0" in text
     assert 'reason="uncertified_model"' in text
     for name in ("checkpoint_size", "cosigned_size", "checkpoint_age_seconds"):
         assert f"\nyinxin_log_{name} " in text
@@ -247,6 +250,34 @@ async def test_metrics_are_served_for_the_operator(world: World) -> None:
     assert str(HARBOUR) not in text
     with pytest.raises(OSError, match="refused"):
         await asyncio.to_thread(fetch)
+
+
+def _ready_while_it_can_take_calls(hub: Runtime[HubConfig], fetch: Callable[[str], str]) -> None:
+    """What a balancer asks: not whether the log is witnessed, for that is no other process's."""
+    assert fetch("ready") == "ready\n"
+    publisher, committer = hub.transparency.publisher, hub.store.committer
+    publisher._fault = "entry 1: is another one"
+    assert fetch("ready") == "ready\n"
+    publisher._fault = ""
+    for name, wrong in (("_healthy", False), ("ending", True), ("alive_at", float("-inf"))):
+        owner = committer if name == "_healthy" else hub
+        kept = getattr(owner, name)
+        setattr(owner, name, wrong)
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            # The loop may have its turn in between, and is alive then.
+            for _ in range(100 if name == "alive_at" else 1):
+                fetch("ready")
+                setattr(owner, name, wrong)
+        setattr(owner, name, kept)
+
+
+async def test_a_second_process_on_the_same_file_does_not_serve(world: World) -> None:
+    async with Process(world).serving():
+        with pytest.raises(NodeError, match="another process of this node serves"):
+            async with running(world.config, serving=True):
+                pass
+        async with running(world.config):
+            """A command works beside it."""
 
 
 async def test_a_refusal_is_in_the_log_before_the_caller_hears_of_it(world: World) -> None:
