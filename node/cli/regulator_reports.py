@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
 from federation.membership import Members
 from node.cli.output import AsJson, emit
@@ -16,6 +18,7 @@ from node.files import replacing
 from node.identity import read_trust_root
 from node.regulator.errors import RegulatorError
 from node.regulator.membership import Regulator
+from node.regulator.peers.sharing_books import RECEIVED, ShareBooks
 from node.regulator.usage import FORMATS, SIGNATURE, UsageReport, usage, verify_usage
 
 if TYPE_CHECKING:
@@ -90,8 +93,10 @@ def usage_command(
         members, now = await regulator.members(), regulator.clock.now()
         of_bank = _party(bank, Role.BANK, members)
         of_holder = _party(holder, Role.HOLDER, members)
+        shares = ShareBooks(RECEIVED, regulator.identity.storage)
+        abroad = await regulator.store.read(shares.results)
         report = await regulator.store.read(
-            lambda connection: usage(connection, members, month, now, of_bank, of_holder)
+            lambda connection: usage(connection, members, month, now, of_bank, of_holder, abroad)
         )
         return report, report.sign(regulator.identity.signing).to_json()
 
@@ -157,6 +162,8 @@ def _party(text: str, role: Role, members: Members) -> SpiffeId | None:
     for member in members.of(role):
         if text in (member.id.name, str(member.id)):
             return member.id
+    with contextlib.suppress(FederationError):  # no id, or nobody's
+        return members.require(SpiffeId.parse(text), role).id
     raise RegulatorError(f"{text} is no {role.value} of the chain; see `yinxin regulator members`")
 
 

@@ -16,7 +16,7 @@ import csv
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
@@ -87,8 +87,12 @@ def usage(
     made: int,
     bank: SpiffeId | None = None,
     holder: SpiffeId | None = None,
+    abroad: Collection[tuple[bytes, str]] = (),
 ) -> UsageReport:
     """Counts a month, of all or of one bank, with all providers or one holder.
+
+    `abroad` are permits with the guest that logged a result of each, as regulators of peer chains
+    shared: a guest's log is not mirrored here.
 
     Raises RegulatorError for a text that is no month, or one that has not begun.
     """
@@ -97,7 +101,7 @@ def usage(
     hub = str(members.hub.id)
     tally = _Tally(Counter(), Counter(), Counter(), Counter())
     for page in _permits(connection, hub, begin, end):
-        _count_page(connection, page, hub, named, tally)
+        _count_page(connection, page, hub, named, tally, abroad)
     _count_refusals(connection, hub, begin, end, tally)
     pairs = sorted(tally.permits.keys() | tally.refused.keys())
     rows = [_row(tally, pair, hub) for pair in pairs]
@@ -201,6 +205,7 @@ def _count_page(
     hub: str,
     named: frozenset[str],
     tally: _Tally,
+    abroad: Collection[tuple[bytes, str]],
 ) -> None:
     documents = [one.document for one in page]
     logged, first = _counterparts(connection, documents, hub)
@@ -215,7 +220,8 @@ def _count_page(
             answerer = one.bank if provider == hub else provider
             kind = Kind.QUERY if provider == hub else Kind.UNLOCK
             tally.permits[pair] += 1
-            tally.answered[pair] += (kind.value, answerer) in logged[one.document]
+            shared = kind is Kind.QUERY and (one.document, one.bank) in abroad
+            tally.answered[pair] += shared or (kind.value, answerer) in logged[one.document]
             tally.named[pair] += told
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select
 
+from federation.entries import Kind
 from federation.interchain.share import Share, ShareContent
 from federation.signed import Signed
 from node.keys import KeyEncryptionKey
@@ -68,6 +69,13 @@ class ShareBooks:
     def get(self, connection: Connection, peer: str, number: int) -> KeptShare | None:
         """A share by its number."""
         return self._one(connection, peer, number, regulator_shares.c.number)
+
+    def results(self, connection: Connection) -> set[tuple[bytes, str]]:
+        """Permits with the bank that logged a result of each, of all shares of the direction."""
+        table = regulator_shares.c
+        rows = connection.execute(select(regulator_shares).where(table.direction == self.direction))
+        entries = (entry for row in rows for entry in self._read(row).content.entries)
+        return {(one.permit, str(one.log)) for one in entries if one.kind == Kind.QUERY.value}
 
     def _one(
         self, connection: Connection, peer: str, number: int | None, order: Any

@@ -8,6 +8,7 @@ import asyncio
 import io
 import json
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ from node.cli.regulator_audit_chains import chains_table
 from node.regulator.audit.shares import reconciled_chains
 from node.regulator.peers import sharing_page
 from node.regulator.peers.pinning import withdraw_chain
-from node.regulator.peers.sharing_books import GIVEN, RECEIVED
+from node.regulator.peers.sharing_books import GIVEN, RECEIVED, ShareBooks
 from node.regulator.tables import regulator_shares
+from node.regulator.usage import usage
 from node.rpc.convert import signed_to_wire
 from node.rpc.errors import PartyUnavailable, RemoteError, RemoteRefusal
 from support.two_chains import ask
@@ -172,6 +174,25 @@ async def shown(
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(chains_table(numbers))
     assert "zsj" in console.export_text()
+
+
+async def test_a_guests_results_are_counted_as_its_regulator_shared_them(tmp_path: Path) -> None:
+    async with world(tmp_path) as chains:
+        victim = next(iter(chains.at.queries))
+        chains.home.without(Kind.QUERY, victim)
+        await chains.mirror()
+        await chains.exchange()
+        regulator, now = chains.csj.regulator, chains.csj.now
+        members = await regulator.members()
+        books = ShareBooks(RECEIVED, regulator.identity.storage)
+        abroad = await regulator.store.read(books.results)
+        month = time.strftime("%Y-%m", time.gmtime(chains.at.begin + 8 * HOUR))
+        for shared, answered in ((abroad, 2), ((), 0)):
+            report = await regulator.store.read(
+                lambda c, s=shared: usage(c, members, month, now, abroad=s)
+            )
+            (hub,) = (row for row in report.rows if row.provider == chains.at.hub)
+            assert (hub.bank, hub.permits, hub.answered) == (chains.home.bank, 3, answered)
 
 
 async def test_pages_join_and_leave_nothing_out(
