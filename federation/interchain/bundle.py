@@ -18,17 +18,17 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Field, model_validator
 
-from federation.authority import as_time, authority_domain, load_certificate
+from federation.authority import authority_domain, load_certificate
 from federation.canonical import b64
 from federation.documents import Array, Bytes, Bytes32, Document, Id, Name, Part, Time
 from federation.entries import Kind, entry
 from federation.errors import DocumentError, IdentityError, Reason, Refusal
 from federation.identity import Role
+from federation.issuance import identifies_key, is_authority, issued_by, valid_at
 from federation.membership import TrustRoot
 from federation.signed import Signed
 
@@ -126,7 +126,7 @@ class TrustBundle(Document):
                 raise IdentityError("bundle: an authority is of another trust domain")
             # Or it could stand in another chain's way: TLS looks for the issuer of a certificate
             # by name and key identifier, among the authorities of all chains.
-            if not _issued(certificate, certificate) or not _identifies_key(certificate):
+            if not issued_by(certificate, certificate) or not identifies_key(certificate):
                 raise IdentityError("bundle: an authority does not prove to have its key")
         return found
 
@@ -142,8 +142,8 @@ class TrustBundle(Document):
         Where authorities of several chains are accepted, TLS says only that one of them issued it:
         that of another trust domain than the leaf's could have.
         """
-        if _is_authority(leaf) or not any(
-            _valid(leaf, now) and _valid(one, now) and _issued(leaf, one)
+        if is_authority(leaf) or not any(
+            valid_at(leaf, now) and valid_at(one, now) and issued_by(leaf, one)
             for one in self.authorities()
         ):
             raise Refusal(
@@ -210,38 +210,6 @@ def _check_follows(bundle: TrustBundle, pinned: TrustBundle) -> None:
         raise Refusal(Reason.CONFLICT, "bundle is older than the pinned one")
     if bundle.spiffe_sequence == pinned.spiffe_sequence and bundle.hash != pinned.hash:
         raise Refusal(Reason.CONFLICT, "another bundle of this sequence is pinned")
-
-
-def _issued(leaf: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        leaf.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _identifies_key(authority: x509.Certificate) -> bool:
-    """Whether its key identifier is that of its key (RFC 5280, 4.2.1.2, method 1)."""
-    try:
-        found = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        return found == x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
-    except (ValueError, TypeError, x509.ExtensionNotFound):
-        return False
-
-
-def _is_authority(leaf: x509.Certificate) -> bool:
-    """Whether it may sign certificates, or cannot be read."""
-    try:
-        return leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-    except ValueError:
-        return True
-
-
-def _valid(certificate: x509.Certificate, now: int) -> bool:
-    moment = as_time(now)
-    return certificate.not_valid_before_utc <= moment < certificate.not_valid_after_utc
 
 
 def bundle_entry(bundle: TrustBundle, now: int) -> bytes:

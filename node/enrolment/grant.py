@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from federation.authority import as_time, load_certificates
@@ -15,6 +13,7 @@ from federation.canonical import canonical_json, parse_canonical
 from federation.errors import DocumentError, FederationError, IdentityError
 from federation.identity import dns_name, peer_identity
 from federation.interchain.bundle import TrustBundle
+from federation.issuance import issued_by
 from federation.membership import Member, MemberRequest, TrustRoot
 from federation.pki import CertificateAuthority, TlsKey, load_certificate
 from federation.signed import Signed, SigningKey
@@ -146,21 +145,13 @@ def check_grant(
     return member
 
 
-def _verify_issued(certificate: x509.Certificate, authorities: list[x509.Certificate]) -> None:
-    """Raises IdentityError unless one of them issued it."""
-    for authority in authorities:
-        with suppress(ValueError, TypeError, InvalidSignature):
-            certificate.verify_directly_issued_by(authority)
-            return
-    raise IdentityError("certificate: none of the authorities issued it")
-
-
 def _check_certificate(
     grant: Grant, request: MemberRequest, root: TrustRoot, tls: TlsKey, now: int
 ) -> None:
     try:
         certificate = load_certificate(grant.certificate)
-        _verify_issued(certificate, load_certificates(grant.authorities(root)))
+        if not any(issued_by(certificate, a) for a in load_certificates(grant.authorities(root))):
+            raise IdentityError("certificate: none of the authorities issued it")
         extensions = certificate.extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value

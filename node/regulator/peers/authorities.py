@@ -16,11 +16,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from sqlalchemy import Connection
 
 from federation.authority import load_certificate
 from federation.interchain.bundle import TrustBundle
+from federation.issuance import issued_by
 from federation.pki import CertificateAuthority
 from federation.signed import Signed
 from federation.tlskeys import make_csr, tls_key_from_pem
@@ -76,13 +76,17 @@ async def retire_authority(regulator: Regulator) -> Signed:
     left = open_authority(regulator.config)
     (old,) = (one for one in found if one != left.certificate)
     grants = await regulator.store.read(lambda c: newest_grants(c, regulator.clock.now()))
-    behind = sorted(member for member, grant in grants.items() if _issued(grant.certificate, old))
+    behind = sorted(
+        member
+        for member, grant in grants.items()
+        if issued_by(load_certificate(grant.certificate), old)
+    )
     if behind:
         raise RegulatorError(
             f"authority: {', '.join(behind)} have certificates of the old one; enrol them again "
             "and have them join"
         )
-    if _issued(read_file(regulator.config.tls.certificate, "certificate"), old):
+    if issued_by(load_certificate(read_file(regulator.config.tls.certificate, "certificate")), old):
         _issue_own(regulator, left)
     _write(regulator, [left.certificate_pem])
     return await publish(regulator)
@@ -118,14 +122,6 @@ def _issue_own(regulator: Regulator, authority: CertificateAuthority) -> None:
     addresses = [ip_address(str(a)) for a in names.get_values_for_type(x509.IPAddress)]
     fresh = authority.issue_tls(csr, regulator.identity.id, now, days, hosts, addresses)
     write_public(tls.certificate, fresh)
-
-
-def _issued(pem: bytes, authority: x509.Certificate) -> bool:
-    try:
-        load_certificate(pem).verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _write(regulator: Regulator, found: list[bytes]) -> None:
