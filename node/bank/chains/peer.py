@@ -25,8 +25,7 @@ from federation.interchain.pin import Pin, open_pin
 from federation.interchain.routed import route_query
 from federation.membership import Member, Members
 from federation.signed import Signed
-from node.bank.chains.directories import kept_directory
-from node.bank.chains.source import PeerSource
+from node.bank.chains.directories import keep_directory, kept_directory
 from node.bank.chains.view import ChainView
 from node.bank.counted import Counted
 from node.bank.documents import signed_value
@@ -36,8 +35,10 @@ from node.chain import ChainCopy, ChainStore
 from node.chain.store import GUEST, MEMBER, PIN
 from node.config import BankConfig
 from node.errors import NodeError
+from node.peers import FROM_HOME, PeerSource, TrustedChain
 from node.rpc.client import Channel
 from node.rpc.convert import query_to_wire, signed_to_wire
+from node.rpc.errors import RemoteError
 from node.runtime import Runtime
 from yinxin.v1 import hub_pb2
 
@@ -57,26 +58,46 @@ class PeerView(ChainView):
         self._home = home
         # Seconds.
         self.most_age = round(runtime.config.peers.directory_hours * HOUR)
-        self._trust = pin.trust()
-        chain = ChainStore(runtime.store, self._trust.root(), peer=True)
-        counted = Counted(hub, runtime.metrics, pin.peer)
-        source = PeerSource(runtime, counted, pin.peer, self._trust.yinxin_hub, self.most_age)
+        self._trusted = trusted = TrustedChain.of(pin)
+
+        async def own_hub() -> Channel:
+            return hub
+
+        source = PeerSource(
+            trusted,
+            runtime.identity.root.chain,
+            self.most_age,
+            runtime.clock,
+            own_hub,
+            FROM_HOME,
+        )
         self._source = source
+        chain = ChainStore(runtime.store, trusted.root, peer=True)
         copy = ChainCopy(source, chain, runtime.store, runtime.clock)
+        counted = Counted(hub, runtime.metrics, pin.peer)
         super().__init__(runtime, counted, chain, copy, pin.peer)
 
     @property
     def party(self) -> SpiffeId:
         """The peer's hub. The bank's own hub passes on what it says, and could spoil it."""
-        return self._trust.yinxin_hub
+        return self._trusted.bundle.yinxin_hub
 
     async def sync(self) -> None:
         """Fetches what is new, and a new directory. Raises NodeError, FederationError, and
         BankError for a chain that is not trusted now.
         """
         await self._require_pin()
-        await super().sync()
-        await self._source.settle()
+        source, kept = self._source, await self.directory()
+        if kept is not None and (source.last is None or source.last.issued < kept.issued):
+            source.last = kept  # another process of the bank, or this one before it stopped
+        try:
+            await super().sync()
+        except RemoteError as error:
+            error.chain = self.name
+            raise
+        published = source.published
+        if published is not None:
+            await self.runtime.store.run(lambda c: keep_directory(c, self.name, published.signed))
 
     async def directory(self) -> Directory | None:
         """The newest directory that was verified, however old; None before the first."""
