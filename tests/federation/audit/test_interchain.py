@@ -12,6 +12,7 @@ import secrets
 import pytest
 
 from federation.audit.findings import FindingKind
+from federation.audit.interchain.cases import Seen
 from federation.audit.interchain.reconciliation import Interchain
 from federation.audit.interchain.shares import feed_share
 from federation.audit.thresholds import DAY, AuditThresholds
@@ -270,6 +271,18 @@ def test_while_the_share_is_away_nobody_is_blamed(sides: tuple[Side, Side], vict
         one = audited(side, other, [], LATER + 30 * DAY, finish=True)
         assert one.findings == []
         assert (one.reconciled.open, one.reconciled.covered) == (5, 0)
+
+
+def test_without_that_wait_honest_banks_would_be_blamed(sides: tuple[Side, Side]) -> None:
+    csj, zsj = sides
+    audit = Interchain(str(csj.hub), AuditThresholds(), csj.books)
+    audit.pinned([zsj.peer])
+    for query in csj.queries.values():
+        unlocks = {holder: Seen(holder, 1, query.time) for holder in query.audience}
+        audit.guest_permit(query, unlocks)
+    audit.covered("zsj", LATER, zsj.hub_key.public)  # as if a share that never came said so
+    found = audit.advance(LATER)
+    assert [one.kind for one in found] == [FindingKind.ANSWER_UNTRACED] * 5
 
 
 def test_a_share_that_comes_late_is_judged_all_the_same(
