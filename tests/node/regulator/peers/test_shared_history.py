@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from node.enrolment.home import read_request_file
 from node.regulator import membership
 from node.regulator.certification import CertificationDesk
 from node.regulator.decisions import Decision
+from node.regulator.development.ground import find_ground
 from node.regulator.errors import DeskBusy
 from node.regulator.judging import MOST_OF_A_BANK, Past
 from node.regulator.membership import Regulator
@@ -246,6 +248,15 @@ async def test_without_pins_nobody_is_asked_and_nothing_logged(tmp_path: Path) -
     async with network(tmp_path, "csj") as found:
         assert (await found.certify("csj", found.card("csj"))).certificate
         assert await entries(found.regulators["csj"], Kind.HISTORY) == []
+
+
+async def test_labels_are_certified_for_the_own_chain_only(tmp_path: Path) -> None:
+    async with network(tmp_path, "csj") as found:
+        labels: Any = SimpleNamespace(chain="zsj")
+        nothing: Any = None
+        with pytest.raises(Refusal) as refusal:
+            await find_ground(found.regulators["csj"], None, nothing, labels)
+        assert refusal.value.reason is Reason.WRONG_CHAIN
 
 
 async def test_a_guest_is_renewed_with_its_credential_at_home(tmp_path: Path) -> None:
