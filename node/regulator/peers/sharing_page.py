@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from federation.audit.reconcile import role_of
 from federation.canonical import canonical_json
 from federation.entries import Kind
-from federation.errors import DocumentError, IdentityError
 from federation.identity import Role, SpiffeId
 from federation.interchain.share import (
     NONE,
@@ -31,27 +31,27 @@ from federation.interchain.share import (
     SharedLog,
     SharedPermit,
 )
-from federation.permit import Permit
-from federation.signed import Signed
 from node.chain import ChainStore
 from node.regulator.audit.verification import attached
 from node.regulator.mirror.books import MirroredLog, all_logs
 from node.regulator.peers.sharing_findings import findings_about
+from node.regulator.peers.sharing_rows import (
+    KINDS,
+    PORTION,
+    bank_of,
+    chain_named,
+    permit_of,
+    rows_of,
+    shared_entry,
+    stop_at,
+)
 from node.regulator.tables import mirror_entries
 
-PORTION: Final = 200
-"""Entries that are looked at together."""
 SCANNED: Final = 20_000
 """The most entries that one page looks at: an answer must not take for ever."""
 RESERVED: Final = 64 * 1024
 """Bytes of a share for its findings and frame."""
 DOCUMENT_BYTES: Final = 4_096
-_KINDS: Final = {
-    Role.HUB: (Kind.PERMIT.value, Kind.ROUTED.value),
-    Role.HOLDER: (Kind.UNLOCK.value,),
-    Role.BANK: (Kind.QUERY.value, Kind.FAILURE.value),
-}
-
 Record = SharedPermit | SharedEntry
 
 
@@ -90,11 +90,11 @@ class PageReader:
         self, connection: Connection, last: Share | None, positions: Mapping[str, int], limit: int
     ) -> Page:
         """The page after share `last`, with entries up to clock `limit` (unix seconds)."""
-        logs = [log for log in all_logs(connection) if _role(log.log) in _KINDS]
+        logs = [log for log in all_logs(connection) if role_of(log.log) in KINDS]
         starts = {log.log: positions.get(log.log, 0) for log in logs}
-        stops = {log.log: _stop(connection, log, starts[log.log], limit) for log in logs}
+        stops = {log.log: stop_at(connection, log, starts[log.log], limit) for log in logs}
         rows = heapq.merge(
-            *(_rows(connection, log, starts[log], stops[log]) for log in sorted(stops)),
+            *(rows_of(connection, log, starts[log], stops[log]) for log in sorted(stops)),
             key=attrgetter("clock"),
         )
         ends, clock = self._take(connection, rows, dict(starts))
@@ -142,15 +142,15 @@ class PageReader:
         """What each entry is to the peer; None for what does not concern it."""
         named: dict[bool, set[bytes]] = {True: set(), False: set()}
         for row in rows:
-            named[row.kind in _KINDS[Role.BANK]].add(bytes(row.document or b""))
+            named[row.kind in KINDS[Role.BANK]].add(bytes(row.document or b""))
         elsewhere = self._elsewhere(connection, named[True])
         kept = attached(connection, named[False])
         for row in rows:
             permit = bytes(row.document or b"")
             if permit in (b"", NONE):
                 yield None
-            elif row.kind in _KINDS[Role.BANK]:
-                yield None if permit in elsewhere else _entry(row, permit)
+            elif row.kind in KINDS[Role.BANK]:
+                yield None if permit in elsewhere else shared_entry(row, permit)
             else:
                 yield self._of_peer(connection, row, permit, kept.get(permit, ()))
 
@@ -160,13 +160,13 @@ class PageReader:
         body = json.loads(row.entry)["body"]
         if row.kind == Kind.ROUTED.value:
             document = next((raw for raw in copies if len(raw) <= DOCUMENT_BYTES), b"")
-            return _entry(row, permit, document) if body.get("chain") == self.peer else None
-        bank = _bank(str(body.get("bank", "")), self.domain)
+            return shared_entry(row, permit, document) if body.get("chain") == self.peer else None
+        bank = bank_of(str(body.get("bank", "")), self.domain)
         if bank is None:
             return None
         if row.kind == Kind.UNLOCK.value:
-            return _entry(row, permit)
-        stated = next((p for raw in copies if (p := _permit(raw, permit)) is not None), None)
+            return shared_entry(row, permit)
+        stated = next((p for raw in copies if (p := permit_of(raw, permit)) is not None), None)
         model = None if stated is None else self.chain.certified(connection, stated.certificate)
         return SharedPermit(
             index=row.position,
@@ -188,12 +188,12 @@ class PageReader:
             select(table.document, table.kind, table.entry).where(
                 table.document.in_(permits),
                 table.log == self.hub,
-                table.kind.in_(_KINDS[Role.HUB]),
+                table.kind.in_(KINDS[Role.HUB]),
             )
         ).all()
         own = {bytes(row.document) for row in rows if row.kind == Kind.PERMIT.value}
         routed = [row for row in rows if row.kind == Kind.ROUTED.value]
-        here = {bytes(row.document) for row in routed if _chain(row.entry) == self.peer}
+        here = {bytes(row.document) for row in routed if chain_named(row.entry) == self.peer}
         return own | ({bytes(row.document) for row in routed} - here)
 
     def _logs(
@@ -217,89 +217,5 @@ class PageReader:
                 root=log.root,
             )
             for log in logs
-            if _role(log.log) is not Role.BANK or log.log in listed
+            if role_of(log.log) is not Role.BANK or log.log in listed
         )
-
-
-def _role(log: str) -> Role:
-    return SpiffeId.parse(log).role
-
-
-def _stop(connection: Connection, log: MirroredLog, start: int, limit: int) -> int:
-    """Behind the last entry up to clock `limit`, which no log can set back."""
-    table = mirror_entries.c
-    found = connection.execute(
-        select(table.index)
-        .where(
-            table.log == log.log,
-            table.index >= start,
-            table.index < log.size,
-            table.clock <= limit,
-        )
-        .order_by(table.index.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return start if found is None else found + 1
-
-
-def _rows(connection: Connection, log: str, start: int, stop: int) -> Iterator[Any]:
-    """The entries of the kinds that may be shared, a portion at a time."""
-    table = mirror_entries.c
-    while start < stop:
-        rows = connection.execute(
-            select(
-                table.log,
-                table.index.label("position"),
-                table.kind,
-                table.time,
-                table.clock,
-                table.document,
-                table.ctx,
-                table.entry,
-            )
-            .where(
-                table.log == log,
-                table.index >= start,
-                table.index < stop,
-                table.kind.in_(_KINDS[_role(log)]),
-            )
-            .order_by(table.index)
-            .limit(PORTION)
-        ).all()
-        yield from rows
-        if len(rows) < PORTION:
-            return
-        start = rows[-1].position + 1
-
-
-def _entry(row: Row[Any], permit: bytes, document: bytes = b"") -> SharedEntry:
-    return SharedEntry(
-        log=SpiffeId.parse(row.log),
-        index=row.position,
-        kind=row.kind,
-        time=row.time,
-        permit=permit,
-        document=document,
-    )
-
-
-def _chain(raw: bytes) -> object:
-    return json.loads(raw)["body"].get("chain")
-
-
-def _bank(text: str, domain: str) -> SpiffeId | None:
-    """The bank of that trust domain, or None for any other party."""
-    try:
-        bank = SpiffeId.parse(text)
-    except IdentityError:
-        return None
-    return bank if bank.role is Role.BANK and bank.trust_domain == domain else None
-
-
-def _permit(raw: bytes, digest: bytes) -> Permit | None:
-    """The permit of that hash; its hash is in the hub's log, so nobody can change one."""
-    try:
-        signed = Signed.from_json(raw)
-        return Permit.parse(signed.payload) if signed.payload_hash == digest else None
-    except DocumentError:
-        return None
