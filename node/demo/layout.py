@@ -75,6 +75,8 @@ class Layout:
     """A second bank of the chain; it runs no node of its own here."""
     holders: dict[str, Party]
     """By kind."""
+    bank_runs: bool = True
+    """Whether the bank runs a node; in a chain that is only asked by others it need not."""
 
     @property
     def trust_domain(self) -> str:
@@ -84,7 +86,8 @@ class Layout:
     @property
     def servers(self) -> list[Party]:
         """The parties that run a node."""
-        return [self.hub, self.regulator, self.bank, *self.holders.values()]
+        banks = [self.bank] if self.bank_runs else []
+        return [self.hub, self.regulator, *banks, *self.holders.values()]
 
     @property
     def sample(self) -> Path:

@@ -73,7 +73,9 @@ class RunningChains:
         if self.namespace is not None:
             here, there = self.namespace.here, self.namespace.there
         self.home: Layout = plan(root / HOME, [], chain=HOME, peers=here)
-        self.peer: Layout = plan(root / PEER, list(KINDS), chain=PEER, host=there, peers=there)
+        # The other chain's bank asks nothing.
+        asked = plan(root / PEER, list(KINDS), chain=PEER, host=there, peers=there)
+        self.peer: Layout = replace(asked, bank_runs=False)
         self.network = Network(root, {HOME: self.home, PEER: self.peer})
         self.processes = Processes(root / "logs", self._within)
         self.models: dict[tuple[str, str], str] = {}
@@ -118,8 +120,8 @@ class RunningChains:
 
     @property
     def servers(self) -> list[Party]:
-        """The parties that run a node: the other chain's bank asks nothing, and runs none."""
-        return [party for party in self.network.servers if party != self.peer.bank]
+        """The parties that run a node."""
+        return self.network.servers
 
     @contextlib.contextmanager
     def parted(self) -> Iterator[None]:
