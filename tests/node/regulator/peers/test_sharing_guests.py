@@ -16,10 +16,13 @@ from federation.interchain.guest import Guest
 from federation.interchain.pin import pin_entry
 from federation.membership import Members
 from node.regulator.audit.documents import PIN_SECONDS, DocumentSet, load_documents
+from node.regulator.evidence.export import export
+from node.regulator.evidence.report import Verdict
 from node.regulator.mirror.books import MirroredLog, keep_batch, read_on, save_log
 from node.regulator.peers.pinning import withdraw_chain
 from support.audit import ChainDocuments
-from support.chain import NOW
+from support.chain import NOW, REGULATOR
+from support.mirrored import Mirrored, supervising
 from support.network import Network
 from tests.node.hub.peers.world import PEARL, GuestChain
 from tests.node.regulator.peers.sharing import World, world
@@ -100,3 +103,24 @@ def test_a_guests_permit_is_verified_as_any_banks() -> None:
         FindingKind.BANK_FOREIGN,
         str(chain.members.hub.id),
     )
+
+
+@pytest.mark.asyncio
+async def test_a_guests_query_is_proved_to_others_by_its_guest_credential(tmp_path: Path) -> None:
+    chain = GuestChain()
+    consent = chain.consent(chain.firms[0], bank=PEARL)
+    network = Network(chain)
+    asking = network.begin(chain.pearls, consent, officer="o", reference="r")
+    network.permits(asking.request, PEARL, NOW)
+    signed = chain.guest(PEARL).sign(chain.signing[REGULATOR])
+    async with supervising(tmp_path, chain) as regulator:
+        mirrored = Mirrored.after(chain, network)
+        del mirrored.logs[PEARL]  # it is mirrored at home
+        await mirrored.keep(regulator)
+        query = network.hub_log[0][2].payload_hash
+        await regulator.store.run(lambda c: regulator.chain.put_guest(c, signed))
+        done = await export(regulator, query, mirrored.opener, tmp_path / "evidence")
+    assert done.verdict is Verdict.IN_ORDER
+    assert [path.name for path in (done.path / "guests").iterdir()] == [
+        f"zsj-pearl-{NOW - 86_400}.json"
+    ]
