@@ -20,6 +20,7 @@ from federation.audit.findings import Finding, FindingKind
 from federation.canonical import b64
 from federation.entries import Kind
 from federation.errors import FederationError, Reason, Refusal
+from federation.interchain.pin import Pin
 from federation.interchain.share import (
     NONE,
     Share,
@@ -31,6 +32,7 @@ from federation.interchain.share import (
     share_entry,
 )
 from federation.signed import Signed
+from node.chain.store import PIN
 from node.errors import NodeError
 from node.peers import PeerChannels, PeerTrust, TrustedChain
 from node.regulator.findings import keep_findings
@@ -40,6 +42,7 @@ from node.rpc.convert import signed_from_wire, signed_to_wire
 from yinxin.v1 import peers_pb2
 
 METHOD: Final = "/yinxin.v1.RegulatorPeers/Share"
+CATCH_UP_SECONDS: Final = 3_600
 ROUNDS: Final = 32
 """Requests to one peer in a look, at most: a long backlog must not hold up the others."""
 
@@ -184,8 +187,9 @@ class ShareFetch:
         chain, now = trusted.pin.peer, self.regulator.clock.now()
         last = await self.regulator.store.read(partial(self._last, chain=chain))
         covered = 0 if last is None else last.until
-        # While this node was down itself, or the chain not pinned, it did not look.
-        if overdue(covered, max(self._since, trusted.pin.issued), now):
+        # While this node was down itself it did not look; then it gets an hour to catch up.
+        tried = now - self._since > CATCH_UP_SECONDS
+        if tried and overdue(covered, await self._pinned_since(chain), now):
             found = Finding(
                 kind=FindingKind.SHARE_MISSING,
                 subject=str(trusted.bundle.yinxin_regulator),
@@ -193,6 +197,16 @@ class ShareFetch:
                 key=f"{chain} {covered}",
             )
             await self._found(found)
+
+    async def _pinned_since(self, chain: str) -> int:
+        """When the chain was first pinned, or pinned again after a withdrawal."""
+        pins = await self.regulator.store.read(
+            lambda c: self.regulator.chain.documents(c, PIN, name=chain)
+        )
+        since = 0
+        for pin in (Pin.parse(signed.payload) for signed in pins):  # in order of their numbers
+            since = 0 if pin.state == "withdrawn" else since or pin.issued
+        return since
 
     async def _found(self, finding: Finding) -> None:
         now = self.regulator.clock.now()

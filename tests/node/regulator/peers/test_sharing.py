@@ -37,6 +37,7 @@ from node.regulator.audit.shares import reconciled_chains
 from node.regulator.peers import sharing_page
 from node.regulator.peers.pinning import withdraw_chain
 from node.regulator.peers.sharing_books import GIVEN, RECEIVED, ShareBooks
+from node.regulator.peers.sharing_fetch import ShareFetch
 from node.regulator.tables import regulator_shares
 from node.regulator.usage import usage
 from node.rpc.convert import signed_to_wire
@@ -267,7 +268,14 @@ async def test_a_peer_that_is_away_for_a_day_is_a_finding_about_it_alone(tmp_pat
             await chains.zsj.fetch.fetch((await chains.zsj.desk.trust.trusted())["csj"])
         await chains.zsj.fetch.look()
         assert await chains.zsj.findings() == []
-        chains.zsj.place.clock.advance(25 * HOUR)
+        chains.zsj.place.clock.advance(23 * HOUR)
+        await chains.zsj.fetch.look()
+        assert await chains.zsj.findings() == []
+        chains.zsj.place.clock.advance(2 * HOUR)
+        # A node that was down, and looks again, is given an hour before it blames another one.
+        again = ShareFetch(chains.zsj.regulator, chains.zsj.desk.trust, chains.zsj.desk.channels)
+        await again.look()
+        assert await chains.zsj.findings() == []
         await chains.zsj.fetch.look()
         await chains.zsj.fetch.look()
         (found,) = await chains.zsj.findings()
