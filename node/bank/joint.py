@@ -68,7 +68,9 @@ class Joint:
         Raises JointIncomplete naming the chains without a result unless `ask.partial`, and
         BankError for a question that no chain can be asked.
         """
-        body, tag = self._key.tag(b"bank/joint-body", ask.to_json()), self._tag(key)
+        # Who could not have the whole may ask for a part under the same key, at no further use.
+        whole = replace(ask, partial=False).to_json()
+        body, tag = self._key.tag(b"bank/joint-body", whole), self._tag(key)
         async with self._locks.setdefault(tag, asyncio.Lock()):
             row = await self._agent.read(lambda c: self._one(c, bank_joint.c.key == tag))
             if row is not None and row.body != body:

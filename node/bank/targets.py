@@ -43,7 +43,7 @@ class Targets:
             return await self._target(await agent.model(ask.model))
         fitting, known = await self._fitting(ask, await self._usable(listed))
         if not fitting:
-            raise BankError(Code.ENTERPRISE_UNKNOWN, "consent.sub", chain=", ".join(known))
+            raise BankError(Code.ENTERPRISE_UNKNOWN, "consent.sub", chain=", ".join(sorted(known)))
         own = [target for target in fitting if not target.view.scope]
         if len(own or fitting) > 1:
             chains = ", ".join(target.view.name for target in fitting)

@@ -444,8 +444,8 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     Code.JOINT_INCOMPLETE: (
         Said("以下征信链没有结果：{missing}", "there is no result of {missing}"),
         Said(
-            "请稍后用同一键重试，或以 partial 索取部分结果",
-            "try again with the same key, or ask for a partial result",
+            "请稍后用同一键重试，或用同一键加 partial 索取部分结果",
+            "try again with the same key, or ask with it for a partial result",
         ),
     ),
 }
