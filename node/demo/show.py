@@ -36,6 +36,10 @@ class Screen:
         """A text in the chosen language."""
         return text(key, self.language, **values)
 
+    def party(self, spiffe_id: str) -> str:
+        """A member of the chain, by role and name."""
+        return spiffe_id.removeprefix("spiffe://").partition("/")[2]
+
     def head(self, **values: object) -> None:
         """The title."""
         self.console.print()
@@ -139,7 +143,7 @@ class Screen:
                     FindingKind(found["kind"]).titles[self.language],
                     style="green" if good else "red",
                 ),
-                found["subject"].removeprefix("spiffe://").partition("/")[2],
+                self.party(found["subject"]),
                 found["id"][:16] or "–",
             )
         self.show(table)

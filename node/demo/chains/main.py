@@ -71,6 +71,7 @@ def _run(demo: ChainsDemo, screen: ChainsScreen, once: bool, *, kept: bool) -> d
     result["refusals"] = {reason.value: reasons[reason.value] for reason in REASONS}
     result["processes"] = processes.most
     result["peak_rss_mb"] = processes.peak_rss_mb
+    screen.who_saw_a_query()
     screen.refusals(result["refusals"])
     screen.audit(result["audit"])
     screen.chains(result["chains"])

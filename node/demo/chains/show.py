@@ -26,6 +26,11 @@ class ChainsScreen(Screen):
         """What a chain is called."""
         return CHAINS[layout.chain][self.language]
 
+    def party(self, spiffe_id: str) -> str:
+        """A member of one of the chains, by chain, role and name."""
+        domain, _, member = spiffe_id.removeprefix("spiffe://").partition("/")
+        return f"{domain.partition('.')[0]} {member}"
+
     def complain(self, message: str) -> None:
         """Something that should not have happened."""
         self.console.print(f"  {message}", style="red", markup=False)
@@ -34,7 +39,8 @@ class ChainsScreen(Screen):
         """The records of one firm, a row a chain, and what the scorecard's rule makes of them."""
         combined = joint["combined"]
         title = self.say("beside", uscc=joint["uscc"], rule=combined["rule"])
-        table = Table(box=SIMPLE_HEAD, title=title, title_style="bold")
+        self.show(Text(f"  {title}", style="bold"))
+        table = Table(box=SIMPLE_HEAD)
         table.add_column(self.say("chain"))
         for key in ("score", "coverage"):
             table.add_column(self.say(key), justify="right")
@@ -44,7 +50,7 @@ class ChainsScreen(Screen):
             table.add_row(CHAINS[record["chain"]][self.language], str(profile["score"]), known)
         table.add_section()
         table.add_row(self.say("combined"), str(combined["score"]), "")
-        self.show(table)
+        self.console.print(table)
         if joint["partial"]:
             self.console.print(Text(f"  {joint['notice'][self.language]}", style="yellow"))
 
@@ -56,6 +62,15 @@ class ChainsScreen(Screen):
             table.add_column(self.say(key), justify="right")
         for name, chain in chains.items():
             table.add_row(CHAINS[name][self.language], *(f"{n:,}" for n in chain.values()))
+        self.show(table)
+
+    def who_saw_a_query(self) -> None:
+        """What each party learns of a query between two chains, and what it never does."""
+        table = Table(box=SIMPLE_HEAD, title=self.say("seen"), title_style="bold", pad_edge=False)
+        for key in ("party", "learned", "never"):
+            table.add_column(self.say(key), ratio=2 if key == "party" else 3, overflow="fold")
+        for name in ("own_hub", "other_hub", "other_holders", "own_regulator", "other_regulator"):
+            table.add_row(*(self.say(f"{name}{what}") for what in ("", "_learned", "_never")))
         self.show(table)
 
     def crossed(self, result: Mapping[str, Any], folder: str) -> None:

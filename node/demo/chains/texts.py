@@ -49,12 +49,46 @@ CHAIN_TEXTS: dict[str, dict[str, str]] = {
     "out": {"zh": "本链银行\n查他链", "en": "asked by its\nbank elsewhere"},
     "in": {"zh": "他链银行\n查本链", "en": "asked here by\nother banks"},
     "beside": {
-        "zh": "{uscc}：三条链各一份记录，只按评分卡写明的规则（{rule}）合并",
-        "en": "{uscc}: a record a chain, combined only by the rule of the scorecard ({rule})",
+        "zh": "{uscc}：每条链一份记录，只按评分卡写明的规则（{rule}）合并",
+        "en": "{uscc}: a record a chain, combined only by the scorecard's rule ({rule})",
     },
     "score": {"zh": "评分", "en": "score"},
     "coverage": {"zh": "数据覆盖", "en": "coverage"},
     "combined": {"zh": "合并", "en": "combined"},
+    "seen": {"zh": "跨链查询中各方看到了什么", "en": "Who sees what of a query between chains"},
+    "own_hub": {"zh": "银行所在链的枢纽", "en": "the bank's own hub"},
+    "own_hub_learned": {
+        "zh": "本链哪家银行何时在哪条链查询",
+        "en": "which bank asks in which chain, and when",
+    },
+    "own_hub_never": {
+        "zh": "哪家企业、授权、模型、评分",
+        "en": "the firm, its consent, the model, the score",
+    },
+    "other_hub": {"zh": "企业所在链的枢纽", "en": "the hub where the firm is"},
+    "other_hub_learned": {
+        "zh": "与查询本链时相同：哪家银行凭授权查哪家企业",
+        "en": "as in its own chain: which bank asks about which firm",
+    },
+    "other_hub_never": {"zh": "数据、模型、评分", "en": "features, models, scores"},
+    "other_holders": {"zh": "企业所在链的数据持有方", "en": "the holders there"},
+    "other_holders_learned": {
+        "zh": "某外链银行就某授权企业查询过一次",
+        "en": "that a bank of another chain asked about some consenting firm",
+    },
+    "other_holders_never": {"zh": "哪家企业、什么模型、多少分", "en": "which firm, model, score"},
+    "own_regulator": {"zh": "银行所在链的监管方", "en": "the bank's regulator"},
+    "own_regulator_learned": {
+        "zh": "评分卡（转送并作保）；两链日志",
+        "en": "the scorecard, which it vouches for; both chains' logs",
+    },
+    "own_regulator_never": {"zh": "哪家企业、原始数据", "en": "the firm, raw data"},
+    "other_regulator": {"zh": "企业所在链的监管方", "en": "the regulator where the firm is"},
+    "other_regulator_learned": {
+        "zh": "评分卡及其历史；全部查询证据",
+        "en": "scorecards with their history; all evidence",
+    },
+    "other_regulator_never": {"zh": "原始数据", "en": "raw data"},
     "crossed": {
         "zh": "跨链查询 {queries} 次，失败 {failures}，不符 {mismatches}；"
         "p50 {p50} 毫秒，p95 {p95} 毫秒",
