@@ -14,6 +14,7 @@ from federation.tlog.checkpoint import witnesses_of
 from node.config import HolderConfig, HubConfig, load
 from node.errors import NodeError
 from node.identity import load_identity
+from node.log.asking import Asking
 from node.log.rounds import Round
 from node.log.tree import LogTree
 from node.replicas import NotShared, Replicas, SoleProcess, processes_of
@@ -251,10 +252,15 @@ async def test_two_that_both_publish_make_one_tree_and_witnesses_seem_to_disagre
         older = Round.of(size, first.publisher._latest.note.encode(), witnesses)
         await second.append()
         await until(lambda: second.publisher.cosigned_size > size)
-        asking = first.publisher._asking
-        asking.disagreeing.clear()
-        asking._links[HOLDERS[0]][1].size = 0  # a process that has not asked for a while
+        # As a process that has not asked for a while.
+        transparency = first.runtime.transparency
+
+        async def settle(current: Round) -> None:
+            """One witness is no quorum."""
+
+        asking = Asking(first.runtime.store, tree, transparency._connect, settle)
         (task,) = await asking.ask(older, {HOLDERS[0]: world.addresses[HOLDERS[0]]})
         await task
+        await asking.close()
         assert asking.disagreeing == (set() if looks else {HOLDERS[0]})
         await tree.patrol(HUB, first.runtime.identity.signing.public)
