@@ -23,8 +23,8 @@ def add_joint(app: FastAPI, bank: Bank) -> None:
 
     @app.post("/v1/joint", summary="Ask several chains about one enterprise / 多链联合查询",
               description="One record a chain. A chain without a result is named, and the request "
-              "fails unless `partial` is true. The same key with the same body asks again only "
-              "the chains that are missing, with or without `partial`; a result that is whole is final.",
+              "fails unless `partial` is true. The same key with the same body, with or without "
+              "`partial`, asks again only the chains that are missing, until the result is whole.",
               responses=example(200, JOINT_EXAMPLE))  # fmt: skip
     async def ask(request: Request, body: JointBody, key: Key = "") -> dict[str, Any]:
         return await bank.joint.ask(body.ask(), key_of(request, key))
