@@ -13,6 +13,7 @@ from node.bank.errors import BankError
 from node.bank.lines import read_lines
 from node.bank.texts import Code
 from node.bank.waiting import Waiting
+from node.rpc.errors import PartyUnavailable
 from support.chain import CHAIN, DAY, NOW, TAX
 from tests.node.bank.test_queries import asking, ready
 from tests.node.bank.world import World
@@ -77,6 +78,22 @@ async def test_batch_that_was_killed_goes_on_without_second_uses(bank_world: Wor
         assert all(item.result is not None for item in batch.items.values())
     used = bank_world.hub.network.registry.used
     assert set(used.values()) == {1} and len(used) == 6
+
+
+async def test_who_waited_too_long_spends_no_second_use(bank_world: World) -> None:
+    """The permit was issued and its epoch is over: new elements would cost another use."""
+    ask = asking(bank_world, bank_world.chain.firms[0], uses=3, expires=NOW + 9 * DAY)
+    async with bank_world.bank() as bank:
+        await ready(bank_world, bank)
+        bank_world.hub.down = {TAX}
+        with pytest.raises(PartyUnavailable):
+            await bank.queries.ask(ask, "k", anew=False)
+        bank_world.hub.down = set()
+        bank_world.clock.advance(DAY)
+        with pytest.raises(BankError) as caught:
+            await bank.queries.ask(ask, "k", anew=False)
+        assert caught.value.code is Code.QUERY_UNSETTLED
+    assert set(bank_world.hub.network.registry.used.values()) == {1}
 
 
 async def test_no_more_run_at_once_than_allowed(

@@ -280,6 +280,20 @@ async def test_evidence_of_a_peer_chain_verifies_under_its_own_root_alone(place:
         assert "foreign" in str(caught.value)
 
 
+async def test_a_hub_without_an_envelope_key_takes_no_queries(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, crossing = place
+    async with world.bank() as bank:
+        await abroad(crossing, bank)
+        view = await bank.agent.chains.view(ZSJ)
+        members = await view.members()
+        bare = members.hub.model_copy(update={"sealing": b""})
+        monkeypatch.setattr(type(members), "hub", property(lambda _: bare))
+        error = await raises(Code.CHAIN_TAKES_NONE, bank, everywhere(world))
+        assert ZSJ in str(error) and crossing.routed == []
+
+
 async def test_a_withdrawn_model_of_a_peer_chain(place: Place) -> None:
     world, crossing = place
     async with world.bank() as bank:
