@@ -12,6 +12,7 @@ import pytest
 from federation.entries import Kind
 from federation.errors import Reason, Refusal
 from federation.interchain.pin import Pin
+from federation.permit import Permit
 from node.bank.asking import Ask
 from node.bank.bank import Bank
 from node.bank.chains.listing import chain_views
@@ -19,8 +20,9 @@ from node.bank.errors import BankError, Rejected
 from node.bank.records import Model
 from node.bank.texts import Code
 from node.bank.verifying import verify_file
+from node.rpc.convert import signed_to_wire
 from node.rpc.errors import PartyUnavailable
-from support.chain import CHAIN, DAY, NOW, REGULATOR, Chain
+from support.chain import CHAIN, DAY, HUB, NOW, REGULATOR, Chain
 from support.small import small_scorecard
 from tests.node.bank.second import (
     ZSJ,
@@ -254,13 +256,19 @@ async def test_answers_of_another_chain_are_rejected_and_told_to_the_own_regulat
     async with world.bank() as bank:
         await abroad(crossing, bank)
 
-        def none(reply: Any) -> Any:
-            return type(reply)()
+        def foreign(reply: Any) -> Any:
+            permit = Permit.parse(reply.permits[0].document.payload)
+            signed = permit.sign(world.chain.signing[HUB])
+            reply.permits[0].document.CopyFrom(signed_to_wire(signed))
+            return reply
 
-        crossing.reply = none
-        with pytest.raises(Rejected) as caught:
-            await bank.queries.ask(everywhere(world))
-        assert caught.value.party == str(ZSJ_HUB)
+        for number, reply in enumerate((foreign, lambda reply: type(reply)())):
+            crossing.reply = reply
+            with pytest.raises(Rejected) as caught:
+                await bank.queries.ask(everywhere(world, number))
+            assert caught.value.party == str(ZSJ_HUB)
+        counts = await bank.agent.runtime.log.count_by_kind()
+        assert counts[Kind.FAILURE] == 2 and Kind.QUERY not in counts
 
 
 async def test_evidence_of_a_peer_chain_verifies_under_its_own_root_alone(place: Place) -> None:
