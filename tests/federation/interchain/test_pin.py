@@ -41,7 +41,9 @@ def test_a_chain_is_pinned_by_its_bundle_and_fingerprint() -> None:
     refused(Reason.UNKNOWN_CHAIN, lambda: made.require_holds(made.not_after))
 
 
-@pytest.mark.parametrize("shown", ["", "0" * 64, CSJ.bundle().fingerprint()])
+@pytest.mark.parametrize(
+    "shown", ["", "0" * 64, CSJ.bundle().fingerprint()], ids=["none", "zeros", "own"]
+)
 def test_another_fingerprint(shown: str) -> None:
     with pytest.raises(Refusal) as raised:
         first_pin(ZSJ.bundle().sign(ZSJ.signing), shown, ROOT, {}, NOW)
