@@ -18,7 +18,7 @@ from federation.audit.findings import FindingKind
 from federation.entries import Kind
 from federation.identity import SpiffeId
 from node.demo.auditing import Auditor, found_in
-from node.demo.chains import judging
+from node.demo.chains import judging, results
 from node.demo.dishonest import Planted
 from node.demo.errors import AgentError
 from support.chains import HOME, PEER, Question, RunningChains
@@ -66,6 +66,9 @@ def test_a_query_across_chains_is_exact_and_stands_in_both_chains_logs(
     before = chains.entries()
     asyncio.run(all_exact(chains, chains.questions(3)))
     assert chains.entries() - before == entries_of(chains, 3)
+    counted = asyncio.run(results.chains(chains.network))
+    assert {name: one["queries_out"] for name, one in counted.items()} == {HOME: 3, PEER: 0}
+    assert {name: one["queries_in"] for name, one in counted.items()} == {HOME: 0, PEER: 3}
 
 
 def test_the_same_question_again_costs_nothing(chains: RunningChains) -> None:
