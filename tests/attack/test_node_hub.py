@@ -14,6 +14,7 @@ from federation.roster import Roster
 from node.chain import sync as following_module
 from node.chain.store import sign_batch
 from node.hub.registry import HubRegistry
+from scoring.catalogue import Catalogue
 from support.chain import CHAIN, HARBOUR, HUB, NOW, UNNAMED, standard_chain
 from tests.node.chain.test_sync import Follower, following
 from tests.node.hub.world import World
@@ -106,9 +107,9 @@ async def test_a_catalogue_that_stops_every_node(
     if not defended:
 
         def unguarded(raw: bytes) -> None:
-            following_module.Catalogue.from_json(raw)
+            Catalogue.from_json(raw)
 
-        monkeypatch.setattr(following_module, "_check_catalogue", unguarded)
+        monkeypatch.setattr(following_module, "check_catalogue", unguarded)
 
     def lie(state: hub_pb2.ChainState) -> None:
         state.catalogues.append(b"{}")
