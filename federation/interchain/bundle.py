@@ -202,10 +202,15 @@ def read_bundle(signed: Signed, now: int, pinned: TrustBundle | None = None) -> 
     return bundle
 
 
-def _check_follows(bundle: TrustBundle, pinned: TrustBundle) -> None:
+def check_same(bundle: TrustBundle, pinned: TrustBundle) -> None:
+    """Raises Refusal(conflict) for a bundle that changes what no later one may change."""
     for name in ("chain", "trust_domain", "regulator", "hub", "signing"):
         if getattr(bundle, f"yinxin_{name}") != getattr(pinned, f"yinxin_{name}"):
             raise Refusal(Reason.CONFLICT, f"bundle names another {name} than the pinned one")
+
+
+def _check_follows(bundle: TrustBundle, pinned: TrustBundle) -> None:
+    check_same(bundle, pinned)
     if bundle.spiffe_sequence < pinned.spiffe_sequence:
         raise Refusal(Reason.CONFLICT, "bundle is older than the pinned one")
     if bundle.spiffe_sequence == pinned.spiffe_sequence and bundle.hash != pinned.hash:

@@ -178,7 +178,8 @@ def open_history(sealed: bytes, request: HistoryRequest, pin: Pin, key: Envelope
     """A page of the answer of the pinned chain's regulator.
 
     Raises EnvelopeError, SignatureInvalid, DocumentError; Refusal(conflict) for an answer to
-    another request, and for a page that is empty before everything was told.
+    another request, and for a page that is empty before everything was told. A group has to have
+    a bank that was asked about: nobody is made an affiliate of others behind the asker's back.
     """
     signed = Signed.from_json(open_(key, PURPOSE, request.hash, sealed, HISTORY_BYTES))
     history = History.open_(signed, pin.trust().yinxin_signing)
@@ -187,6 +188,8 @@ def open_history(sealed: bytes, request: HistoryRequest, pin: Pin, key: Envelope
         raise Refusal(Reason.CONFLICT, "history answers another request")
     if any(bank.role is not Role.BANK for group in history.groups for bank in group):
         raise DocumentError("history.groups", "name somebody who is no bank")
+    if any(not set(group) & set(request.banks) for group in history.groups):
+        raise DocumentError("history.groups", "have one that nobody asked about")
     after = request.first + len(history.scorecards)
     if after > history.total or (not history.scorecards and request.first < history.total):
         raise Refusal(Reason.CONFLICT, "history does not have the pages that it counts")

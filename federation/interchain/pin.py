@@ -16,7 +16,12 @@ from pydantic import Field, model_validator
 from federation.documents import Bytes, Document, Name, Time
 from federation.entries import CLOCK_SKEW, Kind, entry
 from federation.errors import Reason, Refusal
-from federation.interchain.bundle import TrustBundle, read_bundle, same_fingerprint
+from federation.interchain.bundle import (
+    TrustBundle,
+    check_same,
+    read_bundle,
+    same_fingerprint,
+)
 from federation.membership import TrustRoot
 from federation.signed import Signed
 
@@ -144,6 +149,21 @@ def check_distinct(bundle: TrustBundle, root: TrustRoot, pins: Mapping[str, Pin]
             f"trust domain {bundle.yinxin_trust_domain} or signing key of {bundle.yinxin_chain} is "
             f"that of {taken}",
         )
+
+
+def check_pin(pin: Pin, root: TrustRoot, pins: Mapping[str, Pin]) -> None:
+    """Whoever keeps a pin of its own regulator looks at this, for all that it trusts is read
+    together: one that cannot be used, or stands in another's place, would spoil them all.
+
+    `pins` are the newest ones that are kept. Raises IdentityError for authorities that cannot be
+    read or are of another trust domain, and as `check_distinct`; Refusal(conflict) for a bundle
+    that changes what never changes.
+    """
+    bundle = pin.trust()
+    bundle.authorities()
+    check_distinct(bundle, root, pins)
+    if pin.peer in pins:
+        check_same(bundle, pins[pin.peer].trust())
 
 
 def _pin(signed: Signed, bundle: TrustBundle, chain: str, number: int, now: int) -> Pin:

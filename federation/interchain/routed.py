@@ -1,7 +1,7 @@
 """A query on its way to another chain: sealed to the hub there, signed by the bank.
 
-The bank's own hub passes it on and sees which bank asks in which chain, and under which model by the
-permit that comes back; firm and consent it does not learn. All routed queries have one size.
+The bank's own hub passes it on and sees which bank asks in which chain, and under which model by
+the permit that comes back; firm and consent it does not learn. All routed queries have one size.
 """
 
 from __future__ import annotations

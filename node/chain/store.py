@@ -11,7 +11,7 @@ import hashlib
 from threading import Lock
 from typing import Final
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from federation import signed as dsse
 from federation.canonical import MAX_INTEGER
@@ -20,7 +20,7 @@ from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoc
 from federation.errors import FederationError, Reason, Refusal
 from federation.identity import SpiffeId
 from federation.interchain.guest import Guest, open_guest, welcome
-from federation.interchain.pin import Pin, open_pin
+from federation.interchain.pin import Pin, check_pin, open_pin
 from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed
@@ -89,11 +89,13 @@ class ChainStore:
     def put_pin(self, connection: Connection, signed: Signed) -> Pin | None:
         """Keeps a pin of this chain's regulator and returns it; None when it was there.
 
-        Raises as `open_pin`, and Refusal(conflict) for another pin of its number, and for one
-        whose number does not follow the newest kept one's or begin with 1.
+        Raises as `open_pin` and `check_pin`, and Refusal(conflict) for another pin of its number,
+        and for one whose number does not follow the newest kept one's or begin with 1.
         """
         pin = open_pin(signed, self.root)
-        newest = self.pins(connection).get(pin.peer)
+        pins = self.pins(connection)
+        check_pin(pin, self.root, pins)
+        newest = pins.get(pin.peer)
         last = 0 if newest is None else newest.number
         if pin.number > last + 1:
             raise Refusal(Reason.CONFLICT, f"pin {last + 1} of {pin.peer} is missing")
@@ -113,8 +115,13 @@ class ChainStore:
     def put_proposal(self, connection: Connection, number: int, raw: bytes) -> bool:
         """Keeps the proposed catalogue of a number (its canonical JSON), or that none stands now.
 
-        Raises Refusal(conflict) when another has the number.
+        Only the newest stays: each is long, and a hub can propose without end. Raises
+        Refusal(conflict) when another has the number.
         """
+        table = self._table.c
+        connection.execute(
+            delete(self._table).where(*self._own, table.kind == PROPOSAL, table.number < number)
+        )
         return self._put(connection, PROPOSAL, number, "", hashlib.sha256(raw).digest(), raw)
 
     def _put(

@@ -97,7 +97,7 @@ class VouchedDesk:
             use_voucher(connection, voucher, now)
             if purpose == "certify":
                 group = (voucher.bank, *voucher.affiliates)
-                self.desk.history.told.put_groups(connection, home, [voucher.bank], [group])
+                self.desk.history.put_groups(connection, home, [voucher.bank], [group])
             regulator.append(connection, Kind.VOUCHED, voucher_entry(voucher, now))
 
         await regulator.store.run(unit)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -162,7 +162,7 @@ class PeerHistory:
         party, own = pin.trust().yinxin_regulator, regulator.identity.root.chain
         end = asyncio.get_running_loop().time() + regulator.config.certification.seconds
         try:
-            while await self._pages(pin, banks):
+            while await self._pages(pin, banks, end):
                 late = asyncio.get_running_loop().time() > end
                 if late or must_yield(own, pin.peer):
                     _log.info("a peer chain judges for the same banks", chain=pin.peer)
@@ -175,12 +175,19 @@ class PeerHistory:
             _log.warning("no history from a peer chain", chain=pin.peer, error=detail)
             raise PartyUnavailable(party) from error
 
-    async def _pages(self, pin: Pin, banks: frozenset[str]) -> bool:
-        """Keeps what the chain tells of these banks; whether it is judging for one of them."""
+    async def _pages(self, pin: Pin, banks: frozenset[str], end: float) -> bool:
+        """Keeps what the chain tells of these banks; whether it is judging for one of them.
+
+        Raises PartyUnavailable when its pages have not ended by `end`: every other submission
+        waits for this one.
+        """
         regulator, trust = self._regulator, pin.trust()
         channel = await self._reach(pin.peer)
         judging, first, total = False, 0, 1
         while first < total:
+            if asyncio.get_running_loop().time() > end:
+                _log.warning("history of a peer chain does not end", chain=pin.peer, total=total)
+                raise PartyUnavailable(trust.yinxin_regulator)
             request = HistoryRequest(
                 id=secrets.token_bytes(16),
                 home=pin.chain,
@@ -212,12 +219,34 @@ class PeerHistory:
 
         def unit(connection: Connection) -> None:
             self.told.put(connection, root, told, now)
-            self.told.put_groups(connection, pin.peer, request.banks, history.groups)
+            self.put_groups(connection, pin.peer, request.banks, history.groups)
             raw = history_entry(request, history, now)
             regulator.append(connection, Kind.HISTORY, raw)
 
         await regulator.store.run(unit)
         return history
+
+    def put_groups(
+        self,
+        connection: Connection,
+        chain: str,
+        banks: Collection[SpiffeId],
+        groups: Iterable[Collection[SpiffeId]],
+    ) -> None:
+        """Keeps who a chain says the affiliates of these banks are.
+
+        Raises Refusal(conflict), and keeps nothing, when there are then more of them than can be
+        asked about: they would be certified nothing any more, in any chain, even when the one that
+        said so is not trusted any longer.
+        """
+        groups = [frozenset(group) for group in groups]
+        # Before any is written: of n affiliates there are n² pairs.
+        few = len(frozenset(banks).union(*groups)) <= MAX_BANKS
+        if few:
+            self.told.put_groups(connection, chain, banks, groups)
+            few = len(self._family(connection, {str(bank) for bank in banks})) <= MAX_BANKS
+        if not few:
+            raise Refusal(Reason.CONFLICT, f"chain {chain} names too many affiliates")
 
     def _family(self, connection: Connection, banks: Collection[str]) -> frozenset[str]:
         """These banks and all that are judged as one with them, as far as it is known here."""

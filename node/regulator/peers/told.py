@@ -102,8 +102,9 @@ class ToldStore:
         pairs = {(str(a), str(b)) for group in groups for a in group for b in group if a != b}
         named = {str(bank) for bank in asked} | {bank for bank, _ in pairs}
         connection.execute(delete(table).where(table.c.chain == chain, table.c.bank.in_(named)))
-        for bank, affiliate in sorted(pairs):
-            connection.execute(insert(table).values(chain=chain, bank=bank, affiliate=affiliate))
+        rows = [{"chain": chain, "bank": one, "affiliate": other} for one, other in sorted(pairs)]
+        if rows:
+            connection.execute(insert(table), rows)
 
     def affiliates(self, connection: Connection, banks: Collection[str]) -> frozenset[str]:
         """The affiliates of these banks, as any chain told."""
