@@ -14,6 +14,7 @@ from federation.errors import Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.interchain.directory import Directory
 from federation.membership import Member
+from federation.signed import SigningKey
 from federation.withdrawal import make_withdrawal
 from node.chain.store import WITHDRAWAL
 from node.config import load
@@ -84,10 +85,10 @@ async def test_a_bank_gets_all_it_needs_and_verifies_it_itself(two: Two) -> None
 async def test_a_peer_chain_is_told_what_concerns_it(two: Two) -> None:
     """No bank of the chain, no log's address; guests, pins and withdrawals of its own alone."""
     await two.welcome(STRANGER)
-    third = two.chain.signing[REGULATOR]
     domain = "jjj.yinxin.example"
-    other = bundle("jjj", domain, third, CertificateAuthority.create(domain, BEGIN))
-    signed = pin(CHAIN, third, "jjj", other)
+    authority = CertificateAuthority.create(domain, BEGIN)
+    other = bundle("jjj", domain, SigningKey.generate(), authority)
+    signed = pin(CHAIN, two.chain.signing[REGULATOR], "jjj", other)
     await two.there.hub.store.run(lambda c: two.there.hub.chain.put_pin(c, signed))
     for model in (two.chain.pearls, two.chain.alpha):
         await withdraw(two, model)
