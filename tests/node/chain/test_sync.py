@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from federation.entries import read_entry
 from federation.epoch import make_opening
@@ -20,9 +21,11 @@ from federation.identity import Role
 from federation.membership import Member
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed, SigningKey
+from federation.uscc import Uscc
 from node.chain import ChainStore, ChainSync
 from node.chain import sync as module
-from node.chain.store import sign_batch
+from node.chain.store import PROPOSAL, sign_batch
+from node.chain.tables import chain_documents
 from node.clock import FixedClock
 from node.log import QueryLog
 from node.rpc.client import Channel, ChannelLimits
@@ -108,10 +111,6 @@ class Follower:
         return [read_entry(one.entry).kind.value async for one in self.log.iterate()]
 
     async def documents(self) -> int:
-        from sqlalchemy import func, select
-
-        from node.chain.tables import chain_documents
-
         query = select(func.count()).select_from(chain_documents)
         return int(await self.read(lambda c: c.execute(query).scalar_one()))
 
@@ -398,6 +397,43 @@ async def test_batches_that_are_withheld_are_noticed_and_asked_for_again(
         with pytest.raises(DocumentError, match="roster batches"):
             await sync.sync()
     assert follower.hub.asked_from == [0, 0]
+
+
+async def test_batches_without_end_are_read_as_far_as_they_are_published(
+    follower: Follower,
+) -> None:
+    roster = follower.memory.roster.copy()
+    for serial in range(70_001, 70_004):
+        batch = roster.append([Uscc.generate(serial)])
+        signed = sign_batch(batch, follower.memory.signing[HUB])
+        follower.hub.batches.append(signed)
+
+    def fewer(state: hub_pb2.ChainState) -> None:
+        state.roster_batches = 2
+
+    follower.hub.change = fewer
+    await follower.sync.sync()
+    kept = await follower.read(lambda c: follower.chain.roster(c, NOW))
+    assert kept.next_number == 2
+
+
+async def test_of_proposals_without_end_the_newest_is_kept(follower: Follower) -> None:
+    raw = follower.memory.catalogue.to_json().encode()
+    for number in (1, 2, 3):
+
+        def propose(state: hub_pb2.ChainState, number: int = number) -> None:
+            state.proposal.number, state.proposal.catalogue = number, raw if number % 2 else b""
+
+        follower.hub.change = propose
+        await follower.sync.sync()
+        await follower.again().sync()
+    assert await follower.read(follower.chain.proposal) == (3, raw)
+    kept = await follower.read(
+        lambda c: c.execute(
+            select(func.count()).where(chain_documents.c.kind == PROPOSAL)
+        ).scalar_one()
+    )
+    assert kept == 1
 
 
 async def test_only_batches_that_are_new_are_fetched(follower: Follower) -> None:
