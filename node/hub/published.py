@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from functools import partial
+from itertools import count
+
 from sqlalchemy import Connection
 
-from node.chain.store import DESCRIPTOR, MANIFEST, OPENING
+from node.chain import ChainStore
+from node.chain.store import BATCH, DESCRIPTOR, MANIFEST, OPENING
 from node.hub.publication import Hub
 from node.rpc.convert import signed_to_wire
 from yinxin.v1 import common_pb2
@@ -30,3 +35,16 @@ def epoch_to_wire(hub: Hub, connection: Connection, number: int) -> common_pb2.E
         manifests=[signed_to_wire(manifest) for manifest in manifests],
         opening=signed_to_wire(openings[0]) if openings else None,
     )
+
+
+async def roster_batches(
+    hub: Hub, chain: ChainStore, first: int
+) -> AsyncGenerator[common_pb2.Signed, None]:
+    """The signed batches of a roster that the hub has, its own chain's or another's, from number
+    `first` on. Each is read by itself, so that a slow reader keeps no transaction open.
+    """
+    for number in count(first):
+        batch = await hub.store.read(partial(chain.documents, kind=BATCH, number=number))
+        if not batch:
+            return
+        yield signed_to_wire(batch[0])

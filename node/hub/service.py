@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
-from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection
 
 from federation.identity import Role
-from node.chain.store import BATCH
 from node.hub.auditkeys import put_audit_keys
 from node.hub.development import Developments
 from node.hub.fanout import share_of
@@ -21,7 +18,7 @@ from node.hub.peers.trust import published_guests, published_pins, receive_peers
 from node.hub.permits import Permits
 from node.hub.proposals import proposal_to_wire
 from node.hub.publication import Hub, current_catalogues, receive_manifest
-from node.hub.published import current_epochs, epoch_to_wire
+from node.hub.published import current_epochs, epoch_to_wire, roster_batches
 from node.hub.receipts import receipt
 from node.hub.relays import Relays, Upload, only
 from node.hub.routes import Routes
@@ -95,12 +92,11 @@ class HubService(HubServicer):
         self, request: hub_pb2.GetRosterRequest, context: Any
     ) -> AsyncIterator[common_pb2.Signed]:
         """The signed batches from a number on."""
-        chain = self._hub.chain
-        for number in count(request.from_batch):
-            batch = await self._hub.store.read(partial(chain.documents, kind=BATCH, number=number))
-            if not batch:
-                return
-            yield signed_to_wire(batch[0])
+        async with aclosing(
+            roster_batches(self._hub, self._hub.chain, request.from_batch)
+        ) as batches:
+            async for batch in batches:
+                yield batch
 
     async def AnnounceLog(
         self, request: hub_pb2.AnnounceLogRequest, context: Any
@@ -207,10 +203,10 @@ class HubService(HubServicer):
         self, request: hub_pb2.PeerRosterRequest, context: Any
     ) -> AsyncIterator[common_pb2.Signed]:
         """The batches of a peer chain's roster."""
-        batches = self._peers.directories.batches(request.chain, request.from_batch)
-        async with aclosing(batches):
+        kept = (await self._peers.directories.current(request.chain)).chain
+        async with aclosing(roster_batches(self._hub, kept, request.from_batch)) as batches:
             async for batch in batches:
-                yield signed_to_wire(batch)
+                yield batch
 
     async def RouteQuery(
         self, request: hub_pb2.RouteQueryRequest, context: Any

@@ -8,11 +8,9 @@ hub fetched it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import Final
 
 import structlog
@@ -24,7 +22,6 @@ from federation.interchain.directory import Directory, require_fresh
 from federation.signed import Signed
 from federation.signed import key_id as key_id_of
 from node.chain import ChainStore
-from node.chain.store import BATCH
 from node.chain.sync import ChainCopy
 from node.errors import NodeError
 from node.hub.publication import Hub
@@ -117,16 +114,6 @@ class PeerDirectories:
             raise PartyUnavailable(followed.trusted.bundle.yinxin_hub)
         require_fresh(kept.directory, self.hub.clock.now(), self._most_age)
         return PeerDirectory(followed.trusted, followed.chain, kept)
-
-    async def batches(self, chain: str, first: int) -> AsyncGenerator[Signed, None]:
-        """The signed batches of a peer chain's roster from a number on. Raises as `current`."""
-        followed = await self.current(chain)
-        for number in count(first):
-            read = partial(followed.chain.documents, kind=BATCH, number=number)
-            batch = await self.hub.store.read(read)
-            if not batch:
-                return
-            yield batch[0]
 
     async def chain_of_key(self, key_id: str) -> str | None:
         """The trusted chain whose regulator signs with that key."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
-from itertools import count
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -17,14 +15,14 @@ from google.protobuf.message import DecodeError
 from federation.errors import DocumentError, Reason, Refusal
 from federation.identity import Role, SpiffeId
 from federation.interchain.routed import open_routed
-from node.chain.store import BATCH
 from node.hub.fanout import share_of
 from node.hub.peers.state import peer_chain
 from node.hub.permits import Permits
 from node.hub.publication import Hub
+from node.hub.published import roster_batches
 from node.hub.relays import Relays, Upload
 from node.peers import home_chain
-from node.rpc.convert import query_from_wire, reply_to_wire, signed_from_wire, signed_to_wire
+from node.rpc.convert import query_from_wire, reply_to_wire, signed_from_wire
 from node.rpc.identity import peer
 from yinxin.v1 import common_pb2, hub_pb2
 from yinxin.v1.peers_pb2_grpc import PeersServicer
@@ -57,12 +55,11 @@ class PeersService(PeersServicer):
     ) -> AsyncIterator[common_pb2.Signed]:
         """The signed batches from a number on."""
         self._require_own(request.chain)
-        chain = self._hub.chain
-        for number in count(request.from_batch):
-            batch = await self._hub.store.read(partial(chain.documents, kind=BATCH, number=number))
-            if not batch:
-                return
-            yield signed_to_wire(batch[0])
+        async with aclosing(
+            roster_batches(self._hub, self._hub.chain, request.from_batch)
+        ) as batches:
+            async for batch in batches:
+                yield batch
 
     async def InstallModel(
         self, request_iterator: AsyncIterator[hub_pb2.InstallModelRequest], context: Any

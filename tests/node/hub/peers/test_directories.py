@@ -23,6 +23,7 @@ from node.errors import IdentityFileError
 from node.hub.main import build
 from node.hub.peers.directories import PeerDirectories
 from node.hub.peers.shares import PeerShares
+from node.hub.published import roster_batches
 from node.peers import PeerChannels, PeerTrust
 from node.rpc.client import Channel
 from node.rpc.errors import PartyUnavailable, RemoteRefusal
@@ -116,7 +117,9 @@ async def test_what_is_kept_serves_while_the_peer_is_away_and_not_for_ever(two: 
         assert (await peer_chain(bank)) == first
         again = await after_a_restart(two).current(CHAIN)
         assert again.published.state == first.state
-        batches = [batch async for batch in after_a_restart(two).batches(CHAIN, 0)]
+        batches = [
+            batch async for batch in roster_batches(hub_directories(two).hub, again.chain, 0)
+        ]
         assert len(batches) == 1
         two.home.clock.advance(1)
         query = seal_query(two, begin(two, two.chain.firms[0]), now=two.home.clock.now())
