@@ -148,10 +148,10 @@ class Interchain:
 
     def shared_entry(self, chain: str, kind: Kind, permit: bytes, seen: Seen) -> None:
         """Another entry of the peer's logs: an unlock for an own bank, or what a bank at home there
-        and its hub logged.
+        and its hub logged. No peer has a say in a permit between this chain and another one.
         """
         case = self._case(permit, seen.time, chain, outward=kind is Kind.UNLOCK)
-        if case is None:
+        if case is None or case.chain != chain:
             return
         if kind is Kind.UNLOCK:
             case.unlocks.setdefault(seen.log, seen)

@@ -349,6 +349,27 @@ def test_a_named_holders_permits_are_judged_together(sides: tuple[Side, Side]) -
         assert one.of() == expected
 
 
+def test_a_third_chain_has_no_say_in_a_permit_between_two(
+    sides: tuple[Side, Side], victim: bytes
+) -> None:
+    """A bank of zsj has a result whose routing zsj's hub hides: jjj's regulator shares one."""
+    csj, zsj = sides
+    zsj.without(Kind.ROUTED, victim)
+    audit = Interchain(str(csj.hub), AuditThresholds(), csj.books)
+    third = dataclasses.replace(zsj.peer, chain="jjj", domain="jjj.yinxin.example")
+    audit.pinned([zsj.peer, third])
+    for query in csj.queries.values():
+        audit.guest_permit(
+            query, {holder: Seen(holder, 1, query.time) for holder in query.audience}
+        )
+    routing = Seen("spiffe://jjj.yinxin.example/hub/platform", 0, AT)
+    audit.shared_entry("jjj", Kind.ROUTED, victim, routing)
+    ((share, content),) = received(zsj, csj, shares(zsj, csj))
+    assert feed_share(audit, share, content) == []
+    (found,) = audit.finish()
+    assert (found.kind, found.subject) == (FindingKind.ROUTE_UNLOGGED, str(zsj.hub))
+
+
 def test_no_case_is_left_of_closed_ones(sides: tuple[Side, Side]) -> None:
     csj, zsj = sides
     audit = Interchain(str(csj.hub), AuditThresholds(), csj.books)
