@@ -69,7 +69,10 @@ class Chains:
     async def keep_peers(self) -> None:
         """Fetches for ever what is new of peer chains."""
         while True:
-            await self.refresh_peers()
+            try:
+                await self.refresh_peers()
+            except NodeError as error:
+                _log.warning("peer chains not looked at", error=str(error))
             await asyncio.sleep(SYNC_SECONDS)
 
     async def _refresh(self, peer: PeerView) -> None:
