@@ -87,7 +87,7 @@ def _renamed(card: Scorecard, here: Holders, way: int) -> Scorecard:
             place = (number + way) % length
             if place < len(places):
                 names[holder] = places[place]
-    if all(names.get(holder, holder) == holder for holder in names):
+    if all(holder == other for holder, other in names.items()):
         return card
     return changed(
         card,

@@ -16,12 +16,9 @@ from sqlalchemy import Connection
 from federation.certificate import ModelCertificate
 from federation.identity import Role
 from node.chain.store import CERTIFICATE
-from node.config import HubConfig
-from node.runtime import Runtime
+from node.hub.publication import Hub
 from scoring.catalogue import Catalogue
 from scoring.impact import Difference, compare
-
-Hub = Runtime[HubConfig]
 
 
 @dataclass(frozen=True)

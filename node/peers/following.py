@@ -13,9 +13,9 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from federation.errors import DocumentError, Reason, Refusal
+from federation.errors import DocumentError
 from federation.identity import SpiffeId
-from federation.interchain.directory import Directory, read_directory
+from federation.interchain.directory import Directory, read_directory, require_roster
 from federation.membership import Member
 from federation.roster import Roster
 from federation.signed import Signed
@@ -99,11 +99,9 @@ class PeerSource:
 
     def check_roster(self, roster: Roster) -> None:
         """The roster has to be the one that the directory names, perhaps with batches since.
-        Raises DocumentError, Refusal(conflict).
+        Raises Refusal(conflict).
         """
-        directory = self._read.directory
-        if roster.size_at(directory.roster_root) != directory.roster_rows:
-            raise Refusal(Reason.CONFLICT, "the roster is not the one that the directory names")
+        require_roster(self._read.directory, roster)
 
     def kept(self) -> None:
         """Remembers the directory: an older one is refused from here on."""

@@ -27,7 +27,7 @@ from node.hub.fanout import share_of
 from node.hub.peers.directories import PeerDirectories, PeerDirectory
 from node.hub.peers.shares import PeerShares
 from node.hub.publication import Hub
-from node.hub.relays import Upload
+from node.hub.relays import Upload, only
 from node.hub.tables import hub_routed
 from node.log.attachments import attach_document
 from node.rpc.client import Channel
@@ -72,7 +72,7 @@ class PeerRoutes:
             return certificate
 
         certificate = await self._hub.store.read(look)
-        _require_bank(certificate, bank)
+        only(bank)(certificate.bank)
         certificate.participant(upload.holder)
         async with self._calling(peer, bank) as channel:
             reply = await channel.upload(
@@ -129,7 +129,7 @@ class PeerRoutes:
         certificate = await self._hub.store.read(lambda c: peer.chain.certificate(c, digest, now))
         if certificate is None:
             raise Refusal(Reason.UNCERTIFIED_MODEL, f"no such certificate of {chain} is installed")
-        _require_bank(certificate, bank)
+        only(bank)(certificate.bank)
         return peer
 
     @asynccontextmanager
@@ -188,11 +188,6 @@ class PeerRoutes:
             raw = entry(Kind.ROUTED, now, document=digest, bank=bank, chain=chain)
             attach_document(connection, permit)
             self._hub.append(connection, Kind.ROUTED, raw)
-
-
-def _require_bank(certificate: ModelCertificate, bank: SpiffeId) -> None:
-    if certificate.bank != bank:
-        raise Refusal(Reason.FOREIGN_CERTIFICATE, f"certificate is {certificate.bank}'s")
 
 
 def _read_permits(

@@ -57,15 +57,14 @@ Record = SharedPermit | SharedEntry
 
 @dataclass(frozen=True)
 class Page:
-    """What a share is made of. `positions` says where in each log the next one begins; `whole` that
-    it ends at the limit and not because it is full; `told` are the ids of its findings.
+    """What a share is made of. `positions` says where in each log the next one begins; `told` are
+    the ids of its findings.
     """
 
     content: ShareContent
     logs: tuple[SharedLog, ...]
     positions: Mapping[str, int]
     until: int
-    whole: bool
     told: tuple[bytes, ...]
 
     @property
@@ -99,8 +98,7 @@ class PageReader:
         )
         ends, clock = self._take(connection, rows, dict(starts))
         begin = 0 if last is None else last.until
-        whole = clock is None
-        reached = {log: stops[log] if whole else ends[log] for log in stops}
+        reached = stops if clock is None else {log: ends[log] for log in stops}
         findings, told = findings_about(connection, self.peer, self.domain)
         return Page(
             content=ShareContent(
@@ -113,7 +111,6 @@ class PageReader:
             positions=reached,
             # More of the same second may be on the next page.
             until=max(begin, limit if clock is None else clock - 1),
-            whole=whole,
             told=told,
         )
 
