@@ -61,12 +61,6 @@ class Difference:
         other = [change.feature for change in self.changed if change.means_another]
         return tuple(sorted({*self.gone, *other}))
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Holder kinds with a feature that is gone, new, or means something else."""
-        named = (*self.meaning, *self.added)
-        return tuple(sorted({*self.kinds_gone, *(name.partition(".")[0] for name in named)}))
-
 
 def compare(old: Catalogue, new: Catalogue) -> Difference:
     """What `new` changes of `old`."""
