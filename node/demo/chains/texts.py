@@ -6,7 +6,7 @@ from node.demo.texts import TEXTS, Language
 
 CHAIN_TEXTS: dict[str, dict[str, str]] = {
     "title": {
-        "zh": "隐信 · {count} 条信用链在本机互联",
+        "zh": "隐信 · {count} 条征信链在本机互联",
         "en": "Yinxin · {count} credit chains on this machine, interconnected",
     },
     "found": {
@@ -43,7 +43,7 @@ CHAIN_TEXTS: dict[str, dict[str, str]] = {
         "en": "{chain} withdraws its trust: queries end",
     },
     "chains": {"zh": "各链", "en": "The chains"},
-    "chain": {"zh": "信用链", "en": "chain"},
+    "chain": {"zh": "征信链", "en": "chain"},
     "holders": {"zh": "数据持有方", "en": "holders"},
     "enterprises": {"zh": "企业", "en": "enterprises"},
     "out": {"zh": "本链银行\n查他链", "en": "asked by its\nbank elsewhere"},
@@ -58,12 +58,12 @@ CHAIN_TEXTS: dict[str, dict[str, str]] = {
     "seen": {"zh": "跨链查询中各方看到了什么", "en": "Who sees what of a query between chains"},
     "own_hub": {"zh": "银行所在链的枢纽", "en": "the bank's own hub"},
     "own_hub_learned": {
-        "zh": "本链哪家银行何时在哪条链查询",
-        "en": "which bank asks in which chain, and when",
+        "zh": "本链哪家银行何时以哪个模型在哪条链查询",
+        "en": "which bank asks in which chain, when, under which model",
     },
     "own_hub_never": {
-        "zh": "哪家企业、授权、模型、评分",
-        "en": "the firm, its consent, the model, the score",
+        "zh": "哪家企业、授权、模型内容、评分",
+        "en": "the firm, its consent, the model's points, the score",
     },
     "other_hub": {"zh": "企业所在链的枢纽", "en": "the hub where the firm is"},
     "other_hub_learned": {
