@@ -64,6 +64,15 @@ class Pin(Document):
         """The bundle. That the pin's signer verified it is what the pin says."""
         return TrustBundle.parse(self.signed_bundle.payload)
 
+    @property
+    def entry_kind(self) -> Kind:
+        """The kind of the entries about it."""
+        return Kind.PINNED if self.state == "pinned" else Kind.UNPINNED
+
+    def state_at(self, now: int) -> Literal["pinned", "expired", "withdrawn"]:
+        """For people: what became of it by `now` (unix seconds), if no pin follows."""
+        return "expired" if self.state == "pinned" and now >= self.not_after else self.state
+
     def holds(self, now: int) -> bool:
         """Whether the peer is trusted at `now` (unix seconds). Clocks of members may be behind the
         regulator's by `CLOCK_SKEW`.
@@ -192,7 +201,7 @@ def pin_entry(pin: Pin, now: int) -> bytes:
     """The entry of whoever learnt of a pin: regulator, hub, and the peer's regulator."""
     trust = pin.trust()
     return entry(
-        Kind.PINNED if pin.state == "pinned" else Kind.UNPINNED,
+        pin.entry_kind,
         now,
         document=pin.hash,
         chain=pin.chain,

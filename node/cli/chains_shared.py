@@ -9,7 +9,6 @@ from typing import Any, Final
 from federation.auditkeys import CHINA
 from federation.interchain.bundle import TrustBundle
 from federation.interchain.pin import Pin
-from node.regulator.peers.listing import state_of
 
 STATES: Final = {
     "pinned": {"zh": "已信任", "en": "pinned"},
@@ -38,7 +37,7 @@ def of_pin(pin: Pin, now: int) -> dict[str, Any]:
     """A pin and what its bundle says."""
     return {
         **described(pin.trust()),
-        "state": state_of(pin, now),
+        "state": pin.state_at(now),
         "number": pin.number,
         "until": time_text(pin.not_after),
         "fingerprint": pin.trust().fingerprint(),

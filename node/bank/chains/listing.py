@@ -34,10 +34,9 @@ async def _view(agent: Agent, view: ChainView, models: int) -> dict[str, Any]:
     }
     if isinstance(view, PeerView):
         directory, pin = await view.directory(), view.pin
-        pinned = "pinned" if pin.holds(now) else "expired"
         age = None if directory is None else max(0, now - directory.issued)
         found |= {
-            "state": pinned if pin.state == "pinned" else pin.state,
+            "state": pin.state_at(now),
             "usable": pin.holds(now) and age is not None and age <= view.most_age,
             "directory_age": age,
             "until": pin.not_after,

@@ -31,7 +31,7 @@ def receive_peers(
         hub.chain.put_pin(connection, signed)
         pin = open_pin(signed, root)
         raw = pin_entry(pin, now)
-        hub.append(connection, Kind.PINNED if pin.state == "pinned" else Kind.UNPINNED, raw)
+        hub.append(connection, pin.entry_kind, raw)
         entries.append(raw)
     for signed in guests:
         hub.chain.put_guest(connection, signed)

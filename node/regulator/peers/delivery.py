@@ -95,4 +95,4 @@ def delivered(regulator: Regulator, connection: Connection) -> frozenset[bytes]:
 def _kind(document: Signed) -> Kind:
     if document.payload_type != Pin.payload_type():
         return Kind.GUEST
-    return Kind.PINNED if Pin.parse(document.payload).state == "pinned" else Kind.UNPINNED
+    return Pin.parse(document.payload).entry_kind

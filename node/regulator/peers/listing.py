@@ -27,17 +27,6 @@ class PeerView:
     heard: int | None
     problem: str
 
-    def state(self, now: int) -> str:
-        """`pinned`, `expired` or `withdrawn`."""
-        return state_of(self.pin, now)
-
-
-def state_of(pin: Pin, now: int) -> str:
-    """`pinned`, `expired` or `withdrawn`."""
-    if pin.state == "pinned" and now >= pin.not_after:
-        return "expired"
-    return pin.state
-
 
 def peer_views(regulator: Regulator, connection: Connection) -> list[PeerView]:
     """Every chain that was ever pinned, by its newest pin, in order of their names."""

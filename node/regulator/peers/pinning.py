@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from federation.entries import Kind
 from federation.errors import DocumentError, Reason, Refusal
 from federation.interchain.pin import Pin, first_pin, next_pin, open_pin, pin_entry, withdrawn_pin
 from federation.signed import Signed
@@ -91,5 +90,4 @@ def _keep(regulator: Regulator, connection: Connection, pin: Pin, now: int) -> P
 
 
 def _log(regulator: Regulator, connection: Connection, pin: Pin, now: int) -> None:
-    kind = Kind.PINNED if pin.state == "pinned" else Kind.UNPINNED
-    regulator.append(connection, kind, pin_entry(pin, now))
+    regulator.append(connection, pin.entry_kind, pin_entry(pin, now))

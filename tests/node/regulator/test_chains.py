@@ -211,7 +211,7 @@ async def test_a_look_that_fails_is_told_and_keeps_what_is_pinned(tmp_path: Path
         await csj.look()
         view = await csj.view()
         assert "unavailable" in view.problem and view.heard == csj.place.now
-        assert view.state(csj.place.now) == "pinned"
+        assert view.pin.state_at(csj.place.now) == "pinned"
 
 
 async def test_what_is_pinned_reaches_hub_and_members(tmp_path: Path) -> None:
