@@ -125,7 +125,7 @@ def show_joint(result: dict[str, Any], lang: str) -> RenderableType:
     return comparison(result, language_of(lang))
 
 
-_CHAIN_STATES = {"own": "本链", "pinned": "已互通", "withdrawn": "已撤销", "expired": "已到期"}
+_CHAIN_STATES = {"own": "本链", "pinned": "已信任", "withdrawn": "已撤销", "expired": "已过期"}
 
 
 def chains_table(chains: Sequence[dict[str, Any]], lang: str) -> Table:
@@ -137,12 +137,20 @@ def chains_table(chains: Sequence[dict[str, Any]], lang: str) -> Table:
         table.add_row(
             chain["chain"],
             _CHAIN_STATES[state] if zh else state,
-            "–" if age is None else f"{age} s",
+            "–" if age is None else _age(age, zh=zh),
             "–" if chain["until"] is None else _day(chain["until"]),
             str(chain["enterprises"]),
             str(chain["models"]),
         )
     return table
+
+
+def _age(seconds: int, *, zh: bool) -> str:
+    """A duration in the largest unit that leaves two or more of it."""
+    for length, english, chinese in ((3600, "h", "小时"), (60, "min", "分钟")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {chinese if zh else english}"
+    return f"{seconds} {'秒' if zh else 's'}"
 
 
 def models_table(models: Sequence[dict[str, Any]], lang: str) -> Table:

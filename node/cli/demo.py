@@ -31,7 +31,7 @@ def demo(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the result to this file. / 结果文件")
     ] = None,
-    chains: Annotated[int, typer.Option(min=1, max=3, help="Chains. / 信用链数")] = 1,
+    chains: Annotated[int, typer.Option(min=1, max=3, help="Chains. / 征信链数")] = 1,
     enterprises: Annotated[
         int | None,
         typer.Option(min=100, help="Enterprises of each chain: 20,000, of several 1,200. / 企业数"),

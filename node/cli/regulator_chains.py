@@ -167,9 +167,9 @@ def _table(found: list[dict[str, Any]], lang: str) -> Any:
     zh = lang == "zh"
     yes, no = ("是", "否") if zh else ("yes", "no")
     headings = (
-        ("链", "状态", "序号", "有效期至", "指纹", "最近联系", "平台已收", "对方信任本链")
+        ("链", "状态", "序号", "有效期至", "最近联系", "平台已收", "对方信任本链")
         if zh
-        else ("chain", "state", "sequence", "until", "fingerprint", "heard", "hub", "trusts us")
+        else ("chain", "state", "bundle", "until", "heard", "hub has it", "trusts us")
     )
     rows = [
         {
@@ -177,11 +177,10 @@ def _table(found: list[dict[str, Any]], lang: str) -> Any:
             "state": STATES[one["state"]][lang],
             "sequence": one["sequence"],
             "until": one["until"][:10],
-            "fingerprint": one["fingerprint"],
-            "heard": one["problem"] or (one["heard"] or "")[:16],
+            "heard": one["problem"] or (one["heard"] or "")[5:16].replace("T", " "),
             "hub": yes if one["hub_has_it"] else no,
             "trusts_us": yes if one["trusts_us"] else no,
         }
         for one in found
     ]
-    return table("其他链" if zh else "Other chains", headings, rows)
+    return table("其他链（北京时间）" if zh else "Other chains (China time)", headings, rows)

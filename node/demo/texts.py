@@ -8,7 +8,7 @@ Language = Literal["zh", "en"]
 
 TEXTS: dict[str, dict[str, str]] = {
     "title": {
-        "zh": "隐信 · 一条信用链在本机运行",
+        "zh": "隐信 · 一条征信链在本机运行",
         "en": "Yinxin · a credit chain on this machine",
     },
     "sample": {"zh": "生成虚构企业的数据", "en": "generating data of firms that do not exist"},
