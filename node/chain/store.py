@@ -11,10 +11,9 @@ import hashlib
 from threading import Lock
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
 from federation import signed as dsse
-from federation.canonical import MAX_INTEGER
 from federation.certificate import ModelCertificate, open_certificate
 from federation.epoch import Descriptor, Manifest, OpenEpoch, Opening, read_epoch
 from federation.errors import FederationError, Reason, Refusal
@@ -25,7 +24,7 @@ from federation.membership import Member, Members, TrustRoot
 from federation.roster import Roster, RosterBatch
 from federation.signed import Signed
 from federation.withdrawal import ModelWithdrawal, open_withdrawal
-from node.chain.tables import chain_documents, peer_documents
+from node.chain.documents import ChainDocuments
 from node.storage.engine import is_writing
 from node.storage.store import Store
 from scoring.catalogue import Catalogue
@@ -48,15 +47,13 @@ MEMBER, BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, OPENING, CERTIFICATE, WITHDRAWAL
 )
 
 
-class ChainStore:
+class ChainStore(ChainDocuments):
     """One node's copy of a chain's public documents: its own chain's, or those of a peer chain."""
 
     def __init__(self, store: Store, root: TrustRoot, *, peer: bool = False) -> None:
         """`peer` for a chain that is not the node's own: its documents are kept apart."""
+        super().__init__(root.chain, peer=peer)
         self.root = root
-        self._table = peer_documents if peer else chain_documents
-        self._scope = {"chain": root.chain} if peer else {}
-        self._own = [self._table.c[name] == value for name, value in self._scope.items()]
         self._store = store
         self._lock = Lock()
         self._roster = Roster(root.chain)
@@ -67,15 +64,6 @@ class ChainStore:
         self._members: tuple[tuple[bytes, ...], Members] | None = None
 
     # Writing: always within a unit of work.
-
-    def put(
-        self, connection: Connection, kind: str, document: Signed, number: int = 0, name: str = ""
-    ) -> bool:
-        """Keeps a verified document; false when the same payload was there already.
-
-        Raises Refusal(conflict) when another payload has this kind, number and name.
-        """
-        return self._put(connection, kind, number, name, document.payload_hash, document.to_json())
 
     def put_member(self, connection: Connection, credential: Signed) -> bool:
         """Keeps a credential, in place of an older one of the same member.
@@ -124,46 +112,7 @@ class ChainStore:
         )
         return self._put(connection, PROPOSAL, number, "", hashlib.sha256(raw).digest(), raw)
 
-    def _put(
-        self, connection: Connection, kind: str, number: int, name: str, digest: bytes, body: bytes
-    ) -> bool:
-        table = self._table.c
-        kept = connection.execute(
-            select(table.hash).where(
-                *self._own, table.kind == kind, table.number == number, table.name == name
-            )
-        ).scalar_one_or_none()
-        if kept is not None:
-            if bytes(kept) != digest:
-                raise Refusal(Reason.CONFLICT, f"a different {kind} {number} {name} is kept")
-            return False
-        connection.execute(
-            insert(self._table).values(
-                **self._scope, kind=kind, number=number, name=name, hash=digest, body=body
-            )
-        )
-        return True
-
     # Reading: blocking and short; `Store.read` runs it in a reader's thread where it matters.
-
-    def documents(
-        self,
-        connection: Connection,
-        kind: str,
-        number: int | None = None,
-        name: str | None = None,
-    ) -> tuple[Signed, ...]:
-        """The kept documents of a kind, in order of number and name; not verified."""
-        table = self._table.c
-        query = select(table.body).where(*self._own, table.kind == kind)
-        if number is not None and number > MAX_INTEGER:
-            return ()  # no document has it, and a database may not take it
-        if number is not None:
-            query = query.where(table.number == number)
-        if name is not None:
-            query = query.where(table.name == name)
-        rows = connection.execute(query.order_by(table.number, table.name)).scalars()
-        return tuple(Signed.from_json(bytes(row)) for row in rows)
 
     def members(self, connection: Connection, now: int) -> Members:
         """The chain's members, each by its newest credential that has begun."""
@@ -202,8 +151,7 @@ class ChainStore:
         for name, row in {row.name: row for row in rows}.items():
             digest = bytes(row.hash)
             if digest not in self._pins:
-                kept = self.documents(connection, PIN, row.number)
-                signed = next(one for one in kept if one.payload_hash == digest)
+                (signed,) = self.documents(connection, PIN, row.number, name)
                 self._pins[digest] = open_pin(signed, self.root)
             found[name] = self._pins[digest]
         return found
@@ -354,24 +302,6 @@ class ChainStore:
     def receipts(self, connection: Connection) -> dict[bytes, Signed]:
         """The hub's promises to have logged withdrawals, by certificate: kept by the regulator."""
         return self._by_certificate(connection, RECEIPT)
-
-    def named(self, connection: Connection, kind: str) -> frozenset[bytes]:
-        """The hashes that documents of a kind are kept under, where their names are hashes."""
-        table = self._table.c
-        query = select(table.name).where(*self._own, table.kind == kind)
-        return frozenset(map(bytes.fromhex, connection.execute(query).scalars()))
-
-    def _by_certificate(self, connection: Connection, kind: str) -> dict[bytes, Signed]:
-        table = self._table.c
-        query = (
-            select(table.name, table.body)
-            .where(*self._own, table.kind == kind)
-            .order_by(table.name)
-        )
-        return {
-            bytes.fromhex(row.name): Signed.from_json(bytes(row.body))
-            for row in connection.execute(query)
-        }
 
     def withdrawal(self, connection: Connection, certificate: bytes) -> ModelWithdrawal | None:
         """The withdrawal of the certificate with that payload hash, else None."""
