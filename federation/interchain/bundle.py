@@ -171,9 +171,14 @@ class TrustBundle(Document):
             raise Refusal(Reason.EXPIRED, f"bundle of {self.yinxin_chain} has expired")
 
     def fingerprint(self) -> str:
-        """SHA-256 of the regulator's signing key, for two people to compare: hex in groups of 4."""
-        digest = hashlib.sha256(self.yinxin_signing).hexdigest()
-        return " ".join(digest[i : i + 4] for i in range(0, len(digest), 4))
+        """That of the regulator's signing key, for two people to compare."""
+        return fingerprint_of(self.yinxin_signing)
+
+
+def fingerprint_of(signing: bytes) -> str:
+    """The SHA-256 of a regulator's signing key: hex in groups of 4."""
+    digest = hashlib.sha256(signing).hexdigest()
+    return " ".join(digest[i : i + 4] for i in range(0, len(digest), 4))
 
 
 def same_fingerprint(first: str, second: str) -> bool:

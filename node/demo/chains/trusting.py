@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Final
 
+from federation.interchain.bundle import fingerprint_of
 from node.demo.chains.network import Network
 from node.demo.layout import Layout
 from node.demo.processes import Processes
@@ -73,6 +73,4 @@ async def withdraw(by: Layout, peer: str, processes: Processes) -> None:
 
 def fingerprint(layout: Layout) -> str:
     """What a regulator reads out to another one: of its own signing key, not of what was sent."""
-    root = read_trust_root(layout.regulator.folder / TRUST)
-    digest = hashlib.sha256(root.regulator_signing).hexdigest()
-    return " ".join(digest[i : i + 4] for i in range(0, len(digest), 4))
+    return fingerprint_of(read_trust_root(layout.regulator.folder / TRUST).regulator_signing)

@@ -33,7 +33,7 @@ from node.regulator.decisions import Decision
 from node.regulator.judging import Ahead
 from node.regulator.membership import Regulator
 from node.regulator.peers.guests import admit
-from node.regulator.peers.history import trusted
+from node.regulator.peers.pinning import trusted
 from node.regulator.peers.told import use_voucher
 from node.regulator.replies import stream_decision
 from node.regulator.withdrawals import withdraw

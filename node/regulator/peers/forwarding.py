@@ -29,7 +29,8 @@ from federation.withdrawal import ModelWithdrawal, open_withdrawal
 from node.regulator.errors import DeskBusy
 from node.regulator.judging import MOST_OF_A_BANK
 from node.regulator.membership import Regulator
-from node.regulator.peers.history import Reach, trusted
+from node.regulator.peers.history import Reach
+from node.regulator.peers.pinning import trusted
 from node.rpc.convert import signed_from_wire, signed_to_wire
 from node.rpc.errors import RemoteFailure
 from yinxin.v1 import peers_pb2, regulator_pb2

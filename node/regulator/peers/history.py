@@ -40,6 +40,7 @@ from node.regulator.decisions import Certified, DecisionStore
 from node.regulator.errors import RegulatorError
 from node.regulator.judging import Past
 from node.regulator.membership import Regulator
+from node.regulator.peers.pinning import trusted
 from node.regulator.peers.told import ToldStore
 from node.regulator.withdrawals import delivered
 from node.rpc.client import Channel
@@ -279,12 +280,3 @@ class PeerHistory:
             )
             for one, valid in self._own(connection, banks)
         ]
-
-
-def trusted(regulator: Regulator, connection: Connection, chain: str) -> Pin:
-    """The pin of a chain that is trusted now. Raises Refusal(unknown_chain)."""
-    pin = regulator.chain.pins(connection).get(chain)
-    if pin is None:
-        raise Refusal(Reason.UNKNOWN_CHAIN, f"chain {chain} is not trusted here")
-    pin.require_holds(regulator.clock.now())
-    return pin

@@ -76,6 +76,13 @@ def pins_of_us(regulator: Regulator, connection: Connection) -> dict[str, Pin]:
     return {pin.chain: pin for pin in (Pin.parse(signed.payload) for signed in kept)}
 
 
+def trusted(regulator: Regulator, connection: Connection, chain: str) -> Pin:
+    """The pin of a chain that is trusted now. Raises Refusal(unknown_chain)."""
+    pin = _newest(regulator, connection, chain)
+    pin.require_holds(regulator.clock.now())
+    return pin
+
+
 def _newest(regulator: Regulator, connection: Connection, peer: str) -> Pin:
     found = regulator.chain.pins(connection).get(peer)
     if found is None:
