@@ -79,12 +79,14 @@ def notice(result: Mapping[str, Any], language: str) -> str:
         return ""
     separator = "；" if language == "zh" else "; "
     missing = separator.join(
-        f"{one['chain']}（{one['reason']['zh']}）"
-        if language == "zh"
-        else f"{one['chain']} ({one['reason']['en']})"
-        for one in result["missing"]
+        _named(one["chain"], one["reason"][language]) for one in result["missing"]
     )
     return _PARTIAL.of(language).format(missing=missing)
+
+
+def _named(chain: str, reason: str) -> str:
+    """A reason with the chain that it is about; most name it themselves."""
+    return reason if chain in reason else f"{chain} ({reason})"
 
 
 def to_csv(result: Mapping[str, Any], language: str) -> str:
