@@ -128,9 +128,6 @@ async def test_a_load_that_fails_leaves_nothing(
 ) -> None:
     world = World(tmp_path)
 
-    def full(*_: object, **__: object) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     def torn(path: Path, *_: object) -> bytes:
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -146,7 +143,7 @@ async def test_a_load_that_fails_leaves_nothing(
         elif step == "commit":
             monkeypatch.setattr(ChainStore, "put", fault)
         else:
-            monkeypatch.setattr(loading, "insert", full)
+            monkeypatch.setattr(loading, "insert", fault)
         # The chain is up to date already: only the load itself meets the fault.
         with pytest.raises(Exception, match=r"space|injected"):
             await node.load(10, mapping)
