@@ -176,8 +176,10 @@ async def test_a_history_without_end_holds_the_desk_up_no_longer_than_a_judgemen
 ) -> None:
     async with network(tmp_path, "csj", "zsj") as found:
         asked = endless(monkeypatch)
-        certification = found.regulators["csj"].config.certification
-        object.__setattr__(certification, "seconds", 0.1)  # a configuration is frozen
+        config = found.regulators["csj"].config
+        hurried = config.certification.model_copy(update={"seconds": 0.1})
+        # A configuration is frozen; its default section is that of every other one, too.
+        object.__setattr__(config, "certification", hurried)
         with pytest.raises(PartyUnavailable) as caught:
             await found.certify("csj", found.card("csj"))
         assert caught.value.party == found.chains["zsj"].regulator

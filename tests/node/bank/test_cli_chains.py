@@ -37,7 +37,7 @@ async def test_from_a_list_of_chains_to_a_partial_result(place: Place, tmp_path:
     shell = Shell(world, tmp_path)
     chains = (await shell.json("chains"))["chains"]
     assert [(one["chain"], one["state"]) for one in chains] == [(CHAIN, "own"), (ZSJ, "pinned")]
-    assert "已互通" in (await shell.run("chains", "--lang", "zh")).stdout
+    assert "已信任" in (await shell.run("chains", "--lang", "zh")).stdout
     own = shell.write("own.json", card(world.chain, "alpha"))
     other = shell.write("other.json", card(crossing.chain, "alpha"))
     assert (await shell.json("certify", own))["chain"] == CHAIN
