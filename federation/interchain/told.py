@@ -69,7 +69,8 @@ def _check(told: Told) -> None:
         card.check(told.catalogue)
         layout = card.layout()
     except ScoringError as error:
-        raise DocumentError("history.scorecards", f"do not fit the catalogue ({error})") from error
+        # The text of it quotes the scorecard, and this one gets into logs.
+        raise DocumentError("history.scorecards", "do not fit the catalogue") from error
     fields = [(f.name, f.offset, f.width, f.maximum) for f in layout.fields]
     certified = [(f.name, f.offset, f.width, f.maximum) for f in certificate.fields]
     holders = sorted((p.holder, p.kind) for p in card.participants)

@@ -67,7 +67,7 @@ class Replicas:
                 if loop.time() > end:
                     raise
             # Two that come at once and do not fit refuse each other: not again at the same time.
-            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 (a pause, no secret)
 
     async def check(self) -> None:
         """Raises NotShared, StorageError. Takes no lock. A command publishes no log."""

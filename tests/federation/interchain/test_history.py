@@ -24,6 +24,7 @@ from federation.interchain.history import (
 )
 from federation.interchain.told import read_scorecards
 from federation.signed import SigningKey
+from scoring.errors import ScorecardError
 from support.small import small_catalogue, small_scorecard
 from tests.federation.interchain.regulators import DAY, NOW, Chain
 
@@ -219,6 +220,19 @@ def test_a_scorecard_that_the_certificate_cannot_be_of_is_not_believed() -> None
             read_scorecards(answer(asked, one), asked, ZSJ.root)
     with pytest.raises(DocumentError, match="catalogues"):
         read_scorecards(answer(asked, known(), catalogues=()), asked, ZSJ.root)
+
+
+def test_what_is_wrong_with_a_scorecard_is_not_quoted() -> None:
+    """The problem goes into logs: an error that quoted points would put a model there."""
+    points = (*CARD.points[0].points, 2)  # a bin more than the feature has
+    odd = CARD.points[0].model_copy(update={"points": points})
+    card = CARD.model_copy(update={"points": (odd, *CARD.points[1:])})
+    with pytest.raises(ScorecardError, match=odd.feature):
+        card.check(CATALOGUE)
+    asked = request()
+    with pytest.raises(DocumentError) as caught:
+        read_scorecards(answer(asked, known(scorecard=card.to_json())), asked, ZSJ.root)
+    assert str(caught.value) == "history.scorecards: do not fit the catalogue"
 
 
 def test_a_small_page_cannot_unpack_to_much() -> None:
