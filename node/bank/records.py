@@ -107,9 +107,11 @@ class ModelRecords:
             "secret_key": model.secret_key,
             "report": model.verdict.payload(),
         }
+        newest = connection.scalar(select(func.max(bank_models.c.number))) or 0
         connection.execute(
             insert(bank_models).values(
                 hash=model.hash,
+                number=newest + 1,
                 name=model.scorecard.name,
                 version=model.scorecard.version,
                 received=model.received,
@@ -146,7 +148,7 @@ class ModelRecords:
         columns = bank_models.c
         rows = connection.execute(
             select(columns.hash, columns.name, columns.version, columns.chain).order_by(
-                columns.received.desc(), columns.hash
+                columns.number.desc()
             )
         )
         return [

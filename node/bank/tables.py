@@ -27,9 +27,11 @@ bank_models = Table(
     Column("secret_key", LargeBinary, nullable=False),
     Column("report", LargeBinary, nullable=False),
     Column("chain", Text),
+    Column("number", BigInteger, nullable=False, unique=True),
 )
 """Certified models by the certificate's hash. Scorecard, secret key and report are sealed; `chain`
-is that of a peer chain's model, empty for the bank's own."""
+is that of a peer chain's model, empty for the bank's own; `number` is the order in which they came:
+two can come within a second."""
 
 bank_installs = Table(
     "bank_installs",

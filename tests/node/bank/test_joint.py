@@ -120,6 +120,18 @@ async def test_a_rule_that_the_scorecards_state_and_rules_that_differ(place: Pla
         assert result["combined"] is None and "different rules" in result["not_combined"]["en"]
 
 
+async def test_the_newest_of_a_second_is_the_one_that_came_last(place: Place) -> None:
+    world, _ = place
+    async with world.bank() as bank:
+        agent = bank.agent
+        model = await bank.certification.certify(card(world.chain, "alpha"))
+        for digest in (b"\xff" * 32, bytes(32), b"\x80" * 32):
+            again = replace(model, hash=digest)
+            await agent.write(lambda c, m=again: agent.records.put_model(c, m))
+            named = await agent.matching("alpha")
+            assert [one.hash for one in named[""]] == [digest]
+
+
 async def test_partial_only_if_asked_for_and_marked_everywhere(place: Place) -> None:
     world, crossing = place
     async with world.bank() as bank:
