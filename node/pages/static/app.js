@@ -1,0 +1,2 @@
+// What pages do in the browser beside htmx; nothing of it is needed to read or to send a form.
+"use strict";
