@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, LargeBinary, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+)
 
 from node.storage.schema import metadata
 
@@ -182,10 +191,30 @@ audit_queries = Table(
     Column("verified", Boolean, nullable=False),
     Column("record", Text, nullable=False),
     CheckConstraint("length(id) = 32", name="id_length"),
+    Index("ix_audit_queries_bank_time", "bank", "time"),
+    Index("ix_audit_queries_purpose_time", "purpose", "time"),
+    Index("ix_audit_queries_officer_time", "officer", "time"),
+    Index("ix_audit_queries_verified_time", "verified", "time"),
 )
 """Every permit of the hub's log once it was verified; `id` is the permit's hash, `index` that of
 its entry. The enterprise is there tagged, to find its queries, and sealed; both are empty where the
 evidence did not show it. `record` is the rest, as JSON (`node.regulator.audit.records`)."""
+
+audit_days = Table(
+    "audit_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("bank", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("queries", BigInteger, nullable=False),
+    Column("verified", BigInteger, nullable=False),
+    Column("consented", BigInteger, nullable=False),
+)
+"""How many of `audit_queries` a day has (`day`: when it begins in China, unix seconds): of each
+bank and purpose (`holder` empty), and of these by each holder in the permit's audience. `consented`
+are those of which the evidence showed a consent. Kept in the unit of work that keeps the queries,
+so that nothing counts them when somebody looks."""
 
 audit_findings = Table(
     "audit_findings",
@@ -201,6 +230,9 @@ audit_findings = Table(
     Column("note", Text, nullable=False),
     CheckConstraint("length(id) = 16", name="id_length"),
     CheckConstraint("state IN ('open', 'explained', 'confirmed')", name="state_known"),
+    Index("ix_audit_findings_first_seen", "first_seen"),
+    Index("ix_audit_findings_severity_state", "severity", "state"),
+    Index("ix_audit_findings_kind_first_seen", "kind", "first_seen"),
 )
 """What was found, once each; `state` and `note` are the inspector's."""
 

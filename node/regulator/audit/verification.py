@@ -19,6 +19,7 @@ from federation.auditkeys import AuditKeys
 from federation.canonical import unb64
 from federation.entries import Kind
 from federation.errors import DocumentError
+from node.regulator.audit.days import keep_days
 from node.regulator.audit.documents import load_documents
 from node.regulator.audit.jobs import RawPermit, Verified, verify_permits
 from node.regulator.audit.progress import VERIFIED, progress, set_progress
@@ -26,7 +27,7 @@ from node.regulator.findings import keep_findings
 from node.regulator.membership import Regulator
 from node.regulator.mirror.books import load_log
 from node.regulator.tables import audit_queries, mirror_attachments, mirror_entries
-from node.storage.rows import insert_new
+from node.storage.rows import insert_returning_new
 from node.workers.pool import WorkerPool
 
 CHUNK: Final = 128
@@ -139,6 +140,8 @@ def attached(connection: Connection, wanted: set[bytes]) -> dict[bytes, list[byt
 
 
 def _keep(connection: Connection, verified: Verified, stop: int, now: int) -> None:
-    insert_new(connection, audit_queries, verified.rows)
+    new = insert_returning_new(connection, audit_queries, verified.rows, audit_queries.c.id)
+    rows = {row["id"]: row for row in verified.rows if row["id"] in new}
+    keep_days(connection, rows.values())
     keep_findings(connection, verified.findings, now)
     set_progress(connection, VERIFIED, stop)
