@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from sqlalchemy import Connection, select
 
 from node.cli.output import AsJson, emit, progress
 from node.cli.regulator_audit_chains import Chains, chains_table, read_chains
 from node.config import RegulatorConfig, load
 from node.enrolment.folder import CONFIG
-from node.regulator.audit.records import open_uscc, uscc_tag
+from node.regulator.asked import queries_about, show_query
 from node.regulator.errors import RegulatorError
 from node.regulator.findings import FindingState, KeptFinding, decide, kept_findings
 from node.regulator.membership import Regulator
 from node.regulator.peers.sharing_findings import REPORTED_BY
-from node.regulator.tables import audit_queries
 from node.runtime import running
 
 T = TypeVar("T")
@@ -146,44 +145,22 @@ def query(
     wanted = None if uscc else _unhex(id_)
 
     async def work(regulator: Regulator) -> list[dict[str, Any]]:
-        storage = regulator.identity.storage
-
-        def look(connection: Connection) -> list[dict[str, Any]]:
-            table = audit_queries.c
-            chosen = table.id == wanted if wanted else table.uscc_tag == uscc_tag(storage, uscc)
-            rows = connection.execute(select(audit_queries).where(chosen).order_by(table.time))
-            return [
-                {
-                    "id": bytes(row.id).hex(),
-                    "time": _time(row.time),
-                    "bank": row.bank,
-                    "officer": row.officer,
-                    "reference": row.reference,
-                    "purpose": row.purpose,
-                    "uscc": open_uscc(storage, bytes(row.id), bytes(row.uscc)),
-                    "model": bytes(row.model).hex(),
-                    "epoch": row.epoch,
-                    "verified": row.verified,
-                    "findings": [
-                        one.to_dict() for one in kept_findings(connection, query=bytes(row.id))
-                    ],
-                }
-                for row in rows
-            ]
-
-        return await regulator.store.read(look)
+        by = getpass.getuser()
+        if wanted is None:
+            found = await queries_about(regulator, uscc, by)
+        else:
+            found = [await show_query(regulator, wanted, by)]
+        return [one.to_dict() for one in found]
 
     asked = _run(config, work)
     emit({"queries": asked}, as_json, _queries(asked))
 
 
 def _decide(id_: str, state: FindingState, note: str, config: Path, as_json: bool) -> None:
-    if not note.strip():
-        raise RegulatorError("--note: say why; the log keeps the decision for good")
     raw = _unhex(id_)
 
     async def work(regulator: Regulator) -> dict[str, Any]:
-        return (await decide(regulator, raw, state, note.strip())).to_dict()
+        return (await decide(regulator, raw, state, note, getpass.getuser())).to_dict()
 
     emit(_run(config, work), as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -54,7 +55,7 @@ def withdraw(
         if not yes:
             _confirm(found)
         digest = bytes.fromhex(found["certificate"])
-        await withdraw_model(regulator, digest, regulator.identity.id)
+        await withdraw_model(regulator, digest, regulator.identity.id, getpass.getuser())
         return await find_model(regulator, found["certificate"])
 
     view = run(config, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,7 @@ def evidence_command(
 
     async def work(regulator: Regulator) -> Exported:
         ring = await AuditKeyRing.open(regulator.config, regulator.store)
-        return await export(regulator, wanted, ring.evidence, out)
+        return await export(regulator, wanted, ring.evidence, out, getpass.getuser())
 
     done = run(config, work)
     failed = [check for check in done.checks if check.faults]

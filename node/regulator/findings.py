@@ -88,22 +88,27 @@ def kept_findings(
     return [_kept(row) for row in connection.execute(statement)]
 
 
-async def decide(regulator: Regulator, id_: bytes, state: FindingState, note: str) -> KeptFinding:
-    """Records and logs what an inspector made of a finding. Raises RegulatorError for no finding.
+async def decide(
+    regulator: Regulator, id_: bytes, state: FindingState, note: str, by: str
+) -> KeptFinding:
+    """Records and logs what an inspector, by the account `by`, made of a finding.
 
-    Anything may be decided again: the log keeps every decision, the books the last.
+    Anything may be decided again: the log keeps every decision, the books the last. Raises
+    RegulatorError for no finding, and for a decision without a note.
     """
+    if not note.strip():
+        raise RegulatorError("note: say why; the log keeps the decision for good")
     now = regulator.clock.now()
 
     def unit(connection: Connection) -> KeptFinding:
         chosen = audit_findings.c.id == id_
         connection.execute(
-            update(audit_findings).where(chosen).values(state=state.value, note=note)
+            update(audit_findings).where(chosen).values(state=state.value, note=note.strip())
         )
         row = connection.execute(select(audit_findings).where(chosen)).first()
         if row is None:
             raise RegulatorError(f"there is no finding {id_.hex()}; list them with `findings`")
-        raw = entry(Kind.FINDING, now, id=id_, kind=row.kind, state=state.value)
+        raw = entry(Kind.FINDING, now, id=id_, kind=row.kind, state=state.value, by=by)
         regulator.append(connection, Kind.FINDING, raw)
         return _kept(row)
 

@@ -21,6 +21,7 @@ from federation.signed import Signed
 from federation.withdrawal import make_withdrawal, withdrawal_entry
 from node.chain.store import RECEIPT, ChainStore
 from node.errors import NodeError
+from node.regulator.administration import record_action
 from node.regulator.membership import Regulator
 from node.rpc.client import Channel
 from node.rpc.convert import signed_from_wire, signed_to_wire
@@ -33,11 +34,14 @@ LOOK_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 10.0
 
 
-async def withdraw(regulator: Regulator, certificate: bytes, by: SpiffeId) -> Signed:
+async def withdraw(
+    regulator: Regulator, certificate: bytes, by: SpiffeId, account: str | None = None
+) -> Signed:
     """The withdrawal of a model, durable and logged; the same again returns the first one.
 
     `certificate` is the payload hash of the certificate, `by` the bank that asks or the regulator
-    itself. Raises Refusal for a model that is unknown, another bank's, or over.
+    itself, then with the inspector's account. Raises Refusal for a model that is unknown, another
+    bank's, or over.
     """
     chain, now = regulator.chain, regulator.clock.now()
 
@@ -52,6 +56,8 @@ async def withdraw(regulator: Regulator, certificate: bytes, by: SpiffeId) -> Si
         signed = withdrawal.sign(regulator.identity.signing)
         chain.put_withdrawal(connection, signed)
         regulator.append(connection, Kind.WITHDRAWN, withdrawal_entry(withdrawal, now))
+        if account is not None:
+            record_action(regulator, connection, "withdraw", account, certificate)
         return signed
 
     return await regulator.store.run(unit)

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from federation.canonical import canonical_json, unb64
-from federation.entries import Kind, entry
 from federation.errors import DocumentError
+from node.regulator.administration import record_action
 from node.regulator.errors import RegulatorError
 from node.regulator.evidence.manifest import list_files
 from node.regulator.evidence.material import Material, Opener, collect
@@ -54,8 +54,11 @@ class Exported:
     files: int
 
 
-async def export(regulator: Regulator, query: bytes, opener: Opener, out: Path) -> Exported:
-    """Writes the evidence folder of a query (its permit's hash, 32 bytes) to `out`.
+async def export(
+    regulator: Regulator, query: bytes, opener: Opener, out: Path, by: str
+) -> Exported:
+    """Writes the evidence folder of a query (its permit's hash, 32 bytes) to `out`, for the account
+    `by`.
 
     Raises RegulatorError when `out` exists, the query was not audited, or the evidence does not
     stand up to its verifier; then there is no folder.
@@ -68,8 +71,9 @@ async def export(regulator: Regulator, query: bytes, opener: Opener, out: Path) 
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(6)}.part")
     try:
         exported = await asyncio.to_thread(_write, regulator, material, temporary, now)
-        raw = entry(Kind.ADMIN, now, action="evidence-exported", document=query)
-        await regulator.store.run(lambda connection: regulator.append(connection, Kind.ADMIN, raw))
+        await regulator.store.run(
+            lambda connection: record_action(regulator, connection, "evidence-exported", by, query)
+        )
         await asyncio.to_thread(temporary.rename, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

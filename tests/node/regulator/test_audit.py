@@ -121,6 +121,10 @@ def test_an_audit_killed_again_and_again_finds_everything_once(made: Mirror) -> 
     with made.database() as connection:
         assert kinds(connection) == EXPECTED
         counted = connection.execute("SELECT count(*), sum(verified) FROM audit_queries").fetchone()
+        days = "SELECT sum(queries), sum(verified) FROM audit_days WHERE holder "
+        assert connection.execute(f"{days} = ''").fetchone() == counted
+        each = connection.execute(f"{days} = ?", (str(HOLDERS[1]),)).fetchone()
+        assert each[0] == QUERIES
     connection.close()
     assert counted == (QUERIES, QUERIES - len(MISSING))
 
@@ -150,11 +154,13 @@ async def test_an_inspectors_decision_is_kept_and_logged(made: Mirror) -> None:
         one = next(f for f in found if f.kind is FindingKind.UNLOCK_MISSING)
         assert one.subject == str(HOLDERS[0])
         size = await regulator.log.size()
-        decided = await decide(regulator, one.id, FindingState.EXPLAINED, "disk was restored")
+        decided = await decide(
+            regulator, one.id, FindingState.EXPLAINED, "disk was restored", "inspector"
+        )
         assert (decided.state, decided.note) == (FindingState.EXPLAINED, "disk was restored")
         last = await regulator.log.get(size)
         assert last.kind == "finding"
-        assert b'"explained"' in last.entry
+        assert b'"explained"' in last.entry and b'"by":"inspector"' in last.entry
         assert b"disk" not in last.entry
         await once(regulator)  # found again, and still explained
         states = {f.id: f.state for f in await regulator.store.read(kept_findings)}

@@ -40,7 +40,7 @@ async def exported(
         mirrored = Mirrored.after(chain, network)
         await mirrored.keep(regulator, findings)
         query = network.hub_log[0][2].payload_hash
-        return await export(regulator, query, mirrored.opener, base / "evidence")
+        return await export(regulator, query, mirrored.opener, base / "evidence", "inspector")
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ async def test_erased_evidence_keeps_the_proof(tmp_path: Path) -> None:
         mirrored = Mirrored.after(chain, network)
         await mirrored.keep(regulator)
         query = network.hub_log[0][2].payload_hash
-        done = await export(regulator, query, erased, tmp_path / "evidence")
+        done = await export(regulator, query, erased, tmp_path / "evidence", "inspector")
     assert done.verdict is Verdict.ERASED
     gone = [check.step for check in done.checks if check.gone]
     assert gone == ["consent", "coverage", "tag", "knowledge"]
@@ -178,9 +178,9 @@ async def test_without_a_quorum_there_is_no_folder(tmp_path: Path) -> None:
         await mirrored.keep(regulator, cosigners=1)
         query = network.hub_log[0][2].payload_hash
         with pytest.raises(RegulatorError, match="witnesses cosigned"):
-            await export(regulator, query, mirrored.opener, tmp_path / "evidence")
+            await export(regulator, query, mirrored.opener, tmp_path / "evidence", "inspector")
         with pytest.raises(RegulatorError, match="no query"):
-            await export(regulator, bytes(32), mirrored.opener, tmp_path / "evidence")
+            await export(regulator, bytes(32), mirrored.opener, tmp_path / "evidence", "inspector")
     left = list(tmp_path.glob("*evidence*")) + list(tmp_path.glob(".*evidence*"))  # noqa: ASYNC240
     assert not left
 
@@ -193,12 +193,12 @@ async def test_an_export_is_logged_and_never_overwrites(tmp_path: Path) -> None:
         await mirrored.keep(regulator)
         for number, (_, _, permit) in enumerate(network.hub_log):
             out = tmp_path / f"evidence-{number}"
-            done = await export(regulator, permit.payload_hash, mirrored.opener, out)
+            done = await export(regulator, permit.payload_hash, mirrored.opener, out, "inspector")
             assert done.verdict is Verdict.IN_ORDER, [
                 check for check in done.checks if check.faults
             ]
         with pytest.raises(RegulatorError, match="exists already"):
-            await export(regulator, permit.payload_hash, mirrored.opener, out)
+            await export(regulator, permit.payload_hash, mirrored.opener, out, "inspector")
         logged = [read_entry(one.entry) async for one in regulator.log.iterate()]
     actions = [one.body for one in logged if one.kind is Kind.ADMIN]
     documents = [b64(permit.payload_hash) for _, _, permit in network.hub_log]

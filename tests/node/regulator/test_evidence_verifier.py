@@ -43,7 +43,7 @@ async def _export(base: Path) -> Files:
         mirrored = Mirrored.after(chain, network)
         await mirrored.keep(regulator)
         query = network.hub_log[0][2].payload_hash
-        done = await export(regulator, query, mirrored.opener, base / "evidence")
+        done = await export(regulator, query, mirrored.opener, base / "evidence", "inspector")
     paths = [path for path in done.path.rglob("*") if path.is_file()]
     files = {path.relative_to(done.path).as_posix(): path.read_bytes() for path in paths}
     del files["manifest.json"]

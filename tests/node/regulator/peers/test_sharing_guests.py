@@ -119,7 +119,7 @@ async def test_a_guests_query_is_proved_to_others_by_its_guest_credential(tmp_pa
         await mirrored.keep(regulator)
         query = network.hub_log[0][2].payload_hash
         await regulator.store.run(lambda c: regulator.chain.put_guest(c, signed))
-        done = await export(regulator, query, mirrored.opener, tmp_path / "evidence")
+        done = await export(regulator, query, mirrored.opener, tmp_path / "evidence", "inspector")
     assert done.verdict is Verdict.IN_ORDER
     assert [path.name for path in (done.path / "guests").iterdir()] == [
         f"zsj-pearl-{NOW - 86_400}.json"
