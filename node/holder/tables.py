@@ -88,6 +88,9 @@ holder_permits = Table(
     Column("consent_tag", LargeBinary, nullable=False),
     Column("answered_at", BigInteger, nullable=False),
     Index("ix_holder_permits_bank_answered_at", "bank", "answered_at"),
+    Index("ix_holder_permits_answered_at", "answered_at"),
+    Index("ix_holder_permits_purpose_answered_at", "purpose", "answered_at"),
+    Index("ix_holder_permits_epoch_answered_at", "epoch", "answered_at"),
 )
 """Answered permits. `consent_tag` is random to whoever lacks its key: it names no enterprise."""
 
@@ -111,3 +114,35 @@ holder_statistics = Table(
 )
 """Published statistics, signed, and what each spent, in millionths of ε. `before` 0: no month
 before. One row an epoch pair: the same question has one answer, and is paid for once."""
+
+holder_answer_days = Table(
+    "holder_answer_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("bank", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+"""Answered permits, counted in the unit of work that keeps them; `day` is when a day in China began,
+unix seconds."""
+
+holder_rejections = Table(
+    "holder_rejections",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("field", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Index("ix_holder_rejections_epoch_field", "epoch", "field"),
+    Index("ix_holder_rejections_epoch_reason", "epoch", "reason"),
+)
+"""What was wrong with rejected rows, as the report file has it: no value, no code."""
+
+holder_features = Table(
+    "holder_features",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("feature", Text, primary_key=True),
+    Column("missing", BigInteger, nullable=False),
+)
+"""For how many of the firms that this holder knows a feature is missing."""

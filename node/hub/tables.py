@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from node.storage.schema import metadata
 
@@ -15,10 +15,20 @@ hub_consents = Table(
     Column("cancelled_at", BigInteger),
     Column("registration", LargeBinary),
     Column("cancellation", LargeBinary),
+    Column("kept_at", BigInteger, index=True),
+    Column("expires", BigInteger, index=True),
+    Column("permitted", Integer),
+    Column("bank", Text),
+    Column("purpose", Text),
+    Index("ix_hub_consents_uses", "uses"),
+    Index("ix_hub_consents_bank_kept_at", "bank", "kept_at"),
+    Index("ix_hub_consents_purpose_kept_at", "purpose", "kept_at"),
 )
 """The consent registry. `tag` is HMAC(registry key, consent hash ‖ firm); `sealed` is the consent,
 padded and encrypted at rest, absent for one that was cancelled before it was seen.
-`registration` and `cancellation` are the log entries, so that a repetition has the same receipt."""
+`registration` and `cancellation` are the log entries, so that a repetition has the same receipt.
+For the operator there are, in the clear, when it was kept and what it says of bank, purpose, end and
+number of uses: as the permits under it do, and nothing of the firm. Erased with `sealed`."""
 
 hub_consent_epochs = Table(
     "hub_consent_epochs",
@@ -99,3 +109,24 @@ hub_routed = Table(
     Column("permit", LargeBinary, primary_key=True),
 )
 """Permits of peer chains that were passed on, by payload hash: each is logged once."""
+
+hub_usage = Table(
+    "hub_usage",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("bank", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("party", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+"""Queries counted in the unit of work that keeps their permits; `day` is when a day in China began,
+unix seconds. `party` is a holder that was asked; empty for the query itself, or the hub of the peer
+chain to which it was passed on."""
+
+hub_seen = Table(
+    "hub_seen",
+    metadata,
+    Column("member", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+"""When a member last asked for the chain's state, to a minute."""
