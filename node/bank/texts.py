@@ -328,7 +328,7 @@ TEXTS: Final[dict[Code, tuple[Said, Said]]] = {
     ),
     Code.BODY_INVALID: (
         Said("请求内容无效：{reason}", "is not valid: {reason}"),
-        Said("请参照 /openapi.json", "see /openapi.json"),
+        Said("请参照 /v1/openapi.json", "see /v1/openapi.json"),
     ),
     Code.BODY_TOO_LARGE: (
         Said("请求超过 {most} 字节", "the request has over {most} bytes"),

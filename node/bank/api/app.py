@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Body, FastAPI, Path, Request, Response
@@ -47,7 +48,12 @@ from scoring.errors import ScoringError
 _PROBLEM: Final[Mapping[int | str, dict[str, Any]]] = {
     "default": {
         "description": "A problem document, RFC 9457",
-        "model": ProblemDocument,
+        # Beside a `model` FastAPI would say application/json.
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/ProblemDocument"},
+            }
+        },
     }
 }
 Reference = Annotated[str, Path(max_length=128, description="Hash of the model's certificate.")]
@@ -189,8 +195,17 @@ def _add_errors(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        texts = Said("没有该接口", "there is no such resource"), Said("见接口文档", "see the API")
-        return _response(Problem("not_found", status, *texts), request)
+        remedy = Said("见 /v1/openapi.json", "see /v1/openapi.json")
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            problem = Said("该接口不支持此方法", "the resource has no such method")
+            allowed = (
+                (error.headers or {}).get("Allow", "") if isinstance(error, HTTPException) else ""
+            )
+            return _response(
+                Problem("method_unknown", status, problem, remedy), request, allow=allowed
+            )
+        problem = Said("没有该接口", "there is no such resource")
+        return _response(Problem("not_found", status, problem, remedy), request)
 
     for kind in (NodeError, FederationError, ScoringError):
         app.add_exception_handler(kind, told)
@@ -199,12 +214,12 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, told)
 
 
-def _response(problem: Problem, request: Request) -> Response:
-    """A problem as a response; sent by the same code that the gate uses."""
+def _response(problem: Problem, request: Request, **more: str) -> Response:
+    """A problem as a response, with more headers; sent by the same code that the gate uses."""
 
     class ProblemResponse(Response):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await answer(problem, scope, send)
+            await answer(problem, scope, send, more)
 
     return ProblemResponse(status_code=problem.status)
 
@@ -219,9 +234,17 @@ def _describe_security(app: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         document = original()
-        schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["ProblemDocument"] = (
+            ProblemDocument.model_json_schema()
+        )
+        schemes = components.setdefault("securitySchemes", {})
         schemes["token"] = {"type": "http", "scheme": "bearer"}
         document["security"] = [{"token": []}]
+        for operations in document.get("paths", {}).values():
+            for operation in operations.values():
+                # FastAPI's own: here what does not fit is a problem document, too.
+                operation["responses"].pop("422", None)
         health = document.get("paths", {}).get("/v1/health", {})
         for operation in health.values():
             operation["security"] = []

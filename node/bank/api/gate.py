@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -84,14 +84,17 @@ class Gate:
         return caller
 
 
-async def answer(problem: Problem, scope: Scope, send: Send) -> None:
-    """Sends a problem document in the reader's language."""
+async def answer(
+    problem: Problem, scope: Scope, send: Send, more: Mapping[str, str] | None = None
+) -> None:
+    """Sends a problem document in the reader's language, with more headers."""
     language = language_of(header(scope, b"accept-language"))
     content = json.dumps(problem.to_dict(language), ensure_ascii=False).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-language", language.encode()),
         (b"content-length", str(len(content)).encode()),
+        *((name.encode(), value.encode()) for name, value in (more or {}).items()),
     ]
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
