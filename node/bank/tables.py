@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from node.storage.schema import metadata
 
@@ -85,9 +94,63 @@ bank_batches = Table(
     Column("state", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("officer", Text),
+    Column("size", BigInteger),
     UniqueConstraint("key", name="uq_bank_batches_key"),
+    Index("ix_bank_batches_officer_created", "officer", "created"),
 )
-"""Batches of queries, sealed: they name enterprises."""
+"""Batches of queries, sealed: they name enterprises. `officer` is who uploaded one on a page, `size`
+the number of its questions."""
+
+bank_batch_items = Table(
+    "bank_batch_items",
+    metadata,
+    Column("batch", LargeBinary, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("result", LargeBinary),
+    Column("problem", LargeBinary),
+)
+"""What became of a batch's questions, as they are settled: the id of the query, or of the question
+to several chains, or the problem, sealed."""
+
+bank_asked = Table(
+    "bank_asked",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("part_of", LargeBinary),
+    Column("time", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("chain", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("epoch", BigInteger),
+    Column("firm", LargeBinary, nullable=False),
+    Column("consent", LargeBinary, nullable=False),
+    Index("ix_bank_asked_officer_time", "officer", "time"),
+    Index("ix_bank_asked_officer_reference", "officer", "reference"),
+    Index("ix_bank_asked_officer_model", "officer", "model", "time"),
+    Index("ix_bank_asked_officer_purpose", "officer", "purpose", "time"),
+    Index("ix_bank_asked_officer_state", "officer", "state", "time"),
+    Index("ix_bank_asked_officer_firm", "officer", "firm", "time"),
+    Index("ix_bank_asked_consent", "consent"),
+    Index("ix_bank_asked_part_of", "part_of"),
+)
+"""By what an officer finds queries and questions to several chains (`node.bank.asked`). `firm` and
+`consent` are keyed tags: the table names no enterprise and tells no score."""
+
+bank_watches = Table(
+    "bank_watches",
+    metadata,
+    Column("certificate", LargeBinary, primary_key=True),
+    Column("computed", BigInteger, nullable=False),
+    Column("answers", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""How models do in use, as last computed from so many answers; sealed."""
 
 bank_directories = Table(
     "bank_directories",
