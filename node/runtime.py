@@ -67,6 +67,8 @@ class Runtime(Generic[C]):
     pool: WorkerPool
     metrics: NodeMetrics
     tracing: Tracing
+    synthetic: bool = False
+    """Whether firms, data and time are made up, as pages then say: in a sandbox."""
     processes: Processes = field(init=False)
     """Of this node, this one among them."""
     transparency: Transparency = field(init=False)
@@ -234,15 +236,24 @@ Builder = Callable[[Runtime[C]], Awaitable[None]]
 """A role: it appends its servers, tasks and closers to the runtime."""
 
 
-def serve(config: C, build: Builder[C]) -> None:
-    """Runs a node until SIGTERM or SIGINT. Raises NodeError when it cannot start."""
+def serve(config: C, build: Builder[C], *, sandbox: Clock | None = None) -> None:
+    """Runs a node until SIGTERM or SIGINT. Raises NodeError when it cannot start.
+
+    It goes by the machine's clock, unless it is of a `sandbox`, whose clock is given: only
+    `node.demo.sandbox` does that, and no command or configuration can.
+    """
     logging.configure(config.log.level, config.log.format)
-    asyncio.run(_serve(config, build))
+    asyncio.run(_serve(config, build, sandbox))
 
 
 @contextlib.asynccontextmanager
 async def running(
-    config: C, *, workers: int | None = None, clock: Clock | None = None, serving: bool = False
+    config: C,
+    *,
+    workers: int | None = None,
+    clock: Clock | None = None,
+    serving: bool = False,
+    synthetic: bool = False,
 ) -> AsyncIterator[Runtime[C]]:
     """The parts of a node without its servers: for commands that work on the node's state.
 
@@ -264,7 +275,9 @@ async def running(
         log, chain = QueryLog(store), ChainStore(store, identity.root)
         metrics = NodeMetrics(config.role.value)
         tracing = configure_tracing(config.role.value, config.tracing.endpoint)
-        runtime = Runtime(config, identity, clock, store, log, chain, pool, metrics, tracing)
+        runtime = Runtime(
+            config, identity, clock, store, log, chain, pool, metrics, tracing, synthetic
+        )
         try:
             await (runtime.processes.join() if serving else runtime.processes.check())
             yield runtime
@@ -278,12 +291,13 @@ async def running(
         await asyncio.to_thread(store.close)
 
 
-async def _serve(config: C, build: Builder[C]) -> None:
+async def _serve(config: C, build: Builder[C], sandbox: Clock | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    async with running(config, serving=True) as runtime:
+    synthetic = sandbox is not None
+    async with running(config, clock=sandbox, serving=True, synthetic=synthetic) as runtime:
         await runtime.pool.start()
         await build(runtime)
         _serve_metrics(runtime)

@@ -83,7 +83,7 @@ class Auditor:
 
     async def _mirrored(self, store: Store) -> None:
         """Waits until every entry of now is mirrored and cosigned."""
-        begin = int(time.time())
+        begin = self.layout.clock.now()
         wanted, _ = await observed.logs(self.layout.servers)
         deadline = time.monotonic() + MIRRORED_SECONDS
         while True:
@@ -153,7 +153,7 @@ def office_hours(layout: Layout) -> None:
     They ask whenever somebody runs the demo. Its second bank runs no node, so its log is away,
     which is to be no finding of the demo however long it takes.
     """
-    today = datetime.now(CHINA).date()
+    today = datetime.fromtimestamp(time.time(), CHINA).date()
     days = ", ".join(str(today + timedelta(days=more)) for more in (0, 1))
     lines = [
         "",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from federation.identity import Role, SpiffeId
+from node.clock import Clock, SystemClock
+from node.demo.clock import SandboxClock
 from node.demo.processes import free_ports
 
 CHAIN = "csj"
@@ -49,6 +51,10 @@ class Party:
     """The URL of its database; SQLite in its folder unless given."""
     peers: str | None = None
     """Where a hub or regulator takes calls of peer chains."""
+    pages: str | None = None
+    """Where people open its pages."""
+    clock: Path | None = None
+    """The file of the sandbox's clock, for a node that goes by it."""
 
     @property
     def config(self) -> Path:
@@ -77,6 +83,12 @@ class Layout:
     """By kind."""
     bank_runs: bool = True
     """Whether the bank runs a node; in a chain that is only asked by others it need not."""
+
+    @property
+    def clock(self) -> Clock:
+        """What its parties go by."""
+        file = self.hub.clock
+        return SystemClock() if file is None else SandboxClock(file)
 
     @property
     def trust_domain(self) -> str:
@@ -109,17 +121,19 @@ def plan(
     *,
     host: str = LOOPBACK,
     peers: str | None = None,
+    clock: Path | None = None,
 ) -> Layout:
     """A layout on free ports.
 
     `databases` are URLs by the name of the party, for those that do not use SQLite; `titles` are
     for holders of other kinds than the sample's. Nodes take each other's calls at `host`. In one of
     several chains hub and regulator take those of the others at `peers`, an address of this
-    machine, and the parties' names begin with the chain's.
+    machine, and the parties' names begin with the chain's. With `clock`, the file of a sandbox's
+    clock, nodes go by that and have pages.
     """
     titled = {**KINDS, **(titles or {})}
     urls = databases or {}
-    ports = iter(free_ports(3 * (len(kinds) + 4) + 2))
+    ports = iter(free_ports(4 * (len(kinds) + 4) + 2))
     place = CHAINS[chain]
     prefix = f"{chain}-" if peers else ""
 
@@ -140,6 +154,8 @@ def plan(
             extra=extra,
             database=urls.get(name),
             peers=f"{peers}:{next(ports)}" if takes else None,
+            pages=f"{LOOPBACK}:{next(ports)}" if clock is not None else None,
+            clock=clock,
         )
 
     bank = {"zh": "示范银行", "en": "Example Bank"}

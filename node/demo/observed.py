@@ -15,14 +15,14 @@ from sqlalchemy import Connection, select
 from federation.entries import Kind, read_entry
 from federation.exchange.bank import Session
 from federation.signed import Signed, SigningKey
-from node.config import BankConfig, HubConfig, NodeConfig, load
+from node.config import HubConfig, NodeConfig, load
 from node.demo.errors import DemoError
-from node.demo.layout import Party
+from node.demo.layout import Layout, Party
+from node.demo.opened import bank_of
 from node.enrolment.home import CONFIGS
 from node.hub.tables import hub_permits
 from node.keys import read_secret
 from node.log import QueryLog
-from node.runtime import running
 from node.storage import Store
 from node.storage.schema import log_entries
 
@@ -57,9 +57,9 @@ async def traffic(metrics: str, method: str = "") -> Traffic:
     return Traffic(count["received"], count["sent"], count["calls"])
 
 
-async def session(config: BankConfig, epoch: int, certificate: bytes) -> Session:
+async def session(layout: Layout, epoch: int, certificate: bytes) -> Session:
     """A certified model (its certificate's hash) in an epoch, as the bank's node keeps them."""
-    async with running(config) as bank:
+    async with bank_of(layout) as bank:
         now = bank.clock.now()
 
         def look(connection: Connection) -> Session:

@@ -98,11 +98,11 @@ class Processes:
         """Most processes at one moment, worker processes included, this one not."""
         return self._most
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Starts `yinxin ARGUMENTS` in a process of its own session."""
+    def start(self, name: str, arguments: Sequence[str], module: str = "node.cli") -> None:
+        """Starts `yinxin ARGUMENTS`, or another module, in a process of its own session."""
         with self.log_of(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [*self._within(name), sys.executable, "-m", "node.cli", *arguments],
+                [*self._within(name), sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,25 @@ from sqlalchemy import Connection
 
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority
+from federation.signed import Signed
 from federation.uscc import Uscc
 from node.bank.administration import add_token
-from node.config import BankConfig, HubConfig, PeerConfig, RegulatorConfig, load
+from node.config import PeerConfig
 from node.demo.layout import LICENCE_DOMAIN, Layout, Party
+from node.demo.opened import bank_of, hub_of, regulator_of
 from node.enrolment import (
     HomeSettings,
     init_home,
     join_home,
     read_request_file,
 )
-from node.enrolment.folder import CONFIG, REQUEST
+from node.enrolment.folder import REQUEST
 from node.hub import publication
 from node.hub.auditkeys import put_audit_keys
 from node.licence.authority import LicenceAuthority
-from node.regulator.auditkeys.issuing import issue_ahead, issued
-from node.regulator.membership import enrol
+from node.regulator.auditkeys.issuing import MONTHS_AHEAD, issue_ahead, issued
+from node.regulator.membership import Regulator, enrol
 from node.regulator.root import init_regulator
-from node.runtime import running
 from scoring.catalogue import Catalogue
 
 DAY = 86_400
@@ -87,18 +88,39 @@ def found(
 
 async def enrol_members(layout: Layout) -> None:
     """The regulator grants every member's request, the members join, the hub publishes them."""
-    joining = [layout.hub, layout.bank, layout.rival, *layout.holders.values()]
-    credentials = []
-    async with running(load(RegulatorConfig, layout.regulator.folder / CONFIG)) as regulator:
-        for party in joining:
-            request = read_request_file(party.folder / REQUEST)
-            grant = await enrol(regulator, request, days=MEMBER_DAYS - 1)
-            join_home(party.folder, grant, regulator.clock.now())
-            credentials.append((grant.credential, party))
+    await enrol_first(layout)
+    await enrol_later(layout, [layout.rival])
+
+
+async def enrol_first(layout: Layout, months: int = MONTHS_AHEAD) -> None:
+    """Enrols those that run a node, and has the hub seal to audit keys of so many months."""
+    joining = [layout.hub, layout.bank, *layout.holders.values()]
+    async with regulator_of(layout) as regulator:
+        credentials = [await _granted(regulator, party) for party in joining]
         credentials.append((regulator.identity.credential, layout.regulator))
-        await issue_ahead(regulator)
+        await issue_ahead(regulator, months)
         keys = await regulator.store.read(lambda c: [key.signed for key in issued(c)])
-    async with running(load(HubConfig, layout.hub.folder / CONFIG)) as hub:
+    await _publish(layout, credentials, keys)
+
+
+async def enrol_later(layout: Layout, joining: Sequence[Party]) -> None:
+    """Enrols more members; the chain may be running."""
+    async with regulator_of(layout) as regulator:
+        credentials = [await _granted(regulator, party) for party in joining]
+    await _publish(layout, credentials, [])
+
+
+async def _granted(regulator: Regulator, party: Party) -> tuple[Signed, Party]:
+    request = read_request_file(party.folder / REQUEST)
+    grant = await enrol(regulator, request, days=MEMBER_DAYS - 1)
+    join_home(party.folder, grant, regulator.clock.now())
+    return grant.credential, party
+
+
+async def _publish(
+    layout: Layout, credentials: Sequence[tuple[Signed, Party]], keys: Sequence[Signed]
+) -> None:
+    async with hub_of(layout) as hub:
 
         def unit(connection: Connection) -> None:
             for credential, party in credentials:
@@ -115,22 +137,27 @@ def enterprises(layout: Layout) -> list[Uscc]:
         return [Uscc.parse(row["uscc"]) for row in csv.DictReader(file)]
 
 
-async def announce(layout: Layout, codes: list[Uscc], catalogue: Catalogue, days: int) -> None:
-    """The hub enrols enterprises, publishes the catalogue, announces epoch 1."""
-    async with running(load(HubConfig, layout.hub.folder / CONFIG)) as hub:
+async def announce(
+    layout: Layout, codes: list[Uscc], catalogue: Catalogue | None, days: float
+) -> int:
+    """The hub enrols enterprises, publishes the catalogue if one is given, and announces the next
+    epoch, whose number is returned.
+    """
+    async with hub_of(layout) as hub:
 
-        def unit(connection: Connection) -> None:
-            publication.publish_catalogue(hub, connection, catalogue)
+        def unit(connection: Connection) -> int:
+            if catalogue is not None:
+                publication.publish_catalogue(hub, connection, catalogue)
             publication.enrol(hub, connection, codes)
             now = hub.clock.now()
-            publication.announce(hub, connection, now, now + days * DAY)
+            return publication.announce(hub, connection, now, now + int(days * DAY)).epoch
 
-        await hub.store.run(unit)
+        return await hub.store.run(unit)
 
 
 async def open_epoch(layout: Layout, number: int) -> list[SpiffeId]:
     """The hub signs the opening; returns the holders that take part."""
-    async with running(load(HubConfig, layout.hub.folder / CONFIG)) as hub:
+    async with hub_of(layout) as hub:
         members = await hub.members()
         opening = await hub.store.run(
             lambda connection: publication.open_epoch(hub, connection, number, members)
@@ -140,7 +167,7 @@ async def open_epoch(layout: Layout, number: int) -> list[SpiffeId]:
 
 async def api_token(layout: Layout) -> str:
     """A token with which the demo calls the bank's agent; the agent's log has who made it."""
-    async with running(load(BankConfig, layout.bank.config)) as bank:
+    async with bank_of(layout) as bank:
         return await add_token(bank, "demo", "demo")
 
 

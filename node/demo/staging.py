@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 
 from federation.pki import SubjectAuthority
 from federation.uscc import Uscc
-from node.config import BankConfig, HubConfig, load
+from node.config import HubConfig, load
 from node.demo import observed, starting
 from node.demo.dishonest import Planted, Plot
 from node.demo.layout import Layout, Party
+from node.demo.opened import bank_of, hub_of
 from node.demo.refusals import REASONS, Stage
 from node.demo.setup import FIRST_EPOCH
 from node.enterprise.enterprise import ConsentTerms, Enterprise
 from node.rpc.client import Channel
-from node.runtime import running
 
 
 async def stage(
@@ -27,20 +26,21 @@ async def stage(
     firms: list[Enterprise],
     stranger: Uscc,
     certificate: bytes,
+    epoch: int = FIRST_EPOCH,
 ) -> Stage:
     """What whoever makes requests to be refused has at hand; its channels close with the stack.
 
     `firms` are as many as there are reasons, and more for `plant`; `certificate` is the hash of the
-    model's.
+    model's, `epoch` an open one.
     """
-    hub, bank = load(HubConfig, layout.hub.config), load(BankConfig, layout.bank.config)
+    hub = load(HubConfig, layout.hub.config)
     holder = next(iter(layout.holders.values()))
 
     async def channel(to: Party, caller: Party) -> Channel:
         return await stack.enter_async_context(starting.channel(to, caller))
 
     return Stage(
-        session=await observed.session(bank, FIRST_EPOCH, certificate),
+        session=await observed.session(layout, epoch, certificate),
         terms=terms,
         authority=licence,
         firms=firms,
@@ -53,7 +53,7 @@ async def stage(
         holder=await channel(holder, layout.hub),
         consents=layout.hub.extra,
         chain_authority=await asyncio.to_thread(hub.tls.ca.read_bytes),
-        now=int(time.time()),
+        now=layout.clock.now(),
     )
 
 
@@ -64,15 +64,15 @@ async def plant(stack: AsyncExitStack, layout: Layout, stage: Stage) -> list[Pla
         terms=stage.terms,
         authority=stage.authority,
         firms=stage.firms[len(REASONS) :],
-        hub=await stack.enter_async_context(running(load(HubConfig, layout.hub.config))),
-        bank=await stack.enter_async_context(running(load(BankConfig, layout.bank.config))),
+        hub=await stack.enter_async_context(hub_of(layout)),
+        bank=await stack.enter_async_context(bank_of(layout)),
         rival=layout.rival.id,
         to_hub=stage.bank,
         to_holders={
             party.id: await stack.enter_async_context(starting.channel(party, layout.hub))
             for party in layout.holders.values()
         },
-        now=int(time.time()),
+        now=layout.clock.now(),
     )
     # The twins of the refusals are queries like others: the bank has results, and says so.
     for permit in stage.permitted:

@@ -26,7 +26,11 @@ async def start(processes: Processes, parties: Sequence[Party], tell: Tell) -> N
     Raises DemoError, with the end of its log, for one that does not.
     """
     for party in parties:
-        processes.start(party.name, [party.id.role.value, "serve", "--config", str(party.config)])
+        arguments = [party.id.role.value, "serve", "--config", str(party.config)]
+        if party.clock is None:
+            processes.start(party.name, arguments)
+        else:
+            processes.start(party.name, [str(party.clock), *arguments], "node.demo.sandbox")
     for done, party in enumerate(parties, 1):
         await _ready(processes, party)
         tell(done, len(parties))

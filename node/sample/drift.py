@@ -26,20 +26,29 @@ _SECOND: Final = 1 << 40
 
 def month_before(kind: str, firms: Population) -> tuple[Columns, Population]:
     """The holder's columns a month before the sample's, and the firms as they were then."""
-    younger = replace(firms, age_months=np.maximum(firms.age_months - 1, 0))
+    return before(kind, firms, 1.0)
+
+
+def before(kind: str, firms: Population, months: float) -> tuple[Columns, Population]:
+    """The same some months before, at most four; of fractions of a month too, as all lies on one
+    way from then to now.
+    """
+    younger = replace(firms, age_months=np.maximum(firms.age_months - round(months), 0))
     now = HOLDERS[kind](younger)
     other = HOLDERS[kind](replace(younger, seed=firms.seed + _SECOND))
     rng = younger.stream(200 + list(HOLDERS).index(kind))
-    columns = {name: _moved(now[name], other[name], rng) for name in now}
+    columns = {name: _moved(now[name], other[name], rng, months) for name in now}
     columns |= {name: younger.age_months for name in columns if name == "months_since_founding"}
     return columns, younger
 
 
-def _moved(now: NDArray[Any], other: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    changed = np.where(rng.random(len(now)) < _CHANGES, other, now)
+def _moved(
+    now: NDArray[Any], other: NDArray[Any], rng: np.random.Generator, months: float
+) -> NDArray[Any]:
+    changed = np.where(rng.random(len(now)) < _CHANGES * months, other, now)
     if now.dtype != np.float64:
         return changed
     # Nothing owed is no small amount owed: to and from exactly 0 an amount jumps.
     nothing = (now == 0) | (other == 0)
-    drifted = now + _DRIFT * rng.random(len(now)) * (other - now)
+    drifted = now + _DRIFT * months * rng.random(len(now)) * (other - now)
     return np.where(nothing, changed, drifted)

@@ -58,12 +58,14 @@ def generate(
     region: Region | None = None,
     today: date = TODAY,
     month_before: bool = False,
+    months_back: float = 0.0,
     progress: Callable[[str], None] | None = None,
 ) -> None:
     """Write a sample of `enterprises` firms to the folder `out`, replacing a sample there.
 
     `today` dates the holders' files (each lags by its own days); with `month_before` they are those
-    of the same firms a month earlier, dated so. With `region` only its firms are written, of the
+    of the same firms a month earlier, dated so; `months_back` makes them older by so many months,
+    at most four, and leaves the date. With `region` only its firms are written, of the
     `enterprises` that the country has. `progress` is told each file's name. Raises SampleError for
     a size out of 1..10,000,000 or a negative seed, and where `out` cannot be written.
     """
@@ -72,7 +74,8 @@ def generate(
     if seed < 0:
         raise SampleError(f"seed: {seed} is negative; give 0 or more")
     try:
-        _write(enterprises, seed, out, region, today, month_before, progress or (lambda _: None))
+        tell = progress or (lambda _: None)
+        _write(enterprises, seed, out, region, today, month_before, months_back, tell)
     except OSError as error:
         raise SampleError(
             f"out: {out}: {error.strerror or error}; choose a folder that can be written"
@@ -86,6 +89,7 @@ def _write(
     region: Region | None,
     today: date,
     month_before: bool,
+    months_back: float,
     progress: Callable[[str], None],
 ) -> None:
     firms = population(enterprises, seed)
@@ -115,6 +119,8 @@ def _write(
         if month_before:
             as_of = _month_earlier(as_of)
             values, state = drift.month_before(table.kind, firms)
+        elif months_back:
+            values, state = drift.before(table.kind, firms, months_back)
         dates[table.kind] = as_of.isoformat()
         rows = files.frame(table, values, uscc, state, as_of)
         with replacing(out / files.file_name(table)) as path:

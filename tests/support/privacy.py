@@ -19,7 +19,6 @@ from node.bank.documents import signed_from
 from node.bank.records import ModelRecords
 from node.chain.store import BATCH
 from node.chain.tables import chain_documents
-from node.config import BankConfig
 from node.demo import observed
 from node.demo.agent import OFFICER
 from node.demo.layout import CHAIN, Party
@@ -45,9 +44,8 @@ class Known:
     @classmethod
     async def of(cls, chain: RunningChain, asked: Sequence[Asked]) -> Known:
         """Knowledge of answered queries."""
-        bank = chain.config(chain.layout.bank)
-        assert isinstance(bank, BankConfig)
-        session = await observed.session(bank, EPOCH, bytes.fromhex(asked[0].model.certificate))
+        digest = bytes.fromhex(asked[0].model.certificate)
+        session = await observed.session(chain.layout, EPOCH, digest)
         return cls(chain, asked, session.certificate, session.epoch)
 
     @cached_property
