@@ -51,8 +51,9 @@ class Visit:
 
     @property
     def is_part(self) -> bool:
-        """Whether htmx asks for a part of the page only."""
-        return self.request.headers.get("hx-request") == "true"
+        """Whether htmx asks for a part of the page; not so where it only follows a link."""
+        headers = self.request.headers
+        return headers.get("hx-request") == "true" and "hx-boosted" not in headers
 
     def may(self, duty: Duty) -> bool:
         """Whether the account has that duty."""
