@@ -179,6 +179,8 @@ class HolderConfig(NodeConfig):
     tlog: PermitTransparencyConfig = PermitTransparencyConfig()
     budget: Annotated[int, Field(ge=1)] = 10_000
     """Most permits of one bank that are answered within 24 hours, unless set for that bank."""
+    mapping: AnyPath | None = None
+    """The mapping file that `epoch load` takes unless it is given one, and that the pages edit."""
     development: CountsConfig = CountsConfig()
     statistics: StatisticsConfig = StatisticsConfig()
 

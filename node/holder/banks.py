@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from federation.entries import Kind, entry
 from federation.identity import SpiffeId
 from federation.permit import Permit
 from node.config import HolderConfig
+from node.days import day_start
 from node.holder.errors import HolderError
-from node.holder.tables import holder_banks, holder_permits
+from node.holder.tables import holder_answer_days, holder_banks, holder_permits
 from node.runtime import Runtime
 
 BUDGET_SECONDS: Final = 86_400
@@ -69,6 +70,15 @@ class SqlLedger:
                 answered_at=now,
             )
         )
+        self._count(str(permit.bank), permit.purpose, day_start(now))
+
+    def _count(self, bank: str, purpose: str, day: int) -> None:
+        table = holder_answer_days
+        of = (table.c.day == day, table.c.bank == bank, table.c.purpose == purpose)
+        more = update(table).where(*of).values(count=table.c.count + 1)
+        if not self._connection.execute(more).rowcount:
+            row = {"day": day, "bank": bank, "purpose": purpose, "count": 1}
+            self._connection.execute(insert(table).values(row))
 
     def _hash(self, condition: object) -> bytes | None:
         found = self._connection.execute(
@@ -123,13 +133,11 @@ class BankUse:
 
 def bank_uses(connection: Connection, default: int, now: int) -> list[BankUse]:
     """Every bank that was answered or decided about, in order of ids."""
-    table = holder_permits.c
+    table, days = holder_permits.c, holder_answer_days.c
     total = {
-        row.bank: (row.total, row.last)
+        row.bank: (int(row.total), _last(connection, row.bank))
         for row in connection.execute(
-            select(
-                table.bank, func.count().label("total"), func.max(table.answered_at).label("last")
-            ).group_by(table.bank)
+            select(days.bank, func.sum(days.count).label("total")).group_by(days.bank)
         )
     }
     recent = {
@@ -157,6 +165,12 @@ def bank_uses(connection: Connection, default: int, now: int) -> list[BankUse]:
             )
         )
     return uses
+
+
+def _last(connection: Connection, bank: str) -> int:
+    table = holder_permits.c
+    query = select(func.max(table.answered_at)).where(table.bank == bank)
+    return connection.execute(query).scalar_one() or 0
 
 
 @dataclass(frozen=True)

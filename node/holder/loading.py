@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +31,7 @@ from node.holder.columns import ColumnHeader, write_columns
 from node.holder.errors import HolderError
 from node.holder.ingest import FeatureTable, IngestReport, align, ingest
 from node.holder.mapping import load_mapping
+from node.holder.quality import count_missing, keep_missing, keep_rejections
 from node.holder.snapshots import SALT_PURPOSE, Snapshot, Snapshots, snapshots
 from node.holder.submission import Submission
 from node.holder.tables import holder_snapshots
@@ -160,6 +161,8 @@ class EpochLoader:
     ) -> Loaded:
         runtime, descriptor = self._runtime, announced.descriptor
         bins, known = await asyncio.to_thread(align, announced.codes, table, announced.catalogue)
+        features = announced.catalogue.features_of(runtime.config.kind)
+        missing = await asyncio.to_thread(count_missing, features, bins, known)
         tell("write", len(announced.codes))
         header = ColumnHeader(
             holder=runtime.identity.id,
@@ -184,7 +187,9 @@ class EpochLoader:
                 rows=descriptor.roster_rows,
                 data_hash=digest,
             )
-            await self._commit(manifest, path.name, salt, int(known.sum()), ingested.rejected)
+            await keep_rejections(runtime, descriptor.epoch, ingested.path)
+            counts = (int(known.sum()), ingested.rejected)
+            await self._commit(manifest, path.name, salt, counts, missing)
         except OSError as error:
             path.unlink(missing_ok=True)
             raise HolderError(
@@ -205,8 +210,15 @@ class EpochLoader:
         )
 
     async def _commit(
-        self, manifest: Manifest, file: str, salt: bytes, known: int, rejected: int
+        self,
+        manifest: Manifest,
+        file: str,
+        salt: bytes,
+        counts: tuple[int, int],
+        missing: Mapping[str, int],
     ) -> None:
+        """`counts` are the firms that are known and the rows that were rejected."""
+        known, rejected = counts
         runtime, now = self._runtime, self._runtime.clock.now()
         signed = manifest.sign(runtime.identity.signing)
         purpose = SALT_PURPOSE + str(manifest.epoch).encode()
@@ -231,6 +243,7 @@ class EpochLoader:
                     loaded_at=now,
                 )
             )
+            keep_missing(connection, manifest.epoch, missing)
             runtime.append(connection, Kind.MANIFEST, raw)
 
         try:

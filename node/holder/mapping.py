@@ -24,6 +24,7 @@ the file that `url_file` names, so that a mapping can be shown to anybody.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -148,65 +149,85 @@ def load_mapping(
     MappingError naming file, key and remedy.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise MappingError(path, "(file)", error.strerror or str(error), "check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise MappingError(path, "(file)", str(error), "correct the TOML") from None
+    mapping, problems = examine(text, path, catalogue, as_of=as_of)
+    if mapping is None or problems:
+        raise problems[0]
+    return mapping
+
+
+def examine(
+    text: str, path: Path, catalogue: Catalogue | None = None, *, as_of: date | None = None
+) -> tuple[HolderMapping | None, list[MappingError]]:
+    """What the text of a mapping file says, and everything that is wrong with it: as
+    `load_mapping`, which stops at the first. The mapping is None where it cannot be read at all.
+    """
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return None, [MappingError(path, "(file)", str(error), "correct the TOML")]
     if "file" in document:
-        raise MappingError(path, "file", "not a key of a mapping", "remove the key")
+        return None, [MappingError(path, "file", "not a key of a mapping", "remove the key")]
     if as_of is not None:
         document["as_of"] = as_of
     try:
         mapping = HolderMapping.model_validate({**document, "file": path})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise MappingError(
-            path,
-            ".".join(str(part) for part in first["loc"]) or "(file)",
-            first["msg"],
-            _REMEDIES.get(first["type"], "correct the value"),
-        ) from None
-    if catalogue is not None:
-        _check(mapping, catalogue)
-    return mapping
+        return None, [
+            MappingError(
+                path,
+                ".".join(str(part) for part in one["loc"]) or "(file)",
+                one["msg"],
+                _REMEDIES.get(one["type"], "correct the value"),
+            )
+            for one in error.errors()
+        ]
+    return mapping, [] if catalogue is None else list(_faults(mapping, catalogue))
 
 
-def _check(mapping: HolderMapping, catalogue: Catalogue) -> None:
+def _faults(mapping: HolderMapping, catalogue: Catalogue) -> Iterator[MappingError]:
     if mapping.kind not in catalogue.kinds:
         known = ", ".join(catalogue.kinds)
-        raise mapping.error("kind", f"{mapping.kind} is not in the catalogue", f"use {known}")
+        yield mapping.error("kind", f"{mapping.kind} is not in the catalogue", f"use {known}")
+        return
     features = {feature.name: feature for feature in catalogue.features_of(mapping.kind)}
     for name, item in mapping.features.items():
-        if name not in features:
-            raise mapping.error(
-                f"features.{name}",
-                f"the catalogue's {mapping.kind} has no such feature",
-                f"use {', '.join(features)}",
-            )
-        _check_feature(mapping, f"features.{name}", item, features[name])
+        if name in features:
+            yield from _faults_of(mapping, f"features.{name}", item, features[name])
+            continue
+        yield mapping.error(
+            f"features.{name}",
+            f"the catalogue's {mapping.kind} has no such feature",
+            f"use {', '.join(features)}",
+        )
 
 
-def _check_feature(
+def _faults_of(
     mapping: HolderMapping, key: str, item: FeatureMapping, feature: Feature
-) -> None:
+) -> Iterator[MappingError]:
     convert = item.convert
     if feature.type == "number":
         if isinstance(convert, Categories):
-            raise mapping.error(
+            yield mapping.error(
                 f"{key}.convert", "the feature is a number", "use a conversion to a number"
             )
         return
     if not isinstance(convert, Categories):
-        raise mapping.error(
+        yield mapping.error(
             f"{key}.convert", "the feature is a category", 'use type = "categories"'
         )
+        return
     if item.range is not None:
-        raise mapping.error(f"{key}.range", "a category has no range", "remove the key")
+        yield mapping.error(f"{key}.range", "a category has no range", "remove the key")
     allowed = (*feature.bins.categories, "other")
-    for category in (*convert.values.values(), *([convert.rest] if convert.rest else [])):
+    given = (*convert.values.values(), *([convert.rest] if convert.rest else []))
+    for category in dict.fromkeys(given):
         if category not in allowed:
-            raise mapping.error(
+            yield mapping.error(
                 f"{key}.convert",
                 f"the catalogue has no category {category!r} here",
                 f"use {', '.join(allowed)}",

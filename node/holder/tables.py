@@ -123,8 +123,8 @@ holder_answer_days = Table(
     Column("purpose", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
-"""Answered permits, counted in the unit of work that keeps them; `day` is when a day in China began,
-unix seconds."""
+"""Answered permits, counted in the unit of work that keeps them; `day` is when a day in China
+began, unix seconds."""
 
 holder_rejections = Table(
     "holder_rejections",

@@ -49,7 +49,13 @@ def _hub() -> None:
         batch.add_column(sa.Column("permitted", sa.Integer()))
         batch.add_column(sa.Column("bank", sa.Text()))
         batch.add_column(sa.Column("purpose", sa.Text()))
-    for columns in (["kept_at"], ["expires"], ["uses"], ["bank", "kept_at"], ["purpose", "kept_at"]):
+    for columns in (
+        ["kept_at"],
+        ["expires"],
+        ["uses"],
+        ["bank", "kept_at"],
+        ["purpose", "kept_at"],
+    ):
         name = f"ix_hub_consents_{'_'.join(columns)}"
         op.create_index(op.f(name), "hub_consents", columns)
     _count_permits()
@@ -88,7 +94,7 @@ def _holder() -> None:
     op.execute(
         "INSERT INTO holder_answer_days (day, bank, purpose, count) "
         f"SELECT (answered_at + {_CHINA}) / {_DAY} * {_DAY} - {_CHINA}, bank, purpose, COUNT(*) "
-        "FROM holder_permits GROUP BY 1, 2, 3"
+        "FROM holder_permits GROUP BY 1, 2, 3"  # noqa: S608  # of two constants
     )
     op.create_index(op.f("ix_holder_permits_answered_at"), "holder_permits", ["answered_at"])
     op.create_index(
