@@ -19,6 +19,7 @@ from node.cli.holder_shared import (
     Holder,
     MappingFile,
     chain_sync,
+    mapping_file,
     run,
     table,
 )
@@ -38,7 +39,7 @@ Report = Annotated[
 
 @epoch.command("load")
 def load_epoch(
-    mapping: MappingFile,
+    mapping: MappingFile = None,
     number: Annotated[
         int | None,
         typer.Option("--epoch", min=1, help="Number; the newest unless given. / 数据期编号"),
@@ -64,7 +65,8 @@ def load_epoch(
                     tasks[step] = bar.add_task(STEPS[step], total=None)
                 bar.update(tasks[step], completed=rows)
 
-            loaded = await loader.load(number, mapping, as_of=day, report=report, progress=tell)
+            path = mapping_file(holder, mapping)
+            loaded = await loader.load(number, path, as_of=day, report=report, progress=tell)
             for task in tasks.values():
                 bar.update(task, total=loaded.rows, completed=loaded.rows)
         return {
@@ -138,7 +140,7 @@ def close_epoch(
 
 @ingest.command("check")
 def check_mapping(
-    mapping: MappingFile,
+    mapping: MappingFile = None,
     as_of: AsOf = None,
     report: Annotated[Path, typer.Option("--report", help="Rejected rows (CSV). / 拒收明细")] = (
         Path("rejected.csv")
@@ -159,7 +161,7 @@ def check_mapping(
         catalogue = await holder.store.read(
             lambda c: holder.chain.catalogue(c, newest_epoch(holder, c).catalogue)
         )
-        parsed = load_mapping(mapping, catalogue, as_of=day)
+        parsed = load_mapping(mapping_file(holder, mapping), catalogue, as_of=day)
         with progress(as_json) as bar:
             task = bar.add_task(STEPS["read"], total=None)
             features, found = await asyncio.to_thread(

@@ -70,26 +70,22 @@ async def _catalogues(
     holder: Holder, proposed: bool, given: Catalogue | None
 ) -> tuple[Catalogue | None, Catalogue]:
     """The catalogue of the newest epoch, if one is announced, and the one that is asked about."""
-    from node.holder.loading import newest_epoch
-    from scoring.catalogue import Catalogue
+    from node.holder.impact import present_catalogue, proposed_catalogue
 
     if given is None:  # else what is kept here will do, and the hub may be away
         hub = holder.peer_channel(Role.HUB, holder.config.hub)
         await chain_sync(holder, hub).sync()
 
-    def look(connection: Connection) -> tuple[Catalogue | None, bytes]:
-        announced = holder.chain.epoch_numbers(connection)
-        present = newest_epoch(holder, connection).catalogue if announced else None
-        known = None if present is None else holder.chain.catalogue(connection, present)
-        return known, holder.chain.proposal(connection)[1]
+    def look(connection: Connection) -> tuple[Catalogue | None, Catalogue | None]:
+        return present_catalogue(holder, connection), proposed_catalogue(holder, connection)
 
-    present, raw = await holder.store.read(look)
+    present, next_one = await holder.store.read(look)
     if given is not None:
         return present, given
     if proposed:
-        if not raw:
+        if next_one is None:
             fail("--proposed: the hub proposes no catalogue; leave it out")
-        return present, Catalogue.from_json(raw)
+        return present, next_one
     if present is None:
         fail("no epoch is announced yet; give --catalogue FILE")
     return present, present

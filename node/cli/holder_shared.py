@@ -13,6 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from node.chain import ChainSync
+from node.cli.output import fail
 from node.config import HolderConfig, load
 from node.observability import logging
 from node.rpc.client import Channel
@@ -22,7 +23,12 @@ T = TypeVar("T")
 Holder = Runtime[HolderConfig]
 
 Config = Annotated[Path, typer.Option("--config", help="The node's configuration. / 节点配置")]
-MappingFile = Annotated[Path, typer.Option("--mapping", help="Mapping file, TOML. / 映射文件")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", help="Mapping file, TOML; the configuration's unless given. / 映射文件"
+    ),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day of the data. / 数据截止日"),
@@ -83,6 +89,14 @@ _WORDS: Mapping[str, str] = {
     "False": "no 否",
 }
 _SHOWN_HEX = 16
+
+
+def mapping_file(holder: Holder, given: Path | None) -> Path:
+    """The mapping file that a command works with."""
+    path = given or holder.config.mapping
+    if path is None:
+        fail("--mapping: give the mapping file, or name it in the configuration")
+    return path
 
 
 def chain_sync(holder: Holder, hub: Channel) -> ChainSync:

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
+from node.config import HolderConfig
 from node.holder.mapping import FeatureMapping, HolderMapping
 from node.holder.units import Categories
+from node.runtime import Runtime
 from scoring.catalogue import Catalogue, Feature
 
 
@@ -51,6 +55,19 @@ class MappingImpact:
     not_given: tuple[str, ...]
     new: tuple[str, ...]
     empty: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def present_catalogue(runtime: Runtime[HolderConfig], connection: Connection) -> Catalogue | None:
+    """The catalogue of the newest epoch that is announced; None while none is."""
+    announced = runtime.chain.epoch_numbers(connection)
+    descriptor = runtime.chain.descriptor(connection, announced[-1]) if announced else None
+    return None if descriptor is None else runtime.chain.catalogue(connection, descriptor.catalogue)
+
+
+def proposed_catalogue(runtime: Runtime[HolderConfig], connection: Connection) -> Catalogue | None:
+    """The catalogue that the hub proposes; None while it proposes none."""
+    _, raw = runtime.chain.proposal(connection)
+    return Catalogue.from_json(raw) if raw else None
 
 
 def mapping_impact(

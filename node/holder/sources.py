@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv as plain_csv
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -39,7 +39,7 @@ _EXACT: Final = 2.0**53
 _BLOCK: Final = 1 << 23  # bytes of a CSV file at a time
 
 
-def read_source(mapping: HolderMapping) -> Iterator[pl.DataFrame]:
+def read_source(mapping: HolderMapping) -> Generator[pl.DataFrame, None, None]:
     """Yield the source's rows in order, at most `limits.batch_rows` at a time.
 
     Raises MappingError naming the key of the mapping that has to change; no message repeats
