@@ -22,7 +22,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from federation.errors import FederationError
 from node.bank.agent import Agent
-from node.bank.asking import Ask
+from node.bank.asked import Asked, AskedKind
+from node.bank.asking import Ask, purpose_of, read_consent
 from node.bank.chosen import Choice, Chosen
 from node.bank.errors import BankError, JointIncomplete
 from node.bank.ledger import ID_BYTES
@@ -79,9 +80,9 @@ class Joint:
                 return self._result(row)
             if row is None:
                 chosen = await self._choice.of(ask)
-                if chosen.missing and not ask.partial:
+                if chosen.missing and not (ask.partial and chosen.targets):
                     raise JointIncomplete(chosen.missing)
-                row = await self._begin(tag, body, chosen)
+                row = await self._begin(tag, body, ask, chosen)
                 if row.body != body:
                     raise BankError(Code.KEY_REUSED, "Idempotency-Key")
             return await self._all(row, ask, await self._planned(row, ask), anew=anew)
@@ -146,13 +147,15 @@ class Joint:
         """One chain's answer, or what was the matter there."""
         one = Ask(ask.consent, ask.purpose, ask.officer, ask.reference, model.hex())
         try:
-            return await self._queries.ask(one, f"joint {row.id.hex()} {name}", anew=anew)
+            key = f"joint {row.id.hex()} {name}"
+            return await self._queries.ask(one, key, anew=anew, part_of=row.id)
         except _FAILURES as error:
             return problem_of(error)
 
-    async def _begin(self, tag: bytes, body: bytes, chosen: Chosen) -> JointRow:
+    async def _begin(self, tag: bytes, body: bytes, ask: Ask, chosen: Chosen) -> JointRow:
         identifier, now = secrets.token_bytes(ID_BYTES), self._agent.now()
         content = {"plan": _plan(chosen)}
+        asked = self._asked(ask, chosen)
 
         def unit(connection: Connection) -> JointRow:
             kept = self._one(connection, bank_joint.c.key == tag)
@@ -168,9 +171,27 @@ class Joint:
                     sealed=self._seal(identifier, content),
                 )
             )
+            self._queries.ledger.index.put(connection, identifier, asked, now)
             return JointRow(identifier, body, settled=False, content=content)
 
         return await self._agent.write(unit)
+
+    def _asked(self, ask: Ask, chosen: Chosen) -> Asked:
+        """By what the question is found. Each of the chains has read the consent."""
+        index = self._queries.ledger.index
+        targets = [chosen.targets[name] for name in sorted(chosen.targets)]
+        consent = read_consent(ask.consent, targets[0].view.root, self._agent.now())
+        return Asked(
+            kind=AskedKind.JOINT,
+            officer=ask.officer,
+            reference=ask.reference,
+            purpose=purpose_of(ask.purpose),
+            chain=", ".join(sorted({*chosen.targets, *chosen.missing})),
+            model=", ".join(sorted({target.model.name for target in targets})),
+            epoch=None,
+            firm=index.firm(ask.officer, consent.uscc),
+            consent=index.consent(ask.consent),
+        )
 
     async def _keep(
         self, row: JointRow, chosen: Chosen, result: Mapping[str, Any], *, settled: bool
@@ -180,13 +201,18 @@ class Joint:
             "state": _DONE if settled else _OPEN,
             "sealed": self._seal(row.id, content),
         }
-        await self._agent.write(
-            lambda c: c.execute(
+
+        def unit(connection: Connection) -> None:
+            changed = connection.execute(
                 update(bank_joint)
                 .where(bank_joint.c.id == row.id, bank_joint.c.state == _OPEN)
                 .values(**values)
             )
-        )
+            if changed.rowcount == 1:
+                # A partial result is a result: that it is partial is shown beside it.
+                self._queries.ledger.index.settle(connection, row.id, _DONE)
+
+        await self._agent.write(unit)
 
     def _result(self, row: JointRow) -> dict[str, Any]:
         if "result" not in row.content:

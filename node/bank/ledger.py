@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,7 @@ from federation.canonical import b64, unb64
 from federation.exchange.bank import OpenQuery
 from federation.exchange.messages import Blinding, QueryRequest
 from federation.identity import SpiffeId
+from node.bank.asked import Asked, AskedIndex, AskedKind
 from node.bank.tables import bank_queries
 from node.keys import KeyEncryptionKey
 
@@ -49,6 +51,7 @@ class QueryLedger:
 
     def __init__(self, key: KeyEncryptionKey) -> None:
         self._key = key
+        self.index = AskedIndex(key)
 
     def tag(self, purpose: str, value: bytes) -> bytes:
         """A name for a key or a question that says nothing of it."""
@@ -62,8 +65,32 @@ class QueryLedger:
         """The query with that id."""
         return self._one(connection, bank_queries.c.id == identifier)
 
+    def asked(
+        self, query: OpenQuery, chain: str, model: str, part_of: bytes | None = None
+    ) -> Asked:
+        """By what a query is found that is asked in a chain under a model (`name@version`)."""
+        request = query.request
+        return Asked(
+            kind=AskedKind.QUERY,
+            officer=request.officer,
+            reference=request.reference,
+            purpose=request.purpose,
+            chain=chain,
+            model=model,
+            epoch=request.epoch,
+            firm=self.index.firm(request.officer, query.code.decode("ascii")),
+            consent=self.index.consent(request.consent),
+            part_of=part_of,
+        )
+
     def begin(
-        self, connection: Connection, key: bytes, body: bytes, content: dict[str, Any], now: int
+        self,
+        connection: Connection,
+        key: bytes,
+        body: bytes,
+        content: dict[str, Any],
+        now: int,
+        asked: Asked,
     ) -> QueryRow:
         """Keeps a new open query. Under a key that is taken the query there is returned."""
         kept = self.by_key(connection, key)
@@ -80,10 +107,16 @@ class QueryLedger:
                 sealed=self._seal(row.id, row.state, content),
             )
         )
+        self.index.put(connection, row.id, asked, now)
         return row
 
     def renew(
-        self, connection: Connection, row: QueryRow, content: dict[str, Any], now: int
+        self,
+        connection: Connection,
+        row: QueryRow,
+        content: dict[str, Any],
+        now: int,
+        asked: Asked,
     ) -> QueryRow:
         """Gives an open query new elements, when its old ones can no longer be answered."""
         current = self.by_id(connection, row.id)
@@ -94,6 +127,7 @@ class QueryLedger:
             .where(bank_queries.c.id == row.id)
             .values(created=now, sealed=self._seal(row.id, State.OPEN, content))
         )
+        self.index.renew(connection, row.id, asked)
         return QueryRow(row.id, row.body, State.OPEN, now, content)
 
     def finish(
@@ -120,6 +154,8 @@ class QueryLedger:
             .where(bank_queries.c.id == identifier, bank_queries.c.state == State.OPEN.value)
             .values(**values)
         )
+        if changed.rowcount == 1:
+            self.index.settle(connection, identifier, state.value)
         return changed.rowcount == 1
 
     def answered(self, connection: Connection) -> list[QueryRow]:
@@ -142,6 +178,11 @@ class QueryLedger:
     def _one(self, connection: Connection, condition: Any) -> QueryRow | None:
         row = connection.execute(select(bank_queries).where(condition)).one_or_none()
         return None if row is None else self._opened(row)
+
+    def some(self, connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes, QueryRow]:
+        """The queries with these ids, a page of them."""
+        rows = connection.execute(select(bank_queries).where(bank_queries.c.id.in_(identifiers)))
+        return {row.id: row for row in map(self._opened, rows)}
 
     def _opened(self, row: Any) -> QueryRow:
         identifier, state = bytes(row.id), State(row.state)

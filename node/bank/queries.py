@@ -53,15 +53,23 @@ class Queries:
         self.ledger = QueryLedger(agent.runtime.identity.storage)
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    async def ask(self, ask: Ask, key: str | None = None, *, anew: bool = True) -> Answer:
+    async def ask(
+        self,
+        ask: Ask,
+        key: str | None = None,
+        *,
+        anew: bool = True,
+        part_of: bytes | None = None,
+    ) -> Answer:
         """The answer to a question.
 
         With a `key` the same question gets the same answer for ever, and another question is
         refused; questions at once under one key run once. Without one a question is new, except
         that one which was interrupted is continued; not `anew` is for who waits for long: it takes
         no new elements, and so no second use of the consent, where the old ones are of no use any
-        more. Raises BankError, Rejected (final: the
-        regulator is told), RemoteError naming the party; after the latter, ask again.
+        more. `part_of` is the id of the question to several chains that it belongs to. Raises
+        BankError, Rejected (final: the regulator is told), RemoteError naming the party; after the
+        latter, ask again.
         """
         body = self.ledger.tag("body", ask.to_json())
         tag = self.tag(key) if key is not None else self.ledger.tag("auto", body)
@@ -71,7 +79,7 @@ class Queries:
             if row is not None and row.body != body:
                 raise BankError(Code.KEY_REUSED, "Idempotency-Key")
             if row is None or row.state is State.OPEN:
-                row, place = await self._open(ask, tag, body, row, anew=anew)
+                row, place = await self._open(ask, tag, body, row, part_of, anew=anew)
                 if row.body != body:
                     raise BankError(Code.KEY_REUSED, "Idempotency-Key")
                 if row.state is State.OPEN:
@@ -94,7 +102,14 @@ class Queries:
         return row
 
     async def _open(
-        self, ask: Ask, tag: bytes, body: bytes, row: QueryRow | None, *, anew: bool
+        self,
+        ask: Ask,
+        tag: bytes,
+        body: bytes,
+        row: QueryRow | None,
+        part_of: bytes | None,
+        *,
+        anew: bool,
     ) -> tuple[QueryRow, Place]:
         """The durable open query, continued where it can be, and where its answer is opened."""
         agent, now = self._agent, self._agent.now()
@@ -126,11 +141,12 @@ class Queries:
             place.session, consent, purpose=purpose, officer=ask.officer, reference=ask.reference
         )
         content = {"open": open_query_value(query)}
+        asked = self.ledger.asked(query, view.name, model.name, part_of)
 
         def unit(connection: Connection) -> QueryRow:
             if row is not None:
-                return self.ledger.renew(connection, row, content, now)
-            return self.ledger.begin(connection, tag, body, content, now)
+                return self.ledger.renew(connection, row, content, now, asked)
+            return self.ledger.begin(connection, tag, body, content, now, asked)
 
         kept = await agent.write(unit)
         if kept.state is State.OPEN and kept.content != content:
