@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Connection
 
 from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard, language_of
 from node.cli.regulator_shared import DEFAULT, Config, run
@@ -14,7 +13,6 @@ from node.regulator.membership import Regulator
 
 if TYPE_CHECKING:
     from node.models.report.compose import Subject
-    from scoring.catalogue import Catalogue
 
 app = typer.Typer(no_args_is_help=True, help="Models: what was decided about them. / 模型认证档案")
 
@@ -34,35 +32,16 @@ def report_command(
     as_json: AsJson = False,
 ) -> None:
     """Write a decision's policy report: a page, and a PDF in each language. / 认证报告"""
-    from federation.certificate import ModelCertificate
-    from federation.policy import PolicyReport
     from node.bank.files import write_file
-    from node.models.report.compose import Subject, compose
+    from node.models.report.compose import compose
     from node.models.report.page import page
     from node.models.report.pdf import pdf
     from node.models.report.terminal import as_data, text
     from node.models.report.texts import LANGUAGES
-    from node.regulator.verdicts import Judged, Verdicts
-    from scoring.scorecard import Scorecard
+    from node.regulator.reporting import subject_of
 
     async def work(regulator: Regulator) -> Subject:
-        verdicts = Verdicts(regulator.identity.storage)
-
-        def look(connection: Connection) -> tuple[Judged, Catalogue]:
-            found = verdicts.find(connection, reference)
-            return found, regulator.chain.catalogue(connection, found.catalogue)
-
-        found, catalogue = await regulator.store.read(look)
-        signed = found.certificate
-        return Subject(
-            scorecard=Scorecard.from_json(found.submission.scorecard),
-            catalogue=catalogue,
-            report=PolicyReport.from_json(found.verdict.report),
-            bank=str(found.submission.bank),
-            decided=found.decided,
-            certificate=ModelCertificate.parse(signed.payload).hash if signed else b"",
-            salted=found.verdict.hash,
-        )
+        return await regulator.store.read(lambda c: subject_of(regulator, c, reference))
 
     with guard():
         subject = run(config, work)

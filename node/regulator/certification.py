@@ -127,6 +127,12 @@ class CertificationDesk:
         """How many submissions are judged or wait."""
         return self._queue.length
 
+    def waiting(self) -> tuple[SpiffeId, ...]:
+        """The banks whose submissions are at this process's desk: the first is judged, the others
+        wait in this order.
+        """
+        return self._queue.banks
+
     async def tidy(self) -> None:
         """Removes what is left of expired and of interrupted certifications."""
         now = self.regulator.clock.now()

@@ -48,7 +48,7 @@ class Queue:
 
     most: int
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _waiting: list[Ahead] = field(default_factory=list)
+    _waiting: list[tuple[SpiffeId, Ahead]] = field(default_factory=list)
     _of: Counter[SpiffeId] = field(default_factory=Counter)
 
     @property
@@ -56,26 +56,31 @@ class Queue:
         """Whoever has the turn, and those that wait for it."""
         return len(self._waiting)
 
+    @property
+    def banks(self) -> tuple[SpiffeId, ...]:
+        """Of whom the submissions are, with the one that is judged first; then as they wait."""
+        return tuple(bank for bank, _ in self._waiting)
+
     @asynccontextmanager
     async def turn(self, bank: SpiffeId, ahead: Ahead) -> AsyncIterator[None]:
         """The bank's turn, once it has come. Raises DeskBusy at once when too many wait."""
         if len(self._waiting) > self.most or self._of[bank] >= MOST_OF_A_BANK:
             raise DeskBusy(f"{len(self._waiting)} submissions are at the desk; try later")
         self._of[bank] += 1
-        self._waiting.append(ahead)
+        self._waiting.append((bank, ahead))
         self._tell()
         try:
             async with self._turn:
                 yield
         finally:
-            self._waiting.remove(ahead)
+            self._waiting.remove((bank, ahead))
             self._of[bank] -= 1
             if not self._of[bank]:
                 del self._of[bank]
             self._tell()
 
     def _tell(self) -> None:
-        for place, ahead in enumerate(self._waiting):
+        for place, (_, ahead) in enumerate(self._waiting):
             ahead(place)
 
 

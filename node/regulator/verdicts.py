@@ -20,6 +20,7 @@ from node.regulator.tables import regulator_decisions, regulator_verdicts
 
 _AAD = b"regulator/verdict/"
 _LEAST_DIGITS = 8
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class Verdicts:
         """
         wanted = reference.lower()
         table = regulator_decisions.c
+        whole = _digest(wanted)
+        if (
+            whole is not None
+            and connection.execute(
+                select(table.submission).where(table.submission == whole)
+            ).first()
+        ):
+            return self._read(connection, whole)
         rows = connection.execute(
             select(table.submission, table.model, table.certificate).order_by(
                 table.decided.desc(), table.submission
@@ -100,3 +109,12 @@ class Verdicts:
 
 def _certificate_hash(raw: bytes) -> str:
     return ModelCertificate.parse(Signed.from_json(raw).payload).hash.hex()
+
+
+def _digest(text: str) -> bytes | None:
+    """A whole SHA-256 in hex."""
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return raw if len(raw) == _DIGEST_BYTES else None

@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from federation.auditkeys import CHINA
+from node.days import day_start
 from node.regulator.tables import audit_days
 
 ALL: Final = ""
 """Stands for the holder where queries are counted once, whichever holders they are to."""
 _COUNTS: Final = ("queries", "verified", "consented")
-
-
-def day_of(seconds: int) -> int:
-    """When the day begins, in China, that a time (unix seconds) is in."""
-    moment = datetime.fromtimestamp(seconds, CHINA)
-    return int(moment.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
 
 
 def count_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -31,7 +24,7 @@ def count_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         audience = json.loads(row["record"])["audience"]
         for holder in (ALL, *audience):
-            counts = found[day_of(row["time"]), row["bank"], row["purpose"], holder]
+            counts = found[day_start(row["time"]), row["bank"], row["purpose"], holder]
             counts[0] += 1
             counts[1] += bool(row["verified"])
             counts[2] += row["consent"] is not None
