@@ -33,7 +33,7 @@ MAX_ENTRY_BYTES = 65_535
 MAX_KIND = 64
 PROMISE_SECONDS = 60
 CLOCK_SKEW = 30
-VERSION: Final = 3
+VERSION: Final = 4
 """What this program writes; it reads every version before, and one more."""
 
 
@@ -81,6 +81,8 @@ class Kind(StrEnum):
     VOUCHED = "submission-vouched"
     HISTORY = "history-shared"
     SHARE = "audit-shared"
+    DISPUTED = "disputed"
+    DISPUTE_ANSWERED = "dispute-answered"
     OPAQUE = ""
     """Of the next version, and unknown to this one. Read, never written."""
 

@@ -146,3 +146,41 @@ holder_features = Table(
     Column("missing", BigInteger, nullable=False),
 )
 """For how many of the firms that this holder knows a feature is missing."""
+
+holder_dispute_keys = Table(
+    "holder_dispute_keys",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+"""Keys to which firms seal disputes: the signed statement by its hash, and the sealed seed."""
+
+holder_disputes = Table(
+    "holder_disputes",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("firm", LargeBinary, nullable=False),
+    Column("statement", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("answered_at", BigInteger),
+    Column("answered_by", Text),
+    Column("outcome", Text),
+    Column("answer", LargeBinary),
+    Column("answer_entry", LargeBinary),
+    Column("erased_at", BigInteger),
+    Index("ix_holder_disputes_received_at", "received_at"),
+    Index("ix_holder_disputes_answered_at_due", "answered_at", "due"),
+    Index("ix_holder_disputes_outcome_answered_at", "outcome", "answered_at"),
+    Index("ix_holder_disputes_firm_received_at", "firm", "received_at"),
+    Index("ix_holder_disputes_firm_statement", "firm", "statement", unique=True),
+)
+"""Disputes by the hash of their signed form. `firm` is a tag that only the storage key makes,
+`statement` the id that the firm gave (`jti`), `sealed` the signed form and `answer` the signed
+answer, both under the storage key; they go when the term of keeping is over, the row stays, so that
+an old dispute does not begin anew."""

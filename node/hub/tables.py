@@ -130,3 +130,13 @@ hub_seen = Table(
     Column("at", BigInteger, nullable=False),
 )
 """When a member last asked for the chain's state, to a minute."""
+
+hub_dispute_calls = Table(
+    "hub_dispute_calls",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("day", BigInteger, nullable=False, index=True),
+    Column("count", Integer, nullable=False),
+)
+"""How often a firm had a message about a dispute relayed on a day in China. `tag` is
+HMAC(storage key, day ‖ firm): it names no firm, and no two days of one have it in common."""

@@ -42,7 +42,7 @@ def check(record: Logged, kind: Kind = Kind.PERMIT, now: int = NOW) -> object:
 
 def test_entry_round_trip() -> None:
     recorded = read_entry(RAW)
-    assert (recorded.v, recorded.kind, recorded.time) == (3, Kind.PERMIT, NOW)
+    assert (recorded.v, recorded.kind, recorded.time) == (4, Kind.PERMIT, NOW)
     assert recorded.body == {
         "document": b64(DOCUMENT.payload_hash),
         "bank": str(HARBOUR),
@@ -58,7 +58,7 @@ def test_every_kind_is_read_back(kind: Kind) -> None:
 
 
 def form(**changes: Any) -> bytes:
-    value = {"v": 3, "kind": "permit", "time": NOW, "body": {"a": "b"}} | changes
+    value = {"v": 4, "kind": "permit", "time": NOW, "body": {"a": "b"}} | changes
     return canonical_json({name: item for name, item in value.items() if item is not ...})
 
 
@@ -66,7 +66,7 @@ def form(**changes: Any) -> bytes:
     "changes",
     [
         {"v": 0},
-        {"v": 5},
+        {"v": 6},
         {"v": True},
         {"v": "1"},
         {"v": ...},
@@ -86,15 +86,15 @@ def form(**changes: Any) -> bytes:
         {"label": "permit", "kind": ""},
         {"kind": ""},
         {"v": 1, "kind": "gossip"},
-        {"v": 4, "kind": ""},
-        {"v": 4, "kind": "Gossip"},
-        {"v": 4, "kind": "g" * 65},
-        {"v": 4, "kind": 7},
-        {"v": 4, "extra": 1},
-        {"v": 4, "body": {"a": ["b"]}},
-        {"v": 4, "body": {"a": True}},
-        {"v": 4, "kind": "gossip", "label": "gossip"},
-        {"v": 5, "kind": "gossip"},
+        {"v": 5, "kind": ""},
+        {"v": 5, "kind": "Gossip"},
+        {"v": 5, "kind": "g" * 65},
+        {"v": 5, "kind": 7},
+        {"v": 5, "extra": 1},
+        {"v": 5, "body": {"a": ["b"]}},
+        {"v": 5, "body": {"a": True}},
+        {"v": 5, "kind": "gossip", "label": "gossip"},
+        {"v": 6, "kind": "gossip"},
         {"v": 2, "kind": "gossip"},
     ],
     ids=str,
@@ -112,7 +112,7 @@ def test_entry_that_is_not_canonical(raw: bytes) -> None:
         read_entry(raw)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_earlier_versions_and_the_next_are_read(version: int) -> None:
     """Members of a chain are upgraded one after the other."""
     raw = form(v=version, body={"document": "d", "invented later": "x", "n": 3})
@@ -123,7 +123,7 @@ def test_earlier_versions_and_the_next_are_read(version: int) -> None:
 
 
 def test_an_unknown_kind_of_the_next_version_is_opaque() -> None:
-    raw = b'{"body":{"who":"x"},"kind":"gossip-heard","time":1790000000,"v":4}'
+    raw = b'{"body":{"who":"x"},"kind":"gossip-heard","time":1790000000,"v":5}'
     read = read_entry(raw)
     assert (read.kind, read.label, read.body) == (Kind.OPAQUE, "gossip-heard", {"who": "x"})
     assert read.encode() == raw
@@ -133,7 +133,7 @@ def test_an_unknown_kind_of_the_next_version_is_opaque() -> None:
 
 def test_a_document_logged_by_a_newer_member_counts() -> None:
     """A permit of a hub that is a version ahead has its promise checked as ever."""
-    value = {"v": 4, "kind": "permit", "time": NOW}
+    value = {"v": 5, "kind": "permit", "time": NOW}
     body = {"document": b64(DOCUMENT.payload_hash), "more": 1}
     raw = canonical_json(value | {"body": body})
     assert check(logged(raw)) == read_entry(raw)

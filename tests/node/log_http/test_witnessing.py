@@ -151,8 +151,8 @@ async def test_node_whose_stored_log_was_edited_answers_nothing(
             for name in list(names):
                 connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
             connection.exec_driver_sql(
-                "UPDATE log_entries SET entry = CAST(replace(CAST(entry AS TEXT), '\"v\":3', "
-                '\'"v":4\') AS BLOB) WHERE "index" = 1'
+                "UPDATE log_entries SET entry = CAST(replace(CAST(entry AS TEXT), '\"v\":4', "
+                '\'"v":5\') AS BLOB) WHERE "index" = 1'
             )
 
         await hub.runtime.store.run(edit)
