@@ -25,6 +25,7 @@ from federation.errors import FederationError
 from node.bank.agent import Agent
 from node.bank.asking import Ask
 from node.bank.errors import BankError
+from node.bank.items import CANCELLED, DONE, RUNNING, BatchItems, Item, cancel, state_of
 from node.bank.joint import Joint
 from node.bank.ledger import ID_BYTES, State
 from node.bank.problems import Problem, problem_of
@@ -39,24 +40,7 @@ MOST_ITEMS = 10_000
 AT_ONCE = 8
 MAX_BATCH_BYTES = 128 << 20
 
-_RUNNING, _DONE = "running", "done"
 _FAILURES = (NodeError, FederationError, ScoringError)
-
-
-@dataclass(frozen=True)
-class Item:
-    """What became of one question: a result document, or a problem."""
-
-    index: int
-    result: dict[str, Any] | None = field(default=None, repr=False)
-    problem: dict[str, dict[str, Any]] | None = None
-    """The problem document in each language."""
-
-    def to_dict(self, language: str) -> dict[str, Any]:
-        """For a line of a file, or a member of an answer."""
-        if self.problem is not None:
-            return {"index": self.index, "error": self.problem[language]}
-        return {"index": self.index, "result": self.result}
 
 
 @dataclass
@@ -67,6 +51,8 @@ class Batch:
     asks: tuple[Ask, ...] = field(repr=False)
     items: dict[int, Item] = field(default_factory=dict, repr=False)
     done: bool = False
+    cancelled: bool = False
+    """No further question is asked."""
     waiting: dict[str, Waiting] = field(default_factory=dict, repr=False)
     """What it waits for now, by chain."""
 
@@ -89,10 +75,12 @@ class Batches:
         self._queries = queries
         self._joint = joint
         self._key = agent.runtime.identity.storage
+        self.items = BatchItems(self._key)
 
-    async def begin(self, asks: Sequence[Ask], key: str) -> Batch:
-        """The batch under a key, kept so that it can be continued. Raises BankError for a key
-        that was used for other questions, and for none or too many of them.
+    async def begin(self, asks: Sequence[Ask], key: str, officer: str | None = None) -> Batch:
+        """The batch under a key, kept so that it can be continued; `officer` is whose it is on the
+        pages. Raises BankError for a key that was used for other questions, and for none or too
+        many of them.
         """
         if not 1 <= len(asks) <= MOST_ITEMS:
             reason = f"has {len(asks)} items, from 1 to {MOST_ITEMS} are taken"
@@ -114,9 +102,11 @@ class Batches:
                     id=identifier,
                     key=tag,
                     body=body,
-                    state=_RUNNING,
+                    state=RUNNING,
                     created=self._agent.now(),
                     sealed=self._key.seal(raw, _aad(identifier)),
+                    officer=officer,
+                    size=len(asks),
                 )
             )
             return identifier, body
@@ -132,7 +122,7 @@ class Batches:
         columns = bank_batches.c
         query = (
             select(columns.id)
-            .where(columns.body == body, columns.state == _RUNNING)
+            .where(columns.body == body, columns.state == RUNNING)
             .order_by(columns.created.desc())
         )
         found = await self._agent.read(lambda c: c.execute(query).scalars().first())
@@ -153,7 +143,8 @@ class Batches:
             self._key.open(bytes(row.sealed), _aad(identifier)), MAX_BATCH_BYTES
         )
         asks = tuple(Ask.from_json(text.encode()) for text in value["asks"])
-        batch = Batch(identifier, asks, done=row.state == _DONE)
+        cancelled = row.state == CANCELLED
+        batch = Batch(identifier, asks, done=row.state == DONE or cancelled, cancelled=cancelled)
         problems = value["problems"]
         answered = await self._agent.read(lambda c: self._answered(c, batch))
         batch.items = {int(n): Item(int(n), problem=said) for n, said in problems.items()}
@@ -178,7 +169,7 @@ class Batches:
     async def unfinished(self) -> list[bytes]:
         """The batches that were interrupted, the oldest first."""
         columns = bank_batches.c
-        query = select(columns.id).where(columns.state == _RUNNING).order_by(columns.created)
+        query = select(columns.id).where(columns.state == RUNNING).order_by(columns.created)
         return await self._agent.read(
             lambda c: [bytes(identifier) for identifier in c.execute(query).scalars()]
         )
@@ -190,15 +181,19 @@ class Batches:
         at_once: int = AT_ONCE,
         waits: Waits | None = None,
     ) -> Batch:
-        """Asks every question of a batch that is not answered yet; `at_once` of them at a time."""
+        """Asks every question of a batch that is not answered yet, until it is cancelled; `at_once`
+        of them at a time.
+        """
         pending, backoff = list(range(len(batch.asks))), Backoff()
-        while pending:
+        while pending and not batch.cancelled:
             waiting = await self._round(batch, pending, progress, at_once)
             moved = len(waiting) < len(pending)
             pending = sorted(waiting)
             self._tell(batch, waiting, waits)
             if pending:
                 await asyncio.sleep(backoff.after(progress=moved))
+                state = await self._agent.read(lambda c: state_of(c, batch.id))
+                batch.cancelled = batch.cancelled or state == CANCELLED
         batch.done = True
         problems = {str(n): i.problem for n, i in batch.items.items() if i.problem is not None}
         sealed = self._key.seal(_content(batch.asks, problems), _aad(batch.id))
@@ -207,11 +202,17 @@ class Batches:
             connection.execute(
                 update(bank_batches)
                 .where(bank_batches.c.id == batch.id)
-                .values(state=_DONE, sealed=sealed)
+                .values(state=CANCELLED if batch.cancelled else DONE, sealed=sealed)
             )
 
         await self._agent.write(unit)
         return batch
+
+    async def cancel(self, identifier: bytes) -> bool:
+        """Ends a batch before its end: questions under way are answered, the others are not asked.
+        False for a batch that does not run.
+        """
+        return await self._agent.write(lambda c: cancel(c, identifier))
 
     async def _round(
         self, batch: Batch, pending: Sequence[int], progress: Progress | None, at_once: int
@@ -225,6 +226,8 @@ class Batches:
 
         async def one(index: int) -> None:
             async with gate:
+                if batch.cancelled:
+                    return
                 chain = await self._chain(batch.asks[index])
                 problem = away.get(chain)
                 item = None if problem is not None else await self._ask(batch, index)
@@ -235,6 +238,11 @@ class Batches:
             if problem is not None:
                 waiting[index] = problem.chain or chain, problem
             elif isinstance(item, Item):
+                now, settled = self._agent.now(), item
+                goes_on = await self._agent.write(
+                    lambda c: self.items.put(c, batch.id, settled, now)
+                )
+                batch.cancelled = batch.cancelled or not goes_on
                 batch.settle(item)
                 if progress is not None:
                     progress(item, len(batch.items), len(batch.asks))

@@ -99,8 +99,8 @@ bank_batches = Table(
     UniqueConstraint("key", name="uq_bank_batches_key"),
     Index("ix_bank_batches_officer_created", "officer", "created"),
 )
-"""Batches of queries, sealed: they name enterprises. `officer` is who uploaded one on a page, `size`
-the number of its questions."""
+"""Batches of queries, sealed: they name enterprises. `officer` is who uploaded one on a page,
+`size` the number of its questions."""
 
 bank_batch_items = Table(
     "bank_batch_items",

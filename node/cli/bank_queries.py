@@ -96,7 +96,7 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Ask many questions. The same file and --out go on where they stopped. / 批量查询"""
-    from node.bank.batches import Item
+    from node.bank.items import Item
     from node.bank.lines import read_lines
 
     with guard():

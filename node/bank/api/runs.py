@@ -10,6 +10,7 @@ import structlog
 
 from node.bank.bank import Bank
 from node.bank.batches import Batch
+from node.bank.items import CANCELLED, DONE, RUNNING
 
 _log = structlog.get_logger(__name__)
 
@@ -25,12 +26,18 @@ class BatchView:
         batch = self.batch
         return {
             "id": batch.id.hex(),
-            "state": "done" if batch.done else "running",
+            "state": _state(batch),
             "done": len(batch.items),
             "total": len(batch.asks),
             "waiting": [batch.waiting[chain].to_dict(language) for chain in sorted(batch.waiting)],
             "items": [batch.items[index].to_dict(language) for index in sorted(batch.items)],
         }
+
+
+def _state(batch: Batch) -> str:
+    if batch.done:
+        return CANCELLED if batch.cancelled else DONE
+    return RUNNING
 
 
 class BatchRuns:
