@@ -227,7 +227,7 @@ def _charts(language: str) -> dict[str, object]:
         ),
         "spark": sparkline(amount[-20:], title=say["queries"]),
         "quota": meter(812, 1000, title=say["used"], tone="warn"),
-        "none": line_chart([], title=say["nothing"], unit="", language=language),
+        "nothing": line_chart([], title=say["nothing"], unit="", language=language),
         "day": day(1_790_000_000),
         "today_text": WORDS["today"],
     }  # fmt: skip

@@ -9,15 +9,16 @@ from typing import Final
 from markupsafe import Markup
 
 from node.pages.charts.bars import bar_list
-from node.pages.charts.scale import cut, finite, full
+from node.pages.charts.scale import cut, finite, full, lines_of
 from node.pages.charts.svg import element, figure, picture, toned
 
 _MIDDLE: Final = (150.0, 140.0)
 _ARC: Final = 112.0
-_WEB: Final = (210.0, 150.0)
-_REACH: Final = 96.0
-_SIDE: Final = 96.0
-"""What a label of the radar has, in its units."""
+_WEB: Final = (170.0, 142.0)
+_REACH: Final = 84.0
+_SIZE: Final = 14.0
+"""Size of the radar's text, in its units."""
+_HIGH: Final = 284.0
 
 
 def gauge(
@@ -104,28 +105,38 @@ def radar(axes: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
         )
         for n, share in corners
     ]  # fmt: skip
-    names = [part for n, (name, share) in enumerate(known) for part in _name(n, count, name, share)]
+    names = [_name(n, count, name, share) for n, (name, share) in enumerate(known)]
     told = ", ".join(f"{name} {_percent(share)}" for name, share in known)
     return figure(
         "radar",
         picture(*rings, *spokes, area, *dots, *names, label=f"{title}: {told}",
-                viewBox="0 0 420 304"),
+                viewBox=f"0 0 {2 * _WEB[0]:g} {_HIGH:g}"),
     )  # fmt: skip
 
 
-def _name(n: int, count: int, name: str, share: float | None) -> list[Markup]:
-    x, y = _place(n, count, 1 + 16 / _REACH)
+def _name(n: int, count: int, name: str, share: float | None) -> Markup:
+    """The name on one or two lines, and the value below it, outside of the web."""
+    x, y = _place(n, count, 1 + 14 / _REACH)
     side = math.sin(2 * math.pi * n / count)
     anchor = "middle" if abs(side) < 0.2 else "start" if side > 0 else "end"
-    # The upper label stands on the web, the lower one hangs below it.
-    y += -12 if y < _WEB[1] - _REACH else 10 if y > _WEB[1] + _REACH else 0
-    shown = cut(name, _SIDE if anchor != "middle" else 2 * _SIDE, 13)
-    hint = [element("title", name)] if shown != name else []
-    soft = "amount" if share is not None else "amount none"
-    return [
-        element("text", shown, *hint, class_="name", x=x, y=y, text_anchor=anchor),
-        element("text", _percent(share), class_=soft, x=x, y=y + 16, text_anchor=anchor),
-    ]
+    room = _WEB[0] if anchor == "middle" else (2 * _WEB[0] - x if side > 0 else x) - 2
+    lines = [*lines_of(name, room, _SIZE), _percent(share)]
+    # The uppermost stands on the web, the lowest hangs below it, those at the sides are centred.
+    step = _SIZE + 2
+    if y < _WEB[1] - _REACH:
+        first = y - (len(lines) - 1) * step
+    elif y > _WEB[1] + _REACH:
+        first = y + _SIZE - 4
+    else:
+        first = y - (len(lines) - 2) * step / 2
+    texts = [
+        element(
+            "text", line, x=x, y=first + place * step, text_anchor=anchor,
+            class_="amount" if place == len(lines) - 1 else "name",
+        )
+        for place, line in enumerate(lines)
+    ]  # fmt: skip
+    return element("g", element("title", f"{name} {_percent(share)}"), *texts)
 
 
 def _percent(share: float | None) -> str:

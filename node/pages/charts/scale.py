@@ -11,8 +11,8 @@ NARROW: Final = 0.56
 """Width of a Latin letter as a share of the font's size, about."""
 FONT: Final = 12.0
 """Size of a chart's text, in pixels."""
-WIDTHS: Final = {"s": 270.0, "m": 430.0, "l": 800.0}
-"""Pixels that a plot has at least: on a phone, in half a page, on a whole one."""
+WIDTHS: Final = {"s": 250.0, "m": 340.0, "l": 570.0, "xl": 810.0}
+"""Pixels that a plot has at least: on a phone, in a half, two thirds, all of a page's width."""
 
 
 def finite(value: float | None) -> float | None:
@@ -87,18 +87,37 @@ def cut(text: str, width: float, size: float = FONT) -> str:
     return f"{kept.rstrip()}…"
 
 
-def places(labels: Sequence[str], widest: float = 120.0) -> list[str]:
-    """For each label the sizes (`s`, `m`, `l`) at which it is shown, so that none runs into the
-    next; the last label always is. `widest` is where labels are cut.
+def lines_of(text: str, width: float, size: float = FONT) -> list[str]:
+    """A text on one line, or on two where it is wider; broken between words, or anywhere where
+    there are none, and cut at the end of the second.
+    """
+    if width_of(text, size) <= width:
+        return [text]
+    words = text.split(" ") if " " in text else list(text)
+    between = " " if " " in text else ""
+    first = words[0]
+    taken = 1
+    for word in words[1:]:
+        if width_of(f"{first}{between}{word}", size) > width:
+            break
+        first += between + word
+        taken += 1
+    rest = between.join(words[taken:])
+    return [cut(first, width, size), *([cut(rest, width, size)] if rest else [])]
+
+
+def places(labels: Sequence[str], widest: float = 120.0) -> list[list[str]]:
+    """For each label the names of WIDTHS at which it is shown, so that none runs into the next;
+    the last label always is. `widest` is where labels are cut.
     """
     count = len(labels)
-    needed = min(widest, max((width_of(one) for one in labels), default=0.0)) + 16
-    shown = [""] * count
+    needed = min(widest, max((width_of(one) for one in labels), default=0.0)) + 12
+    shown: list[list[str]] = [[] for _ in labels]
     for size, width in WIDTHS.items():
         most = max(1, min(10, int(width // needed)))
         step = max(1, -(-(count - 1) // max(1, most - 1))) if most > 1 else count
         for index in range(count - 1, -1, -step):
-            shown[index] += size
+            shown[index].append(size)
     return shown
 
 
