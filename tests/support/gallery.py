@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import Column as DbColumn
 from sqlalchemy import Integer, MetaData, Text, create_engine, insert, select
@@ -162,7 +163,7 @@ def gallery(rows: int = 3000) -> Site:
     return site
 
 
-def _charts(language: str) -> dict[str, object]:
+def _charts(language: str) -> dict[str, Any]:
     start = date(2026, 8, 31)
     days = [(start + timedelta(days=n)).isoformat() for n in range(84)]
     amount = [

@@ -14,7 +14,7 @@ from node.pages.charts.svg import element, figure, picture, toned
 
 _MIDDLE: Final = (150.0, 140.0)
 _ARC: Final = 112.0
-_WEB: Final = (170.0, 142.0)
+_WEB: Final = (180.0, 142.0)
 _REACH: Final = 84.0
 _SIZE: Final = 14.0
 """Size of the radar's text, in its units."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from node.pages.charts.scale import cut, per_cent, places, short, width_of
+from node.pages.charts.scale import WIDTHS, cut, per_cent, places, short, width_of
 from node.pages.charts.svg import element, picture
 
 TOP: Final = 10.0
@@ -63,13 +63,22 @@ def _below(labels: Sequence[str], at: Sequence[float]) -> list[Markup]:
             "text",
             cut(text, LABEL),
             class_=" ".join(["x", *(f"at-{size}" for size in sizes)]),
-            x=per_cent(place),
+            x=per_cent(where),
             y=TOP + TALL + 18,
-            text_anchor="start" if place < 0.02 else "end" if place > 0.98 else "middle",
+            text_anchor=anchor,
         )
         for text, place, sizes in zip(labels, at, places(labels, LABEL), strict=True)
         if sizes
+        for where, anchor in [_anchored(cut(text, LABEL), place)]
     ]
+
+
+def _anchored(text: str, place: float) -> tuple[float, str]:
+    """Where a label is held, and by what: under its value, and within a small plot."""
+    half = width_of(text) / 2 / WIDTHS["s"]
+    if place < half - 0.08:
+        return 0.0, "start"
+    return (1.0, "end") if 1 - place < half - 0.04 else (place, "middle")
 
 
 def _hits(at: Sequence[float], hints: Sequence[str]) -> list[Markup]:

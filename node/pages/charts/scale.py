@@ -88,11 +88,13 @@ def cut(text: str, width: float, size: float = FONT) -> str:
 
 
 def lines_of(text: str, width: float, size: float = FONT) -> list[str]:
-    """A text on one line, or on two where it is wider; broken between words, or anywhere where
-    there are none, and cut at the end of the second.
+    """A text on one line, or on two where it is wider: broken between words, Chinese anywhere, and
+    cut where a line is still too wide.
     """
     if width_of(text, size) <= width:
         return [text]
+    if " " not in text and text.isascii():
+        return [cut(text, width, size)]
     words = text.split(" ") if " " in text else list(text)
     between = " " if " " in text else ""
     first = words[0]
