@@ -138,14 +138,34 @@ def _dimensions(scorecard: Scorecard, record: Record) -> tuple[Dimension, ...]:
     return tuple(dimensions)
 
 
-def _reasons(scorecard: Scorecard, record: Record) -> tuple[Reason, ...]:
-    shortfalls: dict[str, float] = {}
+def points_of(scorecard: Scorecard, record: Record) -> dict[str, tuple[float, float]]:
+    """By field: the score points that the record has above the least it can, and the most that
+    there are to have.
+    """
+    found = {}
+    for field in scorecard.fields:
+        least, most = scorecard.minimum(field.name), scorecard.maximum(field.name)
+        gained = max(record.values[field.name] - least, 0)
+        found[field.name] = field.step * gained, field.step * (most - least)
+    return found
+
+
+def shortfalls(scorecard: Scorecard, record: Record) -> dict[str, float]:
+    """By reason code, R01–R11: the score points that its furthest field lacks of the most it can
+    have.
+    """
+    found: dict[str, float] = {}
     for field in scorecard.fields:
         points = field.step * (scorecard.maximum(field.name) - record.values[field.name])
-        shortfalls[field.reason] = max(shortfalls.get(field.reason, 0), points)
+        found[field.reason] = max(found.get(field.reason, 0), points)
+    return found
+
+
+def _reasons(scorecard: Scorecard, record: Record) -> tuple[Reason, ...]:
+    lacking = shortfalls(scorecard, record)
     codes = sorted(
-        (code for code, points in shortfalls.items() if points > 0),
-        key=lambda code: (-shortfalls[code], code),
+        (code for code, points in lacking.items() if points > 0),
+        key=lambda code: (-lacking[code], code),
     )
     if record.coverage < len(scorecard.participants):
         codes = [*codes[: MOST_REASONS - 1], THIN_DATA]

@@ -193,7 +193,7 @@ class Batches:
             if pending:
                 await asyncio.sleep(backoff.after(progress=moved))
                 state = await self._agent.read(lambda c: state_of(c, batch.id))
-                batch.cancelled = batch.cancelled or state == CANCELLED
+                batch.cancelled = state == CANCELLED
         batch.done = True
         problems = {str(n): i.problem for n, i in batch.items.items() if i.problem is not None}
         sealed = self._key.seal(_content(batch.asks, problems), _aad(batch.id))
@@ -242,7 +242,8 @@ class Batches:
                 goes_on = await self._agent.write(
                     lambda c: self.items.put(c, batch.id, settled, now)
                 )
-                batch.cancelled = batch.cancelled or not goes_on
+                if not goes_on:
+                    batch.cancelled = True
                 batch.settle(item)
                 if progress is not None:
                     progress(item, len(batch.items), len(batch.asks))

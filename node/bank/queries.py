@@ -86,6 +86,26 @@ class Queries:
                     return await self._send(row, place, release=key is None)
             return _final(row)
 
+    async def resume(self, identifier: bytes) -> Answer:
+        """The answer to a kept question, which is sent again, with its own elements, if it has
+        none: that costs no second use of the consent.
+
+        Raises BankError for one whose epoch or consent is over; otherwise as `ask`.
+        """
+        row = await self.row(identifier)
+        if row.state is not State.OPEN:
+            return _final(row)
+        query = open_query_from(row.content["open"])
+        place = await self._places.of_query(query)
+        if place is None:
+            raise BankError(Code.QUERY_UNSETTLED, "query")
+        view = await self._agent.chains.view(place.model.chain)
+        read_consent(query.request.consent, view.root, self._agent.now())
+        auto = self.ledger.tag("auto", row.body)
+        without_key = await self._agent.read(lambda c: self.ledger.by_key(c, auto))
+        release = without_key is not None and without_key.id == row.id
+        return await self._send(row, place, release=release)
+
     def tag(self, key: str) -> bytes:
         """Under what the query of a key is kept."""
         return self.ledger.tag("key", key.encode())
