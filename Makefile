@@ -10,7 +10,7 @@ WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm haproxy golang java
+.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm haproxy chromium golang java
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,11 +33,16 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 demo: install  ## a whole credit chain on this machine
 	@$(BIN)/yinxin demo $(ARGS)
 
-test: install postgresql openssl softhsm haproxy golang java  ## every test; PostgreSQL is started and thrown away by them
+test: install postgresql openssl softhsm haproxy chromium golang java  ## every test; PostgreSQL is started and thrown away by them
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 haproxy:
 	@command -v haproxy >/dev/null || test -x /usr/sbin/haproxy || deploy/need-package.sh haproxy
+
+# The browser that the tests of the pages drive, and a font for Chinese.
+chromium:
+	@command -v chromium >/dev/null || deploy/need-package.sh chromium
+	@test -n "$$(fc-list :lang=zh)" || deploy/need-package.sh fonts-noto-cjk
 
 softhsm:
 	@command -v softhsm2-util >/dev/null || deploy/need-package.sh softhsm2

@@ -20,6 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "yinxin"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=10, help="nodes killed under load")
+    parser.addoption("--screenshots", help="a folder for pictures of the pages that tests look at")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

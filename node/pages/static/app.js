@@ -27,7 +27,6 @@
       if (code.closest("table, button")) continue;
       code.tabIndex = 0;
       code.setAttribute("role", "button");
-      code.setAttribute("aria-label", `${code.textContent} ${code.title}`);
     }
   }
 
