@@ -1,8 +1,8 @@
 """The key to which firms seal disputes: made by the holder, signed by it, good for some months.
 
-A firm's agent knows the chain's trust root. The holder's credential is the regulator's word for the
-key that the holder signs with, and the dispute key is the holder's own: a hub that hands out another
-key, or another member's, is found out before anything is sealed to it.
+A firm's agent knows the chain's trust root. The holder's credential is the regulator's word for
+the key that the holder signs with, and the dispute key is the holder's own: a hub that hands out
+another key, or another member's, is found out before anything is sealed to it.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from federation.errors import FederationError
 from federation.identity import Role, SpiffeId
 from federation.policy import PolicyThresholds
 from node.config.fields import PREFIX, Address, AnyPath, ReadableFile, SecretFile, origin
+from node.config.pages import PagesConfig
 from node.config.sections import (
     AffiliatesConfig,
     ApiConfig,
@@ -30,6 +31,7 @@ from node.config.sections import (
     DatabaseConfig,
     DeadlinesConfig,
     DirectoriesConfig,
+    DisputesConfig,
     HubPeersConfig,
     LabelsConfig,
     LimitsConfig,
@@ -47,6 +49,7 @@ from node.config.sections import (
 )
 from node.errors import ConfigError, ConfigProblem
 from node.keys import read_secret
+from node.pages.duties import DUTIES
 
 
 class _Environment(EnvSettingsSource):
@@ -101,6 +104,8 @@ class NodeConfig(BaseSettings):
     deadlines: DeadlinesConfig = DeadlinesConfig()
     limits: LimitsConfig = LimitsConfig()
     tlog: TransparencyConfig = TransparencyConfig()
+    pages: PagesConfig = PagesConfig()
+    """What people work on in a browser."""
 
     @field_validator("trust_domain")
     @classmethod
@@ -111,6 +116,16 @@ class NodeConfig(BaseSettings):
     @classmethod
     def _name(cls, value: str) -> str:
         return _spiffe_part(value, cls.role, "example", value)
+
+    @field_validator("pages")
+    @classmethod
+    def _pages(cls, value: PagesConfig) -> PagesConfig:
+        given = {duty for duties in value.oidc.mapping.values() for duty in duties}
+        unknown = sorted(given.difference(DUTIES[cls.role]))
+        if unknown:
+            known = ", ".join(DUTIES[cls.role])
+            raise ValueError(f"oidc.duties gives {', '.join(unknown)}; this role has {known}")
+        return value
 
     @property
     def spiffe_id(self) -> SpiffeId:
@@ -183,6 +198,7 @@ class HolderConfig(NodeConfig):
     """The mapping file that `epoch load` takes unless it is given one, and that the pages edit."""
     development: CountsConfig = CountsConfig()
     statistics: StatisticsConfig = StatisticsConfig()
+    disputes: DisputesConfig = DisputesConfig()
 
 
 class HubConfig(NodeConfig):

@@ -288,6 +288,17 @@ class CountsConfig(Section):
         return self
 
 
+class DisputesConfig(Section):
+    """What a holder takes of disputes, and how long it keeps them."""
+
+    keep_days: Annotated[int, Field(ge=30, le=3650)] = 365
+    """How long after its answer a dispute is kept; then statement and answer are erased."""
+    open_most: Annotated[int, Field(ge=1, le=100)] = 5
+    """Disputes of one firm that may wait for an answer at a time."""
+    month_most: Annotated[int, Field(ge=1, le=1000)] = 20
+    """New disputes of one firm within 30 days."""
+
+
 class DirectoriesConfig(Section):
     """How old what is known of a peer chain may be."""
 

@@ -12,6 +12,7 @@ from node.holder.closing import Closer
 from node.holder.contexts import Contexts
 from node.holder.development.counts import Counts
 from node.holder.development.labels import Labels
+from node.holder.disputes.desk import DisputeDesk
 from node.holder.loading import EpochLoader
 from node.holder.models import Models
 from node.holder.pads import Pads
@@ -21,6 +22,7 @@ from node.holder.snapshots import Snapshots
 from node.holder.submission import Submission
 from node.holder.unlocking import Unlocking
 from node.holder.vault import EpochVault
+from node.pages.serving import add_site
 from node.rpc.client import Channel
 from node.runtime import Runtime
 from yinxin.v1.holder_pb2_grpc import add_HolderServicer_to_server
@@ -42,6 +44,7 @@ class Parts:
     closer: Closer
     submission: Submission
     loader: EpochLoader
+    disputes: DisputeDesk
 
 
 def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> Parts:
@@ -67,6 +70,7 @@ def assemble(runtime: Runtime[HolderConfig], sync: ChainSync, hub: Channel) -> P
         closer=Closer(runtime, vault),
         submission=submission,
         loader=EpochLoader(runtime, sync, submission),
+        disputes=DisputeDesk(runtime),
     )
 
 
@@ -86,6 +90,7 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
         parts.unlocking,
         parts.labels,
         parts.counts,
+        parts.disputes,
         runtime.metrics,
     )
     runtime.add_server(runtime.config.listen, ROLES, partial(add_HolderServicer_to_server, service))
@@ -93,8 +98,17 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
         parts.closer.keep(),
         parts.pads.keep(),
         parts.submission.keep(),
+        parts.disputes.keep(),
     ]
+    _add_site(runtime)
     _watch(runtime, parts)
+
+
+def _add_site(runtime: Runtime[HolderConfig]) -> None:
+    if runtime.config.pages.listen is not None:
+        from node.holder.pages import TITLE, add_pages
+
+        add_site(runtime, TITLE, lambda site: add_pages(site, runtime))
 
 
 def _watch(runtime: Runtime[HolderConfig], parts: Parts) -> None:

@@ -12,6 +12,7 @@ from federation.identity import Role
 from node.holder.contexts import Contexts
 from node.holder.development.counts import Counts
 from node.holder.development.labels import Labels
+from node.holder.disputes.desk import DisputeDesk
 from node.holder.models import Models
 from node.holder.pads import Pads
 from node.holder.preparation import Preparation
@@ -26,12 +27,16 @@ from node.rpc.convert import (
     signed_to_wire,
     unlock_from_wire,
 )
+from node.rpc.identity import peer
 from yinxin.v1 import common_pb2, holder_pb2, hub_pb2
 from yinxin.v1.holder_pb2_grpc import HolderServicer
 
 _SERVICE = "/yinxin.v1.Holder/"
 _HUB = frozenset({Role.HUB})
-_METHODS = ("InstallModel", "GetKey", "Prepare", "Unlock", "InstallLabels", "Counts")
+_METHODS = (
+    "InstallModel", "GetKey", "Prepare", "Unlock", "InstallLabels", "Counts", "GetDisputeKey",
+    "Dispute",
+)  # fmt: skip
 ROLES = {f"{_SERVICE}{method}": _HUB for method in _METHODS}
 
 
@@ -47,6 +52,7 @@ class HolderService(HolderServicer):
         unlocking: Unlocking,
         labels: Labels,
         counts: Counts,
+        disputes: DisputeDesk,
         metrics: NodeMetrics,
     ) -> None:
         self._contexts = contexts
@@ -56,6 +62,7 @@ class HolderService(HolderServicer):
         self._unlocking = unlocking
         self._labels = labels
         self._counts = counts
+        self._disputes = disputes
         self._metrics = metrics
 
     async def InstallModel(
@@ -139,6 +146,22 @@ class HolderService(HolderServicer):
         while (piece := await asyncio.to_thread(next, stored, None)) is not None:
             chunk = common_pb2.Chunk(total=piece.total, sha256=piece.sha256, data=piece.data)
             yield common_pb2.CountsPart(counts=chunk)
+
+    async def GetDisputeKey(
+        self, request: common_pb2.DisputeKeyRequest, context: Any
+    ) -> common_pb2.DisputeKeyReply:
+        """The key to which firms seal disputes, and the credential that it is verified by."""
+        key = await self._disputes.key(identifier(request.holder, "holder"))
+        credential = signed_to_wire(self._disputes.credential)
+        return common_pb2.DisputeKeyReply(credential=credential, key=signed_to_wire(key))
+
+    async def Dispute(
+        self, request: common_pb2.DisputeRequest, context: Any
+    ) -> common_pb2.DisputeReply:
+        """What a firm sealed, taken or looked up; the reply is sealed to the firm."""
+        holder = identifier(request.holder, "holder")
+        sealed = await self._disputes.receive(holder, request.key, request.sealed, peer())
+        return common_pb2.DisputeReply(sealed=sealed)
 
 
 async def _bundle(

@@ -1,4 +1,4 @@
-"""The hub's service for enterprises: registering and cancelling consents, and who used them.
+"""The hub's service for enterprises: consents, who used them, and disputes on their way.
 
 It listens on an address of its own and accepts only certificates of the business-licence
 authority. A caller registers, cancels and asks for itself: the subject of what it signed has to be
@@ -19,6 +19,7 @@ from federation.identity import Role, SpiffeId
 from federation.registration import seal_statement
 from federation.uscc import Uscc
 from node.hub.auditkeys import sealing_keys
+from node.hub.disputes import Disputes
 from node.hub.publication import Hub
 from node.hub.receipts import receipt
 from node.hub.registry import HubRegistry
@@ -32,6 +33,9 @@ ROLES = {
     f"{_SERVICE}RegisterConsent": frozenset({Role.ENTERPRISE}),
     f"{_SERVICE}CancelConsent": frozenset({Role.ENTERPRISE}),
     f"{_SERVICE}ListUses": frozenset({Role.ENTERPRISE}),
+    f"{_SERVICE}GetMembers": frozenset({Role.ENTERPRISE}),
+    f"{_SERVICE}GetDisputeKey": frozenset({Role.ENTERPRISE}),
+    f"{_SERVICE}Dispute": frozenset({Role.ENTERPRISE}),
 }
 USES_AT_ONCE: Final = 200
 """Uses in one answer: well below the limit on messages, whatever is in them."""
@@ -40,8 +44,9 @@ USES_AT_ONCE: Final = 200
 class ConsentsService(ConsentsServicer):
     """Implements yinxin.v1.Consents."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, disputes: Disputes) -> None:
         self._hub = hub
+        self._disputes = disputes
         self._authority = hub.identity.root.licence_authority.encode()
 
     async def RegisterConsent(
@@ -91,6 +96,24 @@ class ConsentsService(ConsentsServicer):
             return hub_pb2.ListUsesReply(uses=shown, total=total, next=stop)
 
         return await self._hub.store.read(look)
+
+    async def GetMembers(
+        self, request: hub_pb2.GetMembersRequest, context: Any
+    ) -> hub_pb2.ChainMembers:
+        """Banks and holders to choose from, by credentials that the firm verifies."""
+        return await self._disputes.members()
+
+    async def GetDisputeKey(
+        self, request: common_pb2.DisputeKeyRequest, context: Any
+    ) -> common_pb2.DisputeKeyReply:
+        """Relays a holder's key for disputes."""
+        return await self._disputes.key(request, peer(), context)
+
+    async def Dispute(
+        self, request: common_pb2.DisputeRequest, context: Any
+    ) -> common_pb2.DisputeReply:
+        """Relays a dispute, sealed at both ends."""
+        return await self._disputes.relay(request, peer(), context)
 
     def _use(self, connection: Connection, use: Use) -> hub_pb2.ConsentUse:
         certificate = self._hub.chain.certified(connection, use.certificate)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from node.hub import consents, service
+from node.hub.disputes import Disputes
 from node.hub.logs import HubLogs
+from node.hub.pages import add_pages
 from node.hub.peers import service as peers
 from node.hub.peers.directories import PeerDirectories
 from node.hub.peers.routing import PeerRoutes
@@ -11,8 +13,10 @@ from node.hub.permits import Permits
 from node.hub.publication import Hub
 from node.hub.relays import Relays
 from node.hub.routes import Routes
+from node.pages.serving import add_site
 from node.peers import PeerChannels, PeerTrust, add_peer_server
 from node.rpc.tls import TlsFiles
+from scoring.documents import Text
 from yinxin.v1.hub_pb2_grpc import add_ConsentsServicer_to_server, add_HubServicer_to_server
 from yinxin.v1.peers_pb2_grpc import add_PeersServicer_to_server
 
@@ -33,7 +37,7 @@ async def build(hub: Hub) -> None:
         service.ROLES,
         lambda server: add_HubServicer_to_server(members, server),
     )
-    enterprises = consents.ConsentsService(hub)
+    enterprises = consents.ConsentsService(hub, Disputes(hub, routes))
     tls = TlsFiles(config.tls.certificate, config.tls.key, config.consents.licence_authority)
     hub.add_server(
         config.consents.listen,
@@ -51,3 +55,4 @@ async def build(hub: Hub) -> None:
             peers.ROLES,
             lambda server: add_PeersServicer_to_server(hubs, server),
         )
+    add_site(hub, Text(zh="平台端", en="Hub"), lambda site: add_pages(site, hub))

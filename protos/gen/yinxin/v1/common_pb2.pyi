@@ -399,3 +399,101 @@ class InstallLabelsReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InstallLabelsReply: _TypeAlias = InstallLabelsReply  # noqa: Y015
+
+@_typing.final
+class DisputeKeyRequest(_message.Message):
+    """Which holder's key for disputes is wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeKeyRequest: _TypeAlias = DisputeKeyRequest  # noqa: Y015
+
+@_typing.final
+class DisputeKeyReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def credential(self) -> Global___Signed:
+        """The holder's credential, signed by the regulator, and the DisputeKey, signed by the holder."""
+
+    @_builtins.property
+    def key(self) -> Global___Signed: ...
+    def __init__(
+        self,
+        *,
+        credential: Global___Signed | None = ...,
+        key: Global___Signed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeKeyReply: _TypeAlias = DisputeKeyReply  # noqa: Y015
+
+@_typing.final
+class DisputeRequest(_message.Message):
+    """A firm's signed dispute, sealed to the holder; the same for a new one and for one whose answer is
+    asked for. Every message has the same size.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    key: _builtins.bytes
+    """SHA-256 of the DisputeKey."""
+    sealed: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+        sealed: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "key", b"key", "sealed", b"sealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeRequest: _TypeAlias = DisputeRequest  # noqa: Y015
+
+@_typing.final
+class DisputeReply(_message.Message):
+    """The holder's signed reply, sealed to the firm. Every message has the same size."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALED_FIELD_NUMBER: _builtins.int
+    sealed: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        sealed: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sealed", b"sealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeReply: _TypeAlias = DisputeReply  # noqa: Y015

@@ -26,7 +26,7 @@ from yinxin.v1 import common_pb2 as yinxin_dot_v1_dot_common__pb2
 from yinxin.v1 import hub_pb2 as yinxin_dot_v1_dot_hub__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16yinxin/v1/holder.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\x1a\x13yinxin/v1/hub.proto\"A\n\rUnlockRequest\x12!\n\x06permit\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Logged\x12\r\n\x05named\x18\x02 \x01(\x0c\x32\x93\x03\n\x06Holder\x12N\n\x0cInstallModel\x12\x1e.yinxin.v1.InstallModelRequest\x1a\x1c.yinxin.v1.InstallModelReply(\x01\x12\x32\n\x06GetKey\x12\x15.yinxin.v1.KeyRequest\x1a\x11.yinxin.v1.Logged\x12\x38\n\x07Prepare\x12\x19.yinxin.v1.PrepareRequest\x1a\x10.yinxin.v1.Table0\x01\x12;\n\x06Unlock\x12\x18.yinxin.v1.UnlockRequest\x1a\x17.yinxin.v1.UnlockAnswer\x12Q\n\rInstallLabels\x12\x1f.yinxin.v1.InstallLabelsRequest\x1a\x1d.yinxin.v1.InstallLabelsReply(\x01\x12;\n\x06\x43ounts\x12\x18.yinxin.v1.CountsRequest\x1a\x15.yinxin.v1.CountsPart0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16yinxin/v1/holder.proto\x12\tyinxin.v1\x1a\x16yinxin/v1/common.proto\x1a\x13yinxin/v1/hub.proto\"A\n\rUnlockRequest\x12!\n\x06permit\x18\x01 \x01(\x0b\x32\x11.yinxin.v1.Logged\x12\r\n\x05named\x18\x02 \x01(\x0c\x32\x9d\x04\n\x06Holder\x12N\n\x0cInstallModel\x12\x1e.yinxin.v1.InstallModelRequest\x1a\x1c.yinxin.v1.InstallModelReply(\x01\x12\x32\n\x06GetKey\x12\x15.yinxin.v1.KeyRequest\x1a\x11.yinxin.v1.Logged\x12\x38\n\x07Prepare\x12\x19.yinxin.v1.PrepareRequest\x1a\x10.yinxin.v1.Table0\x01\x12;\n\x06Unlock\x12\x18.yinxin.v1.UnlockRequest\x1a\x17.yinxin.v1.UnlockAnswer\x12Q\n\rInstallLabels\x12\x1f.yinxin.v1.InstallLabelsRequest\x1a\x1d.yinxin.v1.InstallLabelsReply(\x01\x12;\n\x06\x43ounts\x12\x18.yinxin.v1.CountsRequest\x1a\x15.yinxin.v1.CountsPart0\x01\x12I\n\rGetDisputeKey\x12\x1c.yinxin.v1.DisputeKeyRequest\x1a\x1a.yinxin.v1.DisputeKeyReply\x12=\n\x07\x44ispute\x12\x19.yinxin.v1.DisputeRequest\x1a\x17.yinxin.v1.DisputeReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOCKREQUEST']._serialized_start=82
   _globals['_UNLOCKREQUEST']._serialized_end=147
   _globals['_HOLDER']._serialized_start=150
-  _globals['_HOLDER']._serialized_end=553
+  _globals['_HOLDER']._serialized_end=691
 # @@protoc_insertion_point(module_scope)

@@ -66,6 +66,16 @@ class HolderStub:
                 request_serializer=yinxin_dot_v1_dot_common__pb2.CountsRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
                 _registered_method=True)
+        self.GetDisputeKey = channel.unary_unary(
+                '/yinxin.v1.Holder/GetDisputeKey',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.FromString,
+                _registered_method=True)
+        self.Dispute = channel.unary_unary(
+                '/yinxin.v1.Holder/Dispute',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.DisputeRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeReply.FromString,
+                _registered_method=True)
 
 
 class HolderServicer:
@@ -115,6 +125,20 @@ class HolderServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDisputeKey(self, request, context):
+        """The key to which firms seal disputes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Dispute(self, request, context):
+        """A firm's dispute: taken, or its answer if there is one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HolderServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -147,6 +171,16 @@ def add_HolderServicer_to_server(servicer, server):
                     servicer.Counts,
                     request_deserializer=yinxin_dot_v1_dot_common__pb2.CountsRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_common__pb2.CountsPart.SerializeToString,
+            ),
+            'GetDisputeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDisputeKey,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.SerializeToString,
+            ),
+            'Dispute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Dispute,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.DisputeReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +345,60 @@ class Holder:
             '/yinxin.v1.Holder/Counts',
             yinxin_dot_v1_dot_common__pb2.CountsRequest.SerializeToString,
             yinxin_dot_v1_dot_common__pb2.CountsPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDisputeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Holder/GetDisputeKey',
+            yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Dispute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Holder/Dispute',
+            yinxin_dot_v1_dot_common__pb2.DisputeRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.DisputeReply.FromString,
             options,
             channel_credentials,
             insecure,

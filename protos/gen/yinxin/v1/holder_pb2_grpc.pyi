@@ -49,6 +49,10 @@ class HolderStub:
     """
     Counts: _grpc.UnaryStreamMultiCallable[_common_pb2.CountsRequest, _common_pb2.CountsPart]
     """The one release of noisy counts under a development certificate, the same each time."""
+    GetDisputeKey: _grpc.UnaryUnaryMultiCallable[_common_pb2.DisputeKeyRequest, _common_pb2.DisputeKeyReply]
+    """The key to which firms seal disputes."""
+    Dispute: _grpc.UnaryUnaryMultiCallable[_common_pb2.DisputeRequest, _common_pb2.DisputeReply]
+    """A firm's dispute: taken, or its answer if there is one."""
 
 @_typing.type_check_only
 class HolderAsyncStub(HolderStub):
@@ -69,6 +73,10 @@ class HolderAsyncStub(HolderStub):
     """
     Counts: _aio.UnaryStreamMultiCallable[_common_pb2.CountsRequest, _common_pb2.CountsPart]  # type: ignore[assignment]
     """The one release of noisy counts under a development certificate, the same each time."""
+    GetDisputeKey: _aio.UnaryUnaryMultiCallable[_common_pb2.DisputeKeyRequest, _common_pb2.DisputeKeyReply]  # type: ignore[assignment]
+    """The key to which firms seal disputes."""
+    Dispute: _aio.UnaryUnaryMultiCallable[_common_pb2.DisputeRequest, _common_pb2.DisputeReply]  # type: ignore[assignment]
+    """A firm's dispute: taken, or its answer if there is one."""
 
 class HolderServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -122,5 +130,21 @@ class HolderServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_common_pb2.CountsPart], _abc.AsyncIterator[_common_pb2.CountsPart]]:
         """The one release of noisy counts under a development certificate, the same each time."""
+
+    @_abc_1.abstractmethod
+    def GetDisputeKey(
+        self,
+        request: _common_pb2.DisputeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.DisputeKeyReply, _abc.Awaitable[_common_pb2.DisputeKeyReply]]:
+        """The key to which firms seal disputes."""
+
+    @_abc_1.abstractmethod
+    def Dispute(
+        self,
+        request: _common_pb2.DisputeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.DisputeReply, _abc.Awaitable[_common_pb2.DisputeReply]]:
+        """A firm's dispute: taken, or its answer if there is one."""
 
 def add_HolderServicer_to_server(servicer: HolderServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -613,6 +613,47 @@ class QueryReply(_message.Message):
 Global___QueryReply: _TypeAlias = QueryReply  # noqa: Y015
 
 @_typing.final
+class GetMembersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMembersRequest: _TypeAlias = GetMembersRequest  # noqa: Y015
+
+@_typing.final
+class ChainMembers(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    CATALOGUE_FIELD_NUMBER: _builtins.int
+    catalogue: _builtins.bytes
+    """Canonical JSON; empty where none is published."""
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Signed]:
+        """Credentials of banks and holders, signed by the regulator."""
+
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[_common_pb2.Signed] | None = ...,
+        catalogue: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue", b"catalogue", "members", b"members"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainMembers: _TypeAlias = ChainMembers  # noqa: Y015
+
+@_typing.final
 class ConsentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -788,6 +788,21 @@ class ConsentsStub:
                 request_serializer=yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.SerializeToString,
                 response_deserializer=yinxin_dot_v1_dot_hub__pb2.ListUsesReply.FromString,
                 _registered_method=True)
+        self.GetMembers = channel.unary_unary(
+                '/yinxin.v1.Consents/GetMembers',
+                request_serializer=yinxin_dot_v1_dot_hub__pb2.GetMembersRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_hub__pb2.ChainMembers.FromString,
+                _registered_method=True)
+        self.GetDisputeKey = channel.unary_unary(
+                '/yinxin.v1.Consents/GetDisputeKey',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.FromString,
+                _registered_method=True)
+        self.Dispute = channel.unary_unary(
+                '/yinxin.v1.Consents/Dispute',
+                request_serializer=yinxin_dot_v1_dot_common__pb2.DisputeRequest.SerializeToString,
+                response_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeReply.FromString,
+                _registered_method=True)
 
 
 class ConsentsServicer:
@@ -814,6 +829,27 @@ class ConsentsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMembers(self, request, context):
+        """The chain's members and its newest catalogue, to choose banks and holders from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDisputeKey(self, request, context):
+        """Relays a holder's key for disputes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Dispute(self, request, context):
+        """Relays the caller's dispute to a holder, and what that says of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -831,6 +867,21 @@ def add_ConsentsServicer_to_server(servicer, server):
                     servicer.ListUses,
                     request_deserializer=yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.FromString,
                     response_serializer=yinxin_dot_v1_dot_hub__pb2.ListUsesReply.SerializeToString,
+            ),
+            'GetMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMembers,
+                    request_deserializer=yinxin_dot_v1_dot_hub__pb2.GetMembersRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_hub__pb2.ChainMembers.SerializeToString,
+            ),
+            'GetDisputeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDisputeKey,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.SerializeToString,
+            ),
+            'Dispute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Dispute,
+                    request_deserializer=yinxin_dot_v1_dot_common__pb2.DisputeRequest.FromString,
+                    response_serializer=yinxin_dot_v1_dot_common__pb2.DisputeReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -916,6 +967,87 @@ class Consents:
             '/yinxin.v1.Consents/ListUses',
             yinxin_dot_v1_dot_hub__pb2.ListUsesRequest.SerializeToString,
             yinxin_dot_v1_dot_hub__pb2.ListUsesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Consents/GetMembers',
+            yinxin_dot_v1_dot_hub__pb2.GetMembersRequest.SerializeToString,
+            yinxin_dot_v1_dot_hub__pb2.ChainMembers.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDisputeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Consents/GetDisputeKey',
+            yinxin_dot_v1_dot_common__pb2.DisputeKeyRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.DisputeKeyReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Dispute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/yinxin.v1.Consents/Dispute',
+            yinxin_dot_v1_dot_common__pb2.DisputeRequest.SerializeToString,
+            yinxin_dot_v1_dot_common__pb2.DisputeReply.FromString,
             options,
             channel_credentials,
             insecure,

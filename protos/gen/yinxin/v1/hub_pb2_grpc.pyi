@@ -251,6 +251,12 @@ class ConsentsStub:
     CancelConsent: _grpc.UnaryUnaryMultiCallable[_hub_pb2.CancellationRequest, _common_pb2.Receipt]
     ListUses: _grpc.UnaryUnaryMultiCallable[_hub_pb2.ListUsesRequest, _hub_pb2.ListUsesReply]
     """Who used the caller's own consents, cancelled ones included."""
+    GetMembers: _grpc.UnaryUnaryMultiCallable[_hub_pb2.GetMembersRequest, _hub_pb2.ChainMembers]
+    """The chain's members and its newest catalogue, to choose banks and holders from."""
+    GetDisputeKey: _grpc.UnaryUnaryMultiCallable[_common_pb2.DisputeKeyRequest, _common_pb2.DisputeKeyReply]
+    """Relays a holder's key for disputes."""
+    Dispute: _grpc.UnaryUnaryMultiCallable[_common_pb2.DisputeRequest, _common_pb2.DisputeReply]
+    """Relays the caller's dispute to a holder, and what that says of it."""
 
 @_typing.type_check_only
 class ConsentsAsyncStub(ConsentsStub):
@@ -263,6 +269,12 @@ class ConsentsAsyncStub(ConsentsStub):
     CancelConsent: _aio.UnaryUnaryMultiCallable[_hub_pb2.CancellationRequest, _common_pb2.Receipt]  # type: ignore[assignment]
     ListUses: _aio.UnaryUnaryMultiCallable[_hub_pb2.ListUsesRequest, _hub_pb2.ListUsesReply]  # type: ignore[assignment]
     """Who used the caller's own consents, cancelled ones included."""
+    GetMembers: _aio.UnaryUnaryMultiCallable[_hub_pb2.GetMembersRequest, _hub_pb2.ChainMembers]  # type: ignore[assignment]
+    """The chain's members and its newest catalogue, to choose banks and holders from."""
+    GetDisputeKey: _aio.UnaryUnaryMultiCallable[_common_pb2.DisputeKeyRequest, _common_pb2.DisputeKeyReply]  # type: ignore[assignment]
+    """Relays a holder's key for disputes."""
+    Dispute: _aio.UnaryUnaryMultiCallable[_common_pb2.DisputeRequest, _common_pb2.DisputeReply]  # type: ignore[assignment]
+    """Relays the caller's dispute to a holder, and what that says of it."""
 
 class ConsentsServicer(metaclass=_abc_1.ABCMeta):
     """For enterprises, on an address of its own, over mutual TLS with certificates of the
@@ -290,5 +302,29 @@ class ConsentsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.ListUsesReply, _abc.Awaitable[_hub_pb2.ListUsesReply]]:
         """Who used the caller's own consents, cancelled ones included."""
+
+    @_abc_1.abstractmethod
+    def GetMembers(
+        self,
+        request: _hub_pb2.GetMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_hub_pb2.ChainMembers, _abc.Awaitable[_hub_pb2.ChainMembers]]:
+        """The chain's members and its newest catalogue, to choose banks and holders from."""
+
+    @_abc_1.abstractmethod
+    def GetDisputeKey(
+        self,
+        request: _common_pb2.DisputeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.DisputeKeyReply, _abc.Awaitable[_common_pb2.DisputeKeyReply]]:
+        """Relays a holder's key for disputes."""
+
+    @_abc_1.abstractmethod
+    def Dispute(
+        self,
+        request: _common_pb2.DisputeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_common_pb2.DisputeReply, _abc.Awaitable[_common_pb2.DisputeReply]]:
+        """Relays the caller's dispute to a holder, and what that says of it."""
 
 def add_ConsentsServicer_to_server(servicer: ConsentsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
