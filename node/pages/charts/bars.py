@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from node.pages.charts.frame import height_of, plot
-from node.pages.charts.scale import axis, cut, finite, full, per_cent, width_of
+from node.pages.charts.scale import axis, finite, full, lines_of, per_cent, width_of
 from node.pages.charts.svg import (
     element,
     figure,
@@ -22,7 +22,6 @@ from node.pages.charts.svg import (
 )  # fmt: skip
 from node.pages.charts.texts import PERIOD, SUM, TOTAL
 
-_ROW: Final = 34.0
 _THICK: Final = 8.0
 _LIST: Final = 290.0
 """Pixels that a list of bars has at least."""
@@ -127,37 +126,34 @@ def bar_list(
     high = max(0.0, *(value for _, value in known))
     span = (high - low) or 1.0
     zero = -low / span
-    parts = []
-    for n, (name, value) in enumerate(known):
-        y = n * _ROW
+    parts, y = [], 0.0
+    for name, value in known:
         amount = f"{'+' if low < 0 < value else ''}{full(value)}"
-        shown = cut(name, _LIST - width_of(amount) - 16)
-        hint = f"{name} {amount} {unit}".strip()
-        start = zero + min(value, 0.0) / span
-        along = abs(value) / span
+        lines = lines_of(name, _LIST - width_of(amount) - 16)
         bar = toned(tone if low == 0 else "good" if value > 0 else "bad", "bar")
+        foot = y + 16 * len(lines) + 4
         parts.append(
             element(
                 "g",
-                element("title", hint),
-                element("text", shown, class_="name", x=0, y=y + 14),
+                element("title", f"{name} {amount} {unit}".strip()),
+                *(element("text", line, class_="name", x=0, y=y + 14 + 16 * n)
+                  for n, line in enumerate(lines)),
                 element("text", amount, class_="amount", x="100%", y=y + 14, text_anchor="end"),
-                element("rect", class_="track", x=0, y=y + 20, width="100%", height=_THICK, rx=2),
-                element("rect", class_=bar, x=per_cent(start), y=y + 20, height=_THICK, rx=2,
-                        width=per_cent(max(along, 0.004 if value else 0.0))),
+                element("rect", class_="track", x=0, y=foot, width="100%", height=_THICK, rx=2),
+                element("rect", class_=bar, x=per_cent(zero + min(value, 0.0) / span), y=foot,
+                        height=_THICK, rx=2,
+                        width=per_cent(max(abs(value) / span, 0.004 if value else 0.0))),
+                element("line", class_="base", x1=per_cent(zero), x2=per_cent(zero),
+                        y1=foot - 2, y2=foot + _THICK + 2) if low < 0 else "",
             )
         )  # fmt: skip
-    if low < 0:
-        parts.append(
-            element("line", class_="base", x1=per_cent(zero), x2=per_cent(zero), y1=18,
-                    y2=len(known) * _ROW)
-        )  # fmt: skip
+        y = foot + _THICK + 6
     told = ", ".join(f"{name} {full(value)}" for name, value in known)
     return figure(
         "list",
         legend((), unit),
         picture(*parts, label=f"{title} ({unit}): {told}" if unit else f"{title}: {told}",
-                height=len(known) * _ROW),
+                height=y),
     )  # fmt: skip
 
 
