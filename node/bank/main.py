@@ -11,10 +11,13 @@ import structlog
 from federation.errors import FederationError
 from node.bank.api.server import ApiServer
 from node.bank.bank import Bank
+from node.bank.pages import add_pages
 from node.bank.records import Model
 from node.config import BankConfig
 from node.errors import NodeError
+from node.pages.serving import add_site
 from node.runtime import SYNC_SECONDS, Runtime
+from scoring.documents import Text
 from scoring.errors import ScoringError
 
 UPKEEP_SECONDS = 15.0
@@ -33,6 +36,7 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
     runtime.transparency.directory = bank.agent.sync
     runtime.tasks.append(server.serve())
     runtime.tasks.append(_upkeep(bank, prepare=prepare))
+    add_site(runtime, Text(zh="银行端", en="Bank"), lambda site: add_pages(site, bank))
     _log.info("interface", port=server.port)
 
 

@@ -12,6 +12,7 @@ import typer
 from federation.identity import Role
 from node.bank.errors import BankError
 from node.bank.texts import Code
+from node.cli.accounts_node import node_accounts
 from node.cli.bank_business import application, batch, loan
 from node.cli.bank_queries import evidence, query, verify
 from node.cli.bank_quota import quota
@@ -39,6 +40,7 @@ app = typer.Typer(
     help="A bank's agent: certify, prepare, query. / 银行端",
 )
 add_enrolment(app, Role.BANK)
+app.add_typer(node_accounts(BankConfig), name="accounts")
 for command in (certify, query, evidence, verify, quota):
     app.command(command.__name__)(command)
 for name, group in (("batch", batch), ("application", application), ("loan", loan)):

@@ -8,6 +8,7 @@ import typer
 from sqlalchemy import Connection
 
 from federation.identity import Role
+from node.cli.accounts_node import node_accounts
 from node.cli.enrol import add_enrolment
 from node.cli.holder_banks import bank
 from node.cli.holder_development import development
@@ -29,6 +30,7 @@ for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest), ("mapp
 app.command()(statistics)
 app.command()(development)
 add_enrolment(app, Role.HOLDER)
+app.add_typer(node_accounts(HolderConfig), name="accounts")
 
 HEALTH_SECONDS = 2.0
 

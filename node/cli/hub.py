@@ -17,6 +17,7 @@ from federation.signed import Signed
 from federation.uscc import Uscc
 from node.chain.store import OPENING
 from node.cli import hub_catalogue, hub_chains, hub_retention
+from node.cli.accounts_node import node_accounts
 from node.cli.enrol import add_enrolment
 from node.cli.output import AsJson, emit, fail
 from node.config import HubConfig, load
@@ -44,6 +45,7 @@ for name, group in (
 app.add_typer(hub_retention.app, name="retention")
 app.command("chains")(hub_chains.chains)
 add_enrolment(app, Role.HUB)
+app.add_typer(node_accounts(HubConfig), name="accounts")
 
 Config = Annotated[
     Path, typer.Option("--config", help="The node's configuration.", show_default=True)

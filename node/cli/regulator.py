@@ -11,6 +11,7 @@ import typer
 
 from federation.membership import MemberRequest
 from node.cli import regulator_chains, regulator_history, regulator_keys, regulator_models
+from node.cli.accounts_node import node_accounts
 from node.cli.enrol import (
     Addresses,
     Advertise,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 
 add_join(app)
+app.add_typer(node_accounts(RegulatorConfig), name="accounts")
 add_audit(app)
 add_reports(app)
 app.add_typer(regulator_keys.app, name="audit-key")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from node.config.fields import Address, AnyPath, ReadableFile, Seconds, SecretFile
 from node.config.loading import load
+from node.config.pages import OidcConfig, PagesConfig
 from node.config.roles import BankConfig, HolderConfig, HubConfig, NodeConfig, RegulatorConfig
 from node.config.sections import (
     ApiConfig,
@@ -41,6 +42,8 @@ __all__ = [
     "LogConfig",
     "MetricsConfig",
     "NodeConfig",
+    "OidcConfig",
+    "PagesConfig",
     "PeerConfig",
     "ReadableFile",
     "RegulatorConfig",

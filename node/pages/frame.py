@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from node.html import template
@@ -28,7 +27,7 @@ def surroundings(visit: Visit, words: Mapping[str, Text]) -> dict[str, Any]:
         "iso": visits.iso,
         "number": visits.number,
         "notice": visits.say(notice, language) if notice is not None else "",
-        "today": datetime.now(UTC).date().isoformat(),
+        "today": visits.day(visit.site.clock.now()),
         "layout": template("node.pages", "layout.html.j2"),
         "parts": template("node.pages", "parts.html.j2").module,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ POLICY: Final = "; ".join(
 """Content Security Policy, level 3. No `unsafe-inline`, no `unsafe-eval`, no outside address."""
 
 STATIC: Final = "/static/"
+_PORT: Final = re.compile(r":\d*$")
 
 _ALWAYS: Final = (
     (b"content-security-policy", POLICY.encode()),
@@ -65,3 +67,27 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, added)
+
+
+class HostGuard:
+    """ASGI middleware that refuses requests for another name than the site's.
+
+    A page elsewhere whose name is made to lead to this machine (DNS rebinding) gets no answer, and
+    no address that the site writes can be made of what a request says.
+    """
+
+    def __init__(self, app: App, hosts: frozenset[str]) -> None:
+        """`hosts` are names without port, in lower case."""
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers 421 (RFC 9110, 15.5.20)."""
+        if scope["type"] == "http":
+            given = [value for name, value in scope["headers"] if name == b"host"]
+            name = _PORT.sub("", given[0].decode("latin-1")).lower() if len(given) == 1 else ""
+            if name not in self._hosts:
+                start = {"type": "http.response.start", "status": 421, "headers": []}
+                await send(start)
+                await send({"type": "http.response.body", "body": b"Misdirected request\n"})
+                return
+        await self._app(scope, receive, send)

@@ -27,7 +27,7 @@ from node.clock import Clock
 from node.errors import Busy, NodeError
 from node.html import template
 from node.pages.duties import Duty
-from node.pages.headers import STATIC, App, SecurityHeaders
+from node.pages.headers import STATIC, App, HostGuard, SecurityHeaders
 from node.pages.texts import ERRORS
 from node.pages.visit import Viewer, Visit
 from scoring.documents import Text
@@ -82,12 +82,14 @@ class Site:
         clock: Clock,
         gatekeeper: Gatekeeper,
         require: Callable[[], None],
+        hosts: Collection[str],
         synthetic: bool = False,
         tls: bool = False,
     ) -> None:
         """`title` is what the site is (监管端, Regulator), `own` the member's name, `duties` those
-        that accounts may have. `require` raises while the node may answer nothing. `synthetic`
-        marks a sandbox. The `/` of the site leads to the viewer's first section.
+        that accounts may have. `require` raises while the node may answer nothing. `hosts` are
+        the names that a request may be for, without port. `synthetic` marks a sandbox. The `/` of
+        the site leads to the viewer's first section.
         """
         self.title, self.own, self.chain = title, own, chain
         self.duties = frozenset(duties)
@@ -99,17 +101,18 @@ class Site:
         self.pages: dict[tuple[str, str], frozenset[Duty]] = {}
         """Every page: method and path to the duties that may see it."""
         self._require = require
+        self._hosts = frozenset(hosts)
         self._app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         self._app.mount(STATIC, StaticFiles(directory=str(files("node.pages") / "static")))
         for code in (HTTPException, NodeError, FederationError, ScoringError, Exception):
             self._app.add_exception_handler(code, self._failed)
-        self.add("/", self._home, duties=self.duties)
-        self.add("/preferences", self._prefer, duties=self.duties, methods=("POST",))
+        self.add("/", self._home, duties=self.duties, always=True)
+        self.add("/preferences", self._prefer, duties=self.duties, methods=("POST",), always=True)
         gatekeeper.add_pages(self)
 
     def app(self) -> App:
         """The ASGI application."""
-        return SecurityHeaders(self._app, tls=self.tls)
+        return SecurityHeaders(HostGuard(self._app, self._hosts), tls=self.tls)
 
     def add_section(self, path: str, title: Text, icon: str, duties: Collection[Duty]) -> None:
         """Adds an entry to the menu, shown to accounts with one of the duties."""
@@ -135,9 +138,11 @@ class Site:
         duties: Collection[Duty],
         methods: Collection[str] = ("GET",),
         most_bytes: int = MOST_BYTES,
+        always: bool = False,
     ) -> None:
         """Adds a page for accounts with one of the duties. What is posted carries the session's
-        token, as the field `csrf` or the header X-CSRF-Token, or is refused.
+        token, as the field `csrf` or the header X-CSRF-Token, or is refused. `always` is for what
+        answers nothing about anybody, and so also while the node may answer nothing: signing out.
         """
         allowed = self._known(duties)
 
@@ -155,7 +160,8 @@ class Site:
                     sent.encode(), viewer.csrf.encode()
                 ):
                     raise HTTPException(403)
-            self._require()
+            if not always:
+                self._require()
             return await handler(self._visit(request, viewer, form))
 
         for method in methods:

@@ -12,6 +12,7 @@ from federation.identity import Role
 from node.chain import ChainSync
 from node.errors import NodeError
 from node.log.http.client import LogClient
+from node.pages.serving import add_site
 from node.regulator.auditkeys.handing import hand_keys
 from node.regulator.certification import CertificationDesk
 from node.regulator.development.desk import LabelDesk
@@ -19,6 +20,7 @@ from node.regulator.development.service import certify_labels
 from node.regulator.failures import record_failure
 from node.regulator.membership import Regulator, record_own
 from node.regulator.mirror.mirror import Mirror
+from node.regulator.pages import add_pages
 from node.regulator.peers.certification import Tell, VouchedDesk
 from node.regulator.peers.delivery import PeerDelivery
 from node.regulator.peers.forwarding import Forwarding
@@ -30,6 +32,7 @@ from node.regulator.replies import stream_decision
 from node.regulator.withdrawals import Delivery, withdraw
 from node.rpc.convert import exactly, signed_from_wire, signed_to_wire
 from node.rpc.identity import peer
+from scoring.documents import Text
 from yinxin.v1 import common_pb2, regulator_pb2
 from yinxin.v1.regulator_pb2_grpc import RegulatorServicer, add_RegulatorServicer_to_server
 
@@ -140,6 +143,8 @@ async def build(regulator: Regulator) -> None:
     )
     serve_peers(regulator, peers)
     regulator.tasks.append(ShareFetch(regulator, peers.trust, peers.channels).keep())
+    title = Text(zh="监管端", en="Regulator")
+    add_site(regulator, title, lambda site: add_pages(site, regulator))
 
 
 def _mirror(regulator: Regulator, sync: ChainSync) -> None:

@@ -42,6 +42,7 @@ SPREAD: dict[str, dict[Kind, set[str]]] = {
     "node/bank/installation.py": {Kind.INSTALLED: {"chain"}},
     "node/chain/sync.py": {Kind.MANIFEST: {"holder"}},
     "node/holder/banks.py": {Kind.ADMIN: {"budget"}},
+    "node/pages/accounts/journal.py": {Kind.ADMIN: {"name", "duties", "failures"}},
     "node/runtime.py": {Kind.REFUSAL: {"log", "checkpoint"}},
 }
 WRITTEN_OTHERWISE = {

@@ -49,6 +49,7 @@ def open_site(
         clock=clock or SystemClock(),
         gatekeeper=OpenGatekeeper(),
         require=require,
+        hosts={"pages.test", "127.0.0.1", "localhost"},
     )
 
 

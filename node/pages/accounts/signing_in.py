@@ -96,6 +96,11 @@ class SigningIn:
 
         return _made(await self._store.run(unit))
 
+    async def waits(self, purpose: Purpose, token: str) -> bool:
+        """Whether that step is still waited for under a token."""
+        now = self._clock.now()
+        return await self._store.read(lambda c: pending.find(c, purpose, token, now)) is not None
+
     async def enrolment(self, token: str) -> tuple[Account, bytes]:
         """Who is to set up TOTP before going on, and the secret. Raises SignInRefused."""
 
