@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
@@ -68,3 +69,31 @@ async def browsing(
         headers={"X-CSRF-Token": CSRF},
     ) as client:
         yield client
+
+
+async def assert_matrix(site: Site) -> None:
+    """Every page of the site against every duty: 403 to those that it is not for, and the way to
+    the sign-in for nobody. The site is one of `open_site`.
+
+    Pages are asked by who may not see them only: nothing of them runs.
+    """
+    assert site.sections, "no section of the menu was added"
+    for section in site.sections:
+        assert ("GET", section.path) in site.pages, f"{section.path} leads nowhere"
+        assert section.duties <= site.pages["GET", section.path], section.path
+    async with browsing(site) as nobody:
+        for method, path in site.pages:
+            found = await nobody.request(method, _filled(path))
+            assert found.status_code == 303, (method, path)
+            assert found.headers["location"] == "/login", (method, path)
+    for duty in sorted(site.duties):
+        async with browsing(site, duty) as client:
+            for (method, path), allowed in site.pages.items():
+                if duty not in allowed:
+                    found = await client.request(method, _filled(path))
+                    assert found.status_code == 403, (duty, method, path)
+
+
+def _filled(path: str) -> str:
+    """A page's path with something for its parameters."""
+    return re.sub(r"\{[^}]+\}", "0", path)

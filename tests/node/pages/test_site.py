@@ -14,7 +14,7 @@ from node.pages.site import Site
 from node.pages.tables import Column, Table, every, fetch, read, to_csv
 from node.pages.visit import Visit
 from scoring.documents import Text as Words
-from support.pages import browsing, open_site
+from support.pages import assert_matrix, browsing, open_site
 
 METADATA = MetaData()
 FIRMS = DbTable(
@@ -79,6 +79,23 @@ async def test_session_duty_origin_and_token() -> None:
         assert (await client.post("/firms", headers=elsewhere)).status_code == 403
         wrong = {"x-csrf-token": "wrong"}
         assert (await client.post("/firms", headers=wrong)).status_code == 403
+
+
+async def test_every_page_against_every_duty() -> None:
+    await assert_matrix(site())
+    made = site()
+    made.add_section("/more", Words(zh="更多", en="More"), "more", {Duty.OFFICER})
+    with pytest.raises(AssertionError, match="leads nowhere"):
+        await assert_matrix(made)
+
+
+@pytest.mark.parametrize("host", ["elsewhere.test", "pages.test.elsewhere.test", "", "127.0.0.2"])
+async def test_a_request_for_another_name_is_refused(host: str) -> None:
+    async with browsing(site(), Duty.OFFICER) as client:
+        found = await client.get("/firms", headers={"host": host})
+        assert found.status_code == 421
+        assert found.headers["content-security-policy"] == POLICY
+        assert (await client.get("/firms", headers={"host": "PAGES.test:8443"})).status_code == 200
 
 
 async def test_a_page_without_duties_cannot_be_added() -> None:
