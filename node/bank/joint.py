@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -93,6 +93,14 @@ class Joint:
         if row is None:
             raise BankError(Code.QUERY_UNKNOWN, "query")
         return self._result(row)
+
+    def some(
+        self, connection: Connection, identifiers: Sequence[bytes]
+    ) -> dict[bytes, dict[str, Any]]:
+        """The results of the questions with these ids, a page of them, that have one."""
+        rows = connection.execute(select(bank_joint).where(bank_joint.c.id.in_(identifiers)))
+        found = map(self._opened, rows)
+        return {row.id: row.content["result"] for row in found if "result" in row.content}
 
     async def knows(self, identifier: bytes) -> bool:
         """Whether a question has that id."""
@@ -222,8 +230,9 @@ class Joint:
 
     def _one(self, connection: Connection, condition: Any) -> JointRow | None:
         row = connection.execute(select(bank_joint).where(condition)).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else self._opened(row)
+
+    def _opened(self, row: Any) -> JointRow:
         identifier = bytes(row.id)
         content = json.loads(self._key.open(bytes(row.sealed), _aad(identifier)))
         return JointRow(identifier, bytes(row.body), row.state == _DONE, content)

@@ -12,6 +12,7 @@ from federation.errors import FederationError
 from node.bank.api.server import ApiServer
 from node.bank.bank import Bank
 from node.bank.pages import add_pages
+from node.bank.pages.desk import Desk
 from node.bank.records import Model
 from node.config import BankConfig
 from node.errors import NodeError
@@ -36,7 +37,8 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
     runtime.transparency.directory = bank.agent.sync
     runtime.tasks.append(server.serve())
     runtime.tasks.append(_upkeep(bank, prepare=prepare))
-    add_site(runtime, Text(zh="银行端", en="Bank"), lambda site: add_pages(site, bank))
+    desk = Desk(bank, server.jobs, server.runs)
+    add_site(runtime, Text(zh="银行端", en="Bank"), lambda site: add_pages(site, desk))
     _log.info("interface", port=server.port)
 
 
