@@ -20,7 +20,10 @@ def surroundings(visit: Visit, words: Mapping[str, Text]) -> dict[str, Any]:
         "visit": visit,
         "site": visit.site,
         "language": language,
-        "w": {key: visits.say(text, language) for key, text in (COMMON | dict(words)).items()},
+        # No dict: a word may be called as one of its methods is (`w.clear`, `w.copy`).
+        "w": SimpleNamespace(
+            **{key: visits.say(text, language) for key, text in (COMMON | dict(words)).items()}
+        ),
         "t": lambda text, **details: visits.say(text, language, **details),
         "when": visits.when,
         "day": visits.day,
