@@ -13,6 +13,7 @@ from federation.errors import Refusal
 from federation.identity import SpiffeId
 from federation.purpose import PURPOSE_TITLES, Purpose
 from federation.uscc import Uscc
+from node.cli.accounts_enterprise import enterprise_accounts
 from node.cli.enterprise_asked import asked
 from node.cli.enterprise_develop import develop
 from node.cli.enterprise_shared import HERE, Directory, Hub, HubId, Trust, hub_of, time_text
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
 app.add_typer(consent, name="consent")
+app.add_typer(enterprise_accounts(), name="accounts")
 app.command("asked")(asked)
 consent.command("develop")(develop)
 

@@ -7,15 +7,55 @@ from typing import Any
 
 import structlog
 
-from node.config import NodeConfig
+from node.config import NodeConfig, PagesConfig
 from node.pages.accounts.build import accounts_of, gate_of
-from node.pages.duties import DUTIES
+from node.pages.accounts.gatekeeper import AccountGate
 from node.pages.server import PagesServer
 from node.pages.site import Site
 from node.runtime import Runtime
 from scoring.documents import Text
 
 _log = structlog.get_logger(__name__)
+
+
+def pages_server(
+    gate: AccountGate,
+    config: PagesConfig,
+    title: Text,
+    add_pages: Callable[[Site], None],
+    *,
+    own: str,
+    chain: str,
+    require: Callable[[], None],
+    synthetic: bool = False,
+    shutdown: float = 15.0,
+) -> PagesServer | None:
+    """The server of a site with these accounts at the door, listening; None without an address.
+
+    An enterprise's agent calls it with `node.pages.accounts.embedded.agent_accounts`. Raises
+    NodeError when it cannot listen.
+    """
+    if config.listen is None:
+        return None
+    accounts = gate.accounts
+    site = Site(
+        title=title,
+        own=own,
+        chain=chain,
+        duties=accounts.duties,
+        clock=accounts.clock,
+        gatekeeper=gate,
+        require=require,
+        hosts=config.hosts(),
+        synthetic=synthetic,
+        tls=(config.url or "").startswith("https:") or config.certificate is not None,
+    )
+    add_pages(site)
+    gate.add_sections(site)
+    server = PagesServer(site, config.listen, config.certificate, config.key, shutdown)
+    gate.reached_at(config.address(server.port))
+    _log.info("pages", address=config.address(server.port))
+    return server
 
 
 def add_site(runtime: Runtime[Any], title: Text, add_pages: Callable[[Site], None]) -> None:
@@ -25,26 +65,16 @@ def add_site(runtime: Runtime[Any], title: Text, add_pages: Callable[[Site], Non
     listen there.
     """
     config: NodeConfig = runtime.config
-    pages = config.pages
-    if pages.listen is None:
-        return
-    gate = gate_of(accounts_of(runtime), pages)
-    site = Site(
-        title=title,
+    server = pages_server(
+        gate_of(accounts_of(runtime), config.pages),
+        config.pages,
+        title,
+        add_pages,
         own=config.name,
         chain=config.chain,
-        duties=DUTIES[config.role],
-        clock=runtime.clock,
-        gatekeeper=gate,
         require=runtime.transparency.publisher.require,
-        hosts=pages.hosts(),
         synthetic=runtime.synthetic,
-        tls=(pages.url or "").startswith("https:") or pages.certificate is not None,
+        shutdown=config.deadlines.shutdown,
     )
-    add_pages(site)
-    gate.add_sections(site)
-    server = PagesServer(
-        site, pages.listen, pages.certificate, pages.key, config.deadlines.shutdown
-    )
-    runtime.tasks.append(server.serve())
-    _log.info("pages", address=pages.address(server.port))
+    if server is not None:
+        runtime.tasks.append(server.serve())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from node.clock import Clock
 from node.config import NodeConfig, PagesConfig
@@ -13,8 +13,10 @@ from node.pages.accounts.journal import Journal, log_of
 from node.pages.accounts.passwords import Passwords
 from node.pages.accounts.sessions import Lifetime
 from node.pages.duties import DUTIES, Duty
-from node.runtime import Runtime
 from node.storage import Store
+
+if TYPE_CHECKING:
+    from node.runtime import Runtime
 
 PRODUCT = ("yinxin", "隐信")
 

@@ -25,6 +25,12 @@ class AccountGate:
     def __init__(self, accounts: Accounts, lifetime: Lifetime) -> None:
         self.accounts = accounts
         self.lifetime = lifetime
+        self.address = ""
+        """Where browsers find the site, once it listens."""
+
+    def reached_at(self, address: str) -> None:
+        """Says where browsers find the site: for links, and for what a provider leads back to."""
+        self.address = address
 
     async def viewer(self, request: Request) -> Viewer | None:
         """Whose valid session the request carries."""

@@ -1,0 +1,33 @@
+"""The same commands for an enterprise's own agent, which names its folder by `--dir`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from node.cli.accounts import accounts_app
+from node.cli.enterprise_shared import HERE, Directory
+from node.clock import SystemClock
+
+if TYPE_CHECKING:
+    from node.pages.accounts.administration import Accounts
+
+
+def enterprise_accounts() -> typer.Typer:
+    """`accounts` of the agent."""
+
+    @asynccontextmanager
+    async def opening(folder: Path) -> AsyncIterator[tuple[Accounts, str]]:
+        from node.enterprise.home import EnterpriseHome
+        from node.pages.accounts.embedded import agent_accounts
+
+        clock = SystemClock()
+        enterprise = EnterpriseHome(folder).load(clock.now())
+        async with agent_accounts(folder, enterprise.uscc, clock) as accounts:
+            yield accounts, ""
+
+    return accounts_app(Directory, HERE, opening)
