@@ -173,6 +173,11 @@ def read_reply(raw: bytes, dispute: Dispute, member: Member, now: int) -> Disput
     return reply
 
 
+def kept_reply(raw: bytes) -> DisputeReply:
+    """What a message said that was verified when it came."""
+    return DisputeReply.parse(_parts(raw)[0].payload)
+
+
 def _parts(raw: bytes) -> tuple[Signed, Logged | None]:
     value = parse_canonical(raw, REPLY_BYTES)
     if not isinstance(value, dict) or set(value) != {"document", "entry", "promise"}:

@@ -16,6 +16,7 @@ from federation.uscc import Uscc
 from node.cli.accounts_enterprise import enterprise_accounts
 from node.cli.enterprise_asked import asked
 from node.cli.enterprise_develop import develop
+from node.cli.enterprise_dispute import connect, dispute
 from node.cli.enterprise_shared import HERE, Directory, Hub, HubId, Trust, hub_of, time_text
 from node.cli.output import AsJson, emit
 from node.clock import SystemClock
@@ -30,7 +31,9 @@ app = typer.Typer(
 consent = typer.Typer(no_args_is_help=True, help="Give, show, register and cancel consents.")
 app.add_typer(consent, name="consent")
 app.add_typer(enterprise_accounts(), name="accounts")
+app.add_typer(dispute, name="dispute")
 app.command("asked")(asked)
+app.command("connect")(connect)
 consent.command("develop")(develop)
 
 _PURPOSES = "; ".join(f"{p.value} {t['zh']} {t['en']}" for p, t in PURPOSE_TITLES.items())

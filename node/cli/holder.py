@@ -12,6 +12,7 @@ from node.cli.accounts_node import node_accounts
 from node.cli.enrol import add_enrolment
 from node.cli.holder_banks import bank
 from node.cli.holder_development import development
+from node.cli.holder_disputes import disputes
 from node.cli.holder_epochs import epoch, ingest
 from node.cli.holder_mapping import mapping
 from node.cli.holder_shared import DEFAULT, Config, Holder, run, table
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for name, group in (("epoch", epoch), ("bank", bank), ("ingest", ingest), ("mapping", mapping)):
     app.add_typer(group, name=name)
+app.add_typer(disputes, name="disputes")
 app.command()(statistics)
 app.command()(development)
 add_enrolment(app, Role.HOLDER)

@@ -71,6 +71,10 @@ TITLES: Mapping[str, str] = {
     "epsilon_spent": "ε spent\n已用",
     "epsilon_limit": "ε limit\n上限",
     "epsilon_left": "ε left\n剩余",
+    "dispute": "dispute\n异议",
+    "received": "received\n收到",
+    "due_before": "due before\n答复期限",
+    "outcome": "outcome\n结果",
 }
 """Headings of tables, for readers of either language."""
 
@@ -85,6 +89,12 @@ _WORDS: Mapping[str, str] = {
     "installed": "installed 已安装",
     "released": "released 已发布",
     "expired": "expired 已过期",
+    "overdue": "overdue 已逾期",
+    "answered": "answered 已答复",
+    "answered-late": "answered late 逾期答复",
+    "corrected": "corrected 已更正",
+    "confirmed": "confirmed 核实无误",
+    "annotated": "annotated 已标注",
     "True": "yes 是",
     "False": "no 否",
 }

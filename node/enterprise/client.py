@@ -1,4 +1,4 @@
-"""Registering and cancelling consents at a hub, as the enterprise that signed them."""
+"""The hub as an enterprise sees it: consents, who asked, and disputes on their way to holders."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Self
 
 from federation.canonical import canonical_json, parse_canonical
+from federation.disputes.key import Recipient, read_dispute_key, seal_dispute
 from federation.entries import InclusionPromise
 from federation.errors import DocumentError
 from federation.identity import Role, SpiffeId
+from federation.membership import TrustRoot
 from federation.merkle import leaf_hash
 from federation.pki import tls_key_to_pem
 from federation.signed import Signed
 from node.enrolment.folder import write_public
 from node.enterprise.enterprise import Enterprise
 from node.enterprise.errors import EnterpriseError
+from node.enterprise.members import ChainMembers
 from node.keys import write_secret
 from node.rpc.client import Channel, ChannelLimits
 from node.rpc.convert import signed_from_wire
@@ -120,6 +123,35 @@ class ConsentClient:
                 raise DocumentError("uses", "are not in order", "tell the hub's operator")
             start, end = reply.next, reply.total
         return found
+
+    async def members(self, root: TrustRoot, now: int) -> ChainMembers:
+        """Banks and holders of the chain. Raises what `ChainMembers.read` raises."""
+        request = hub_pb2.GetMembersRequest()
+        reply = await self._channel.unary(f"{_SERVICE}GetMembers", request, hub_pb2.ChainMembers)
+        credentials = [signed_from_wire(credential) for credential in reply.members]
+        return ChainMembers.read(root, credentials, reply.catalogue, now)
+
+    async def recipient(self, holder: SpiffeId, root: TrustRoot, now: int) -> Recipient:
+        """A holder's key for disputes, verified by the chain's root: not the hub's word.
+
+        Raises what `read_dispute_key` raises.
+        """
+        request = common_pb2.DisputeKeyRequest(holder=str(holder))
+        reply = await self._channel.unary(
+            f"{_SERVICE}GetDisputeKey", request, common_pb2.DisputeKeyReply
+        )
+        credential, key = signed_from_wire(reply.credential), signed_from_wire(reply.key)
+        return read_dispute_key(credential, key, holder, root, now)
+
+    async def dispute(self, recipient: Recipient, compact: str) -> bytes:
+        """Sends a signed dispute, new or not, to its holder; the sealed reply."""
+        request = common_pb2.DisputeRequest(
+            holder=str(recipient.member.id),
+            key=recipient.key.hash,
+            sealed=seal_dispute(compact, recipient.key),
+        )
+        reply = await self._channel.unary(f"{_SERVICE}Dispute", request, common_pb2.DisputeReply)
+        return reply.sealed
 
     def _receipt(self, answer: common_pb2.Receipt) -> Receipt:
         receipt = Receipt(answer.entry, signed_from_wire(answer.promise))

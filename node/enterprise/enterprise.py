@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from federation.consent import ConsentClaims, sign_cancellation, sign_consent
 from federation.development.consent import DevelopmentConsent, sign_development_consent
+from federation.disputes.statement import DisputeClaims, sign_dispute
 from federation.errors import DocumentError
 from federation.identity import Role, SpiffeId
 from federation.pki import SubjectAuthority, TlsKey, make_csr, new_tls_key
@@ -99,6 +100,30 @@ class Enterprise:
             expires=now + days * DAY,
         )
         return sign_development_consent(claims, self.signing, self.certificate)
+
+    def dispute(
+        self,
+        holder: SpiffeId,
+        chain: str,
+        features: Iterable[str],
+        query: bytes,
+        statement: str,
+        reply: bytes,
+        now: int,
+    ) -> str:
+        """A signed dispute (compact JWS). `reply` is a fresh envelope key. Raises DocumentError."""
+        claims = DisputeClaims(
+            issuer=self.issuer,
+            uscc=self.uscc,
+            holder=holder,
+            chain=chain,
+            features=tuple(features),
+            query=query,
+            statement=statement,
+            reply=reply,
+            issued_at=now,
+        )
+        return sign_dispute(claims, self.signing, self.certificate)
 
     def cancellation(self, consent: str, now: int) -> str:
         """The signed cancellation (compact JWS) of a consent. Raises DocumentError."""

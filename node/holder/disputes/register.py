@@ -104,9 +104,9 @@ def listed_disputes(
 
 
 def state_of(answered_at: int | None, due: int, now: int) -> str:
-    """`open`, `overdue`, `answered` or `late`: a key of `texts.STATES`."""
+    """`open`, `overdue`, `answered` or `answered-late`: a key of `texts.STATES`."""
     if answered_at:
-        return "late" if answered_at >= due else "answered"
+        return "answered-late" if answered_at >= due else "answered"
     return "overdue" if now >= due else "open"
 
 

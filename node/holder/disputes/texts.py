@@ -30,6 +30,6 @@ STATES: Final[dict[str, Text]] = {
     "open": Text(zh="待答复", en="Open"),
     "overdue": Text(zh="已逾期", en="Overdue"),
     "answered": Text(zh="已答复", en="Answered"),
-    "late": Text(zh="逾期答复", en="Answered late"),
+    "answered-late": Text(zh="逾期答复", en="Answered late"),
     "erased": Text(zh="内容已删除", en="Content erased"),
 }
