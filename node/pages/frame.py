@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from types import SimpleNamespace
 from typing import Any
 
 from node.html import template
