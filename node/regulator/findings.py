@@ -6,16 +6,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
 from federation.audit.findings import Finding, FindingKind
-from federation.entries import Kind, entry
+from federation.canonical import b64
+from federation.entries import Kind, entry, read_entry
 from node.regulator.errors import RegulatorError
 from node.regulator.membership import Regulator
 from node.regulator.tables import audit_findings
 from node.storage.rows import insert_new
+from node.storage.schema import log_entries
+
+MOST_DECISIONS: Final = 1_000
 
 
 class FindingState(StrEnum):
@@ -86,6 +90,44 @@ def kept_findings(
     if query is not None:
         statement = statement.where(table.query == query)
     return [_kept(row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision about a finding, as the node's own log has it; `by` is the account."""
+
+    time: int
+    state: FindingState
+    by: str
+
+
+def decisions(connection: Connection, id_: bytes) -> list[Decided]:
+    """What was decided about a finding, the newest first: of the newest decisions about any,
+    `MOST_DECISIONS`.
+    """
+    table = log_entries.c
+    rows = connection.execute(
+        select(table.entry)
+        .where(table.kind == Kind.FINDING.value)
+        .order_by(table.index.desc())
+        .limit(MOST_DECISIONS)
+    ).scalars()
+    wanted, found = b64(id_), []
+    for raw in rows:
+        read = read_entry(bytes(raw))
+        body = read.body
+        if body["id"] == wanted:
+            by = str(body.get("by", ""))  # entries of older programs name no account
+            found.append(Decided(read.time, FindingState(str(body["state"])), by))
+    return found
+
+
+def kept_finding(connection: Connection, id_: bytes) -> KeptFinding:
+    """A finding. Raises RegulatorError for none."""
+    row = connection.execute(select(audit_findings).where(audit_findings.c.id == id_)).first()
+    if row is None:
+        raise RegulatorError(f"there is no finding {id_.hex()}")
+    return _kept(row)
 
 
 async def decide(
