@@ -64,6 +64,10 @@ class BatchRuns:
         running = self._running.get(identifier)
         return BatchView(running or await self._bank.batches.load(identifier))
 
+    def running(self, identifier: bytes) -> Batch | None:
+        """A batch that runs in this process."""
+        return self._running.get(identifier)
+
     async def resume(self) -> None:
         """Continues what an earlier process left."""
         for identifier in await self._bank.batches.unfinished():

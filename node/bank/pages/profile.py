@@ -143,7 +143,8 @@ def _drawn(found: Dossier, visit: Visit) -> dict[str, Any]:
     return {
         "gauge": score_gauge(found.profile, visit),
         "radar": radar(axes, title=visit.say(PROFILE["dimensions"])),
-        "trend": _trend(found, visit) if len(found.trend) > 1 else None,
+        "trend": _trend(found, visit) if len({one.epoch for one in found.trend}) > 1 else None,
+        "titles": {one.name: one.title for one in found.profile.dimensions},
         "dates": _dates(found, visit),
     }
 
@@ -152,7 +153,7 @@ def _trend(found: Dossier, visit: Visit) -> Any:
     """The last result of each epoch, a line a model; two models of one epoch share its label."""
     labels: dict[int, str] = {}
     for one in found.trend:
-        labels[one.epoch] = f"{visit.say(PROFILE['epoch'])} {one.epoch} · {day(one.answered_at)}"
+        labels[one.epoch] = f"{one.epoch} · {day(one.answered_at)[5:]}"
     by_model: dict[str, dict[int, float | None]] = {}
     for one in found.trend:
         by_model.setdefault(one.model, dict.fromkeys(sorted(labels)))[one.epoch] = one.score

@@ -67,6 +67,28 @@ ASK: Final[Words] = {
         en="A query takes one use of the consent and stands in the logs of all parties, where the "
         "regulator reads it. Sending this form twice asks once.",
     ),
+    "who": Text(zh="各方得知什么", en="What each party learns"),
+    "who_you": Text(zh="您", en="You"),
+    "who_you_what": Text(
+        zh="企业的信用分、等级、评分维度与主要原因；没有任何原始数据。",
+        en="The firm's score, grade, dimensions and reasons; no holder's data.",
+    ),
+    "who_holders": Text(zh="数据方", en="Holders"),
+    "who_holders_what": Text(
+        zh="本行在该用途下作了一次查询；不知企业，不知结果。法定须告知者除外。",
+        en="That this bank asked once, for this purpose; neither firm nor result. Those that by "
+        "law must be told learn the firm.",
+    ),
+    "who_hub": Text(zh="平台", en="The hub"),
+    "who_hub_what": Text(
+        zh="哪份授权书被使用；不知结果与模型内容。",
+        en="Which consent was used; no result, nothing of the model.",
+    ),
+    "who_regulator": Text(zh="监管方", en="The regulator"),
+    "who_regulator_what": Text(
+        zh="谁、何时、凭何授权、为何用途查询；可逐笔核验。",
+        en="Who asked when, under which consent and for which purpose; each can be verified.",
+    ),
     "by": Text(zh="经办人（记入日志）", en="Asked by, for the log"),
     "fix": Text(zh="请改正后重新提交", en="Correct this and send it again"),
 }
@@ -118,6 +140,10 @@ PROFILE: Final[Words] = {
     "trend_lead": Text(
         zh="您对该企业在本链的历次查询，每期取最近一次。",
         en="Your own queries about the firm in this chain, the latest of each epoch.",
+    ),
+    "trend_same": Text(
+        zh="目前只有一个数据期的结果；下一数据期再次查询后显示走势。",
+        en="Results of one epoch so far. Ask again in a later one to see how the score moves.",
     ),
     "trend_one": Text(
         zh="这是您对该企业的首次查询；下一数据期再次查询后显示走势。",
@@ -222,4 +248,61 @@ JOINT: Final[Words] = {
     "open_part": Text(zh="查看该链的画像", en="The profile in this chain"),
     "whole": Text(zh="完整结果", en="Whole result"),
     "chains": Text(zh="征信链", en="Chains"),
+}
+
+BATCH: Final[Words] = {
+    "title": Text(zh="批量查询", en="Batches"),
+    "lead": Text(
+        zh="上传一个文件，逐行查询。中断后自动继续，不会重复计次。",
+        en="A file of questions, asked line by line. One that is interrupted goes on by itself and "
+        "spends no second use.",
+    ),
+    "upload": Text(zh="上传批次", en="Upload a batch"),
+    "file": Text(zh="批次文件（CSV 或 JSONL）", en="File, CSV or JSON lines"),
+    "file_hint": Text(
+        zh="列：consent、purpose，可选 reference、model、chains（空格分隔或 all）、partial。",
+        en="Columns consent and purpose; reference, model, chains (separated by spaces, or all) "
+        "and partial where wanted.",
+    ),
+    "check_first": Text(
+        zh="开始前检查每一行；有错误则全部不开始。",
+        en="Every line is checked first. While one is wrong, none is asked.",
+    ),
+    "start": Text(zh="检查并开始", en="Check and start"),
+    "wrong": Text(zh="{count} 行有误，批次未开始", en="{count} lines are wrong; nothing was asked"),
+    "wrong_more": Text(zh="仅列出前 {most} 行。", en="The first {most} are listed."),
+    "right": Text(zh="其余 {count} 行无误。", en="The other {count} lines are right."),
+    "line": Text(zh="行号", en="Line"),
+    "problem": Text(zh="问题", en="What is wrong"),
+    "remedy": Text(zh="处理方法", en="What to do"),
+    "mine": Text(zh="我的批次", en="My batches"),
+    "none": Text(zh="还没有批次。", en="No batch yet."),
+    "begun": Text(zh="开始时间", en="Begun"),
+    "size": Text(zh="总数", en="Questions"),
+    "running": Text(zh="进行中", en="Running"),
+    "done": Text(zh="已完成", en="Done"),
+    "cancelled": Text(zh="已终止", en="Ended early"),
+    "one": Text(zh="批次 {id}", en="Batch {id}"),
+    "answered": Text(zh="已答复", en="Answered"),
+    "failed": Text(zh="失败", en="Failed"),
+    "remaining": Text(zh="剩余", en="Remaining"),
+    "not_asked": Text(zh="未查询", en="Not asked"),
+    "eta": Text(zh="预计还需", en="Time left, about"),
+    "seconds": Text(zh="{n} 秒", en="{n} s"),
+    "minutes": Text(zh="{n} 分钟", en="{n} min"),
+    "unknown": Text(zh="计算中", en="not known yet"),
+    "progress": Text(zh="进度", en="Progress"),
+    "waiting": Text(
+        zh="{chain}：{items} 笔等待中，自动重试。{why}",
+        en="{chain}: {items} wait and are tried again by themselves. {why}",
+    ),
+    "cancel_batch": Text(zh="终止批次", en="End the batch"),
+    "cancel_note": Text(
+        zh="正在查询的几笔会完成，其余不再查询。",
+        en="What is under way is answered; no more is asked.",
+    ),
+    "results": Text(zh="结果", en="Results"),
+    "no_results": Text(zh="还没有结果。", en="No result yet."),
+    "number": Text(zh="序号", en="No."),
+    "open_query": Text(zh="画像", en="Profile"),
 }
