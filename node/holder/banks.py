@@ -12,7 +12,8 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from federation.entries import Kind, entry
-from federation.identity import SpiffeId
+from federation.errors import Refusal
+from federation.identity import Role, SpiffeId
 from federation.permit import Permit
 from node.config import HolderConfig
 from node.days import day_start
@@ -93,6 +94,25 @@ def is_stopped(connection: Connection, bank: SpiffeId) -> bool:
         select(holder_banks.c.stopped).where(holder_banks.c.bank == str(bank))
     ).scalar_one_or_none()
     return bool(found)
+
+
+async def require_bank(runtime: Runtime[HolderConfig], bank: SpiffeId) -> SpiffeId:
+    """The bank, once it is one of the chain, a guest, or known here: a slip of the pen would stop
+    nobody, silently. Raises HolderError.
+    """
+    members = await runtime.members()
+    try:
+        return members.require(bank, Role.BANK).id
+    except Refusal:
+        pass
+    now = runtime.clock.now()
+    known = await runtime.store.read(lambda c: bank_uses(c, runtime.config.budget, now))
+    names = {str(member.id) for member in members.of(Role.BANK)} | {use.bank for use in known}
+    if str(bank) not in names:
+        raise HolderError(
+            f"bank: {bank} is no bank of the chain; it has {', '.join(sorted(names))}"
+        )
+    return bank
 
 
 def set_stopped(

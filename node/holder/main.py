@@ -16,6 +16,7 @@ from node.holder.disputes.desk import DisputeDesk
 from node.holder.loading import EpochLoader
 from node.holder.models import Models
 from node.holder.pads import Pads
+from node.holder.pages import TITLE, add_pages
 from node.holder.preparation import Preparation
 from node.holder.service import ROLES, HolderService
 from node.holder.snapshots import Snapshots
@@ -100,15 +101,8 @@ async def build(runtime: Runtime[HolderConfig]) -> None:
         parts.submission.keep(),
         parts.disputes.keep(),
     ]
-    _add_site(runtime)
+    add_site(runtime, TITLE, lambda site: add_pages(site, runtime))
     _watch(runtime, parts)
-
-
-def _add_site(runtime: Runtime[HolderConfig]) -> None:
-    if runtime.config.pages.listen is not None:
-        from node.holder.pages import TITLE, add_pages
-
-        add_site(runtime, TITLE, lambda site: add_pages(site, runtime))
 
 
 def _watch(runtime: Runtime[HolderConfig], parts: Parts) -> None:

@@ -21,8 +21,11 @@ def when(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else ""
 
 
-def epochs(runtime: Runtime[HolderConfig], connection: Connection) -> list[dict[str, Any]]:
-    """Every epoch that is announced, or that this holder has data of; oldest first.
+def epochs(
+    runtime: Runtime[HolderConfig], connection: Connection, most: int | None = None
+) -> list[dict[str, Any]]:
+    """Every epoch that is announced, or that this holder has data of; oldest first. The `most`
+    newest of them, where that is given.
 
     `state`: `announced` (load it now), `loaded` (the hub has no receipt yet), `submitted`, `open`,
     `late` (open without this holder), `closing` (over, secrets not yet erased), `closed`.
@@ -31,7 +34,8 @@ def epochs(runtime: Runtime[HolderConfig], connection: Connection) -> list[dict[
     loaded = {snapshot.epoch: snapshot for snapshot in snapshots(connection)}
     closures = {row.epoch: row for row in connection.execute(select(holder_closures))}
     found = []
-    for number in sorted({*chain.epoch_numbers(connection), *loaded}):
+    numbers = sorted({*chain.epoch_numbers(connection), *loaded})
+    for number in numbers if most is None else numbers[-most:]:
         descriptor = chain.descriptor(connection, number)
         snapshot = loaded.get(number)
         closure = closures.get(number)
