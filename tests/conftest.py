@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from support import order
+from support import order, schema
 from tests.support.postgresql import Cluster, programs
 
 # One deterministic profile: a run that fails here fails anywhere, and a loaded machine is no fault.
@@ -56,13 +56,30 @@ def postgresql() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session", autouse=True)
+def schema_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The program's migrations run once, and not for the new database of every test."""
+    with schema.migrated(tmp_path_factory.mktemp("schema")):
+        yield
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, once on each kind that Yinxin supports."""
+    """The URL of a new database, once on each kind that Yinxin supports."""
+    yield from _databases(request, tmp_path, empty=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """As `database_url`, and `upgrade` has everything to do in it."""
+    yield from _databases(request, tmp_path, empty=True)
+
+
+def _databases(request: pytest.FixtureRequest, tmp_path: Path, *, empty: bool) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/node.sqlite"
         return
     cluster: Cluster = request.getfixturevalue("postgresql")
-    url = cluster.create_database()
+    url = cluster.create_database(empty=empty)
     yield url
     cluster.drop_database(url)

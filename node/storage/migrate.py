@@ -18,12 +18,13 @@ def upgrade(engine: Engine) -> str:
     Processes that start together wait for each other. Raises SchemaError when the database holds
     a revision this program does not know, StorageUnavailable when it cannot be reached.
     """
+    head = latest()
     with reading(engine) as connection:
         current = revision(connection)
-    if current != latest():
+    if current != head:
         with writing(engine) as connection:
             _migrate(connection)
-    return latest()
+    return head
 
 
 def latest() -> str:

@@ -315,8 +315,8 @@ async def test_scrubbing_leaves_no_deleted_row(store: Store, tmp_path: Path) -> 
     assert await store.read(lambda c: c.execute(text("SELECT * FROM vault")).all()) == []
 
 
-def test_a_newer_schema_is_not_touched(database_url: str) -> None:
-    engine = open_engine(database_url)
+def test_a_newer_schema_is_not_touched(empty_database_url: str) -> None:
+    engine = open_engine(empty_database_url)
     assert upgrade(engine) == latest()
     assert upgrade(engine) == latest()
     with writing(engine) as connection:
@@ -324,16 +324,20 @@ def test_a_newer_schema_is_not_touched(database_url: str) -> None:
     with pytest.raises(SchemaError, match="9999"):
         upgrade(engine)
     with pytest.raises(SchemaError):
-        Store.open(database_url)
+        Store.open(empty_database_url)
     engine.dispose()
 
 
-def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
     failures: list[BaseException] = []
 
     def start() -> None:
         try:
-            Store.open(database_url).close()
+            engine = open_engine(empty_database_url)
+            try:
+                upgrade(engine)
+            finally:
+                engine.dispose()
         except BaseException as error:
             failures.append(error)
 
@@ -345,11 +349,11 @@ def test_processes_that_start_together_migrate_once(database_url: str) -> None:
     assert failures == []
 
 
-def test_the_migrations_make_what_the_tables_declare(database_url: str) -> None:
+def test_the_migrations_make_what_the_tables_declare(empty_database_url: str) -> None:
     for module in pkgutil.walk_packages(node.__path__, "node."):
         if module.name.endswith(".tables"):
             importlib.import_module(module.name)
-    engine = open_engine(database_url)
+    engine = open_engine(empty_database_url)
     upgrade(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

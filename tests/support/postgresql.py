@@ -14,6 +14,8 @@ from types import TracebackType
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
+from support import schema
+
 
 def programs() -> Path | None:
     """The folder of the newest installed server's programs, or None."""
@@ -37,6 +39,7 @@ class Cluster:
         # A socket's path may have 107 bytes, so no deep folder.
         self._folder = Path(tempfile.mkdtemp(prefix="yx-pg-", dir="/tmp"))
         self._count = 0
+        self._migrated = False
 
     def __enter__(self) -> Cluster:
         if self._user is not None:
@@ -75,16 +78,25 @@ class Cluster:
         """Where its socket, its log and, in `data`, its files are."""
         return self._folder
 
-    def create_database(self) -> str:
-        """Makes an empty database and returns its URL."""
+    def create_database(self, *, empty: bool = False) -> str:
+        """Makes a database of the program's schema, or an `empty` one, and returns its URL."""
         self._count += 1
         name = f"test_{self._count}"
-        self._execute(f"CREATE DATABASE {name}")
+        template = "" if empty else f" TEMPLATE {self._template()}"
+        self._execute(f"CREATE DATABASE {name}{template}")
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
         """Drops what `create_database` made, whoever is still connected to it."""
         self._execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def _template(self) -> str:
+        """The name of a database that nothing was done with but to migrate it."""
+        if not self._migrated:
+            self._execute("CREATE DATABASE migrated")
+            schema.prepare(self._url("migrated"))
+            self._migrated = True
+        return "migrated"
 
     def _execute(self, statement: str) -> None:
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")

@@ -69,9 +69,9 @@ def test_what_is_attached_first_stays(database_url: str) -> None:
     engine.dispose()
 
 
-def test_a_hub_s_envelopes_of_before_are_attachments(database_url: str) -> None:
+def test_a_hub_s_envelopes_of_before_are_attachments(empty_database_url: str) -> None:
     """A database of schema 6 with envelopes, brought up to date."""
-    engine = open_engine(database_url)
+    engine = open_engine(empty_database_url)
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     bodies = [b"one", b"other" * 1000]
