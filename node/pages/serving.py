@@ -37,7 +37,7 @@ def pages_server(
     """
     if config.listen is None:
         return None
-    accounts = gate.accounts
+    accounts = gate.parts.accounts
     site = Site(
         title=title,
         own=own,
@@ -53,7 +53,7 @@ def pages_server(
     add_pages(site)
     gate.add_sections(site)
     server = PagesServer(site, config.listen, config.certificate, config.key, shutdown)
-    gate.reached_at(config.address(server.port))
+    gate.parts.address = config.address(server.port)
     _log.info("pages", address=config.address(server.port))
     return server
 

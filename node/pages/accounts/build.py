@@ -8,6 +8,7 @@ from node.clock import Clock
 from node.config import NodeConfig, PagesConfig
 from node.keys import KeyEncryptionKey
 from node.pages.accounts.administration import Accounts
+from node.pages.accounts.gate_parts import Parts
 from node.pages.accounts.gatekeeper import AccountGate
 from node.pages.accounts.journal import Journal, log_of
 from node.pages.accounts.passwords import Passwords
@@ -49,4 +50,4 @@ def accounts_of(runtime: Runtime[Any]) -> Accounts:
 def gate_of(accounts: Accounts, config: PagesConfig) -> AccountGate:
     """The gatekeeper that a section of the configuration describes."""
     lifetime = Lifetime(config.idle_minutes * 60, config.session_hours * 3600)
-    return AccountGate(accounts, lifetime)
+    return AccountGate(Parts(accounts, lifetime))

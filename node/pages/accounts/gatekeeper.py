@@ -5,16 +5,17 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from node.pages.accounts import cookies, sessions
-from node.pages.accounts.administration import Accounts
+from node.pages.accounts.changing import Changing
+from node.pages.accounts.gate_parts import Parts
 from node.pages.accounts.login import LOGIN, LoginPages
-from node.pages.accounts.sessions import Lifetime
+from node.pages.accounts.own import OwnAccount
+from node.pages.accounts.people import ACCOUNTS, People
+from node.pages.accounts.setting_up import SettingUp
 from node.pages.accounts.signing_in import SigningIn
 from node.pages.duties import Duty
 from node.pages.site import Site
 from node.pages.texts import COMMON
 from node.pages.visit import Viewer
-
-ACCOUNTS = "/accounts"
 
 
 class AccountGate:
@@ -22,35 +23,34 @@ class AccountGate:
 
     login = LOGIN
 
-    def __init__(self, accounts: Accounts, lifetime: Lifetime) -> None:
-        self.accounts = accounts
-        self.lifetime = lifetime
-        self.address = ""
-        """Where browsers find the site, once it listens."""
-
-    def reached_at(self, address: str) -> None:
-        """Says where browsers find the site: for links, and for what a provider leads back to."""
-        self.address = address
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
 
     async def viewer(self, request: Request) -> Viewer | None:
         """Whose valid session the request carries."""
         token = cookies.session_of(request)
         if not token:
             return None
-        now, store = self.accounts.clock.now(), self.accounts.store
-        found = await store.read(lambda c: sessions.find(c, token, self.lifetime, now))
+        now, store = self.parts.accounts.clock.now(), self.parts.accounts.store
+        found = await store.read(lambda c: sessions.find(c, token, self.parts.lifetime, now))
         if found is None:
             return None
         if found.stale:
             await store.run(lambda c: sessions.touch(c, found.tag, now))
         account = found.account
-        duties = account.duties & self.accounts.duties
+        duties = account.duties & self.parts.accounts.duties
         return Viewer(account.id, account.name, duties, sessions.csrf_of(token))
 
     def add_pages(self, site: Site) -> None:
         """Adds the pages to sign in and out, and those on accounts."""
-        signing_in = SigningIn(self.accounts, self.lifetime)
-        LoginPages(site, signing_in, self.accounts.store, provider=False)
+        parts = self.parts
+        signing_in = SigningIn(parts.accounts, parts.lifetime)
+        changing = Changing(parts.accounts, parts.lifetime)
+        login = LoginPages(site, signing_in, parts.accounts.store, provider=False)
+        SettingUp(site, signing_in, changing, login)
+        OwnAccount(site, parts, changing)
+        if Duty.ADMINISTRATOR in site.duties:
+            People(site, parts)
 
     def add_sections(self, site: Site) -> None:
         """Adds the entries of the menu, after those of the role."""

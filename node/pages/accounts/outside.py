@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -33,11 +34,23 @@ class Outside:
         return visits.say(text, self.site.language(request), **details)
 
     def render(
-        self, request: Request, page: str, token: str, /, *, status: int = 200, **context: Any
+        self,
+        request: Request,
+        page: str,
+        token: str,
+        /,
+        *,
+        status: int = 200,
+        kept: Mapping[str, str] | None = None,
+        **context: Any,
     ) -> HTMLResponse:
-        """The template `page`; the form's token is of `token`, which the browser is given."""
+        """The template `page`; the form's token is of `token`, which the browser is given.
+        `kept` is what the page's address has that was posted to it.
+        """
         language = self.site.language(request)
         words: Mapping[str, Text] = COMMON | OUTSIDE
+        other = "en" if language == "zh" else "zh"
+        query = dict(request.query_params) | dict(kept or {})
         made = template("node.pages", page).render(
             {
                 "site": self.site,
@@ -46,7 +59,7 @@ class Outside:
                 "w": {key: visits.say(text, language) for key, text in words.items()},
                 "t": lambda text, **details: visits.say(text, language, **details),
                 "frame": template("node.pages", "login_frame.html.j2"),
-                "path": request.url.path,
+                "switch": f"{request.url.path}?{urlencode(query | {'lang': other})}",
                 "csrf": csrf_of(token),
                 **context,
             }
@@ -68,10 +81,9 @@ class Outside:
         chosen = request.query_params.get("lang")
         if chosen not in ("zh", "en"):
             return None
-        response = RedirectResponse(
-            str(request.url.remove_query_params("lang").replace(scheme="", netloc="")),
-            status_code=303,
-        )
+        rest = urlencode([one for one in request.query_params.multi_items() if one[0] != "lang"])
+        address = f"{request.url.path}?{rest}" if rest else request.url.path
+        response = RedirectResponse(address, status_code=303)
         response.set_cookie(
             LANGUAGE_COOKIE, chosen, max_age=YEAR, secure=True, httponly=True, samesite="lax"
         )

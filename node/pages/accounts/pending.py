@@ -19,6 +19,8 @@ class Purpose(StrEnum):
     """The second factor, after the password."""
     ENROL = "enrol"
     """TOTP that is demanded and not there yet, after the password."""
+    TOTP = "totp"
+    """The first code of somebody who is signed in and sets up TOTP."""
     INVITATION = "invitation"
     """A first password."""
     PROVIDER = "provider"
@@ -28,6 +30,7 @@ class Purpose(StrEnum):
 SECONDS: Final[dict[Purpose, int]] = {
     Purpose.SECOND: 300,
     Purpose.ENROL: 900,
+    Purpose.TOTP: 900,
     Purpose.INVITATION: 3 * 86_400,
     Purpose.PROVIDER: 600,
 }

@@ -7,24 +7,20 @@ is refused says only that.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
-from node.pages.accounts import attempts, pending, records, second, sessions
+from node.pages.accounts import attempts, pending, records, second, sessions, sign_ins
 from node.pages.accounts.administration import Accounts
 from node.pages.accounts.errors import SignInRefused
 from node.pages.accounts.journal import NODE, record_action
 from node.pages.accounts.pending import Pending, Purpose
 from node.pages.accounts.records import Account, State
 from node.pages.accounts.sessions import Lifetime, Origin
-from node.pages.accounts.tables import account_signins
 
-KEPT_SECONDS: Final = 180 * 86_400
-"""How long sign-ins are kept."""
 _BUCKET: Final = b"account-attempts"
 
 
@@ -168,7 +164,7 @@ class SigningIn:
     def _session(self, connection: Connection, account: Account, way: str, origin: Origin) -> Step:
         now = self._clock.now()
         records.change(connection, account.id, signed_in=now)
-        self._note(connection, account, way, origin)
+        sign_ins.note(connection, account, way, origin, now)
         return Step(sessions.start(connection, account.id, self._lifetime, origin, now))
 
     def _failed(
@@ -187,26 +183,12 @@ class SigningIn:
             attempts.begin(connection, {bucket: attempts.Limit(1 << 60, 0)}, self._clock.now())
         count = attempts.failures(connection, bucket)
         if account is not None:
-            self._note(connection, account, f"{what}-failed", origin)
+            sign_ins.note(connection, account, f"{what}-failed", origin, self._clock.now())
         elif count & (count - 1):
             return
         name = "" if account is None else account.name
         record_action(
             self._accounts.journal, connection, "sign-in-failed", NODE, name=name, failures=count
-        )
-
-    def _note(self, connection: Connection, account: Account, outcome: str, origin: Origin) -> None:
-        now, table = self._clock.now(), account_signins
-        connection.execute(delete(table).where(table.c.time < now - KEPT_SECONDS))
-        connection.execute(
-            insert(table).values(
-                id=secrets.token_bytes(16),
-                account=account.id,
-                name=account.name,
-                time=now,
-                outcome=outcome,
-                address=origin.address[: sessions.MOST_TEXT],
-            )
         )
 
     def _bucket(self, kind: str, value: str) -> bytes:

@@ -35,6 +35,16 @@ PROBLEMS: Final[dict[str, Text]] = {
         zh="这是最后一个可登录的管理员账户，请先增加另一个管理员",
         en="this is the last administrator that can sign in; add another one first",
     ),
+    "demanded": Text(
+        zh="管理员要求此账户使用动态验证码，不能关闭",
+        en="codes are demanded of this account; only an administrator can end that",
+    ),
+    "no_totp": Text(
+        zh="尚未设置动态验证码", en="there are no codes to replace; set verification codes up first"
+    ),
+    "started_over": Text(
+        zh="设置已超时，请重新开始", en="the setting up took too long; start it again"
+    ),
     "external": Text(
         zh="该账户由统一身份认证管理，请在那里更改",
         en="the account belongs to the identity provider; change it there",

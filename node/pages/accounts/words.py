@@ -83,3 +83,127 @@ OUTSIDE: Final[dict[str, Text]] = {
         en="The link is used or too old. Ask the administrator for a new one.",
     ),
 }
+
+OWN: Final[dict[str, Text]] = {
+    "own_title": Text(zh="我的账户", en="My account"),
+    "duties": Text(zh="职责", en="Duties"),
+    "change_password": Text(zh="更改口令", en="Change the password"),
+    "current": Text(zh="当前口令", en="Current password"),
+    "change_hint": Text(
+        zh="更改后，其他浏览器上的登录都会结束。",
+        en="All other browsers are signed out by it.",
+    ),
+    "codes": Text(zh="动态验证码", en="Verification codes"),
+    "codes_on": Text(zh="已启用", en="On"),
+    "codes_off": Text(zh="未启用", en="Off"),
+    "codes_about": Text(
+        zh="登录时除口令外，再输入手机验证器上的6位数字。口令泄露时仍可保护账户。",
+        en="Besides the password you enter six digits from your phone: who knows your password "
+        "alone cannot sign in.",
+    ),
+    "codes_set_up": Text(zh="设置动态验证码", en="Set up codes"),
+    "codes_again": Text(zh="换用新手机", en="Set up another phone"),
+    "codes_remove": Text(zh="关闭动态验证码", en="Turn codes off"),
+    "codes_left": Text(zh="剩余恢复码：{left}个", en="Recovery codes left: {left}"),
+    "recovery_new": Text(zh="生成新的恢复码", en="Make new recovery codes"),
+    "codes_confirm": Text(zh="确认启用", en="Turn codes on"),
+    "sessions": Text(zh="登录中的浏览器", en="Where you are signed in"),
+    "device": Text(zh="浏览器", en="Browser"),
+    "address": Text(zh="地址", en="Address"),
+    "started": Text(zh="登录时间", en="Signed in"),
+    "seen": Text(zh="最近使用", en="Last used"),
+    "this": Text(zh="当前", en="This one"),
+    "end": Text(zh="结束", en="End"),
+    "end_others": Text(zh="结束其他所有登录", en="Sign out everywhere else"),
+    "recent": Text(zh="最近登录记录", en="Recent sign-ins"),
+    "recent_hint": Text(
+        zh="如有不是您本人的记录，请立即更改口令并告知管理员。",
+        en="If one of these was not you, change the password at once and tell the administrator.",
+    ),
+    "time": Text(zh="时间", en="Time"),
+    "outcome": Text(zh="结果", en="What happened"),
+    "external": Text(
+        zh="此账户由统一身份认证管理，口令与验证码在那里更改。",
+        en="The identity provider keeps this account: password and codes are changed there.",
+    ),
+    "none_yet": Text(zh="还没有记录", en="Nothing yet"),
+}
+
+STATES: Final[dict[str, Text]] = {
+    "active": Text(zh="正常", en="Active"),
+    "invited": Text(zh="待设置口令", en="Invited"),
+    "disabled": Text(zh="已停用", en="Disabled"),
+}
+
+PEOPLE: Final[dict[str, Text]] = {
+    "name": Text(zh="账户", en="Account"),
+    "duties": Text(zh="职责", en="Duties"),
+    "state": Text(zh="状态", en="State"),
+    "codes": Text(zh="动态验证码", en="Codes"),
+    "codes_on": Text(zh="已启用", en="On"),
+    "codes_due": Text(zh="下次登录须设置", en="Due at next sign-in"),
+    "codes_off": Text(zh="未启用", en="Off"),
+    "codes_provider": Text(zh="由统一身份认证管理", en="At the provider"),
+    "added": Text(zh="建立时间", en="Added"),
+    "signed_in": Text(zh="最近登录", en="Last sign-in"),
+    "time": Text(zh="时间", en="Time"),
+    "outcome": Text(zh="结果", en="What happened"),
+    "address": Text(zh="地址", en="Address"),
+    "people_title": Text(zh="账户管理", en="Accounts"),
+    "people_lead": Text(
+        zh="谁可以登录本节点，以及各自的职责。每次更改都记入透明日志。",
+        en="Who may sign in to this node, and to do what. Each change stands in the transparency "
+        "log.",
+    ),
+    "add": Text(zh="新建账户", en="Add an account"),
+    "new_lead": Text(
+        zh="建立后得到一个链接，请通过可靠途径交给本人设置口令。",
+        en="You get a link to hand to the person by a way you trust: the password is chosen there.",
+    ),
+    "name_hint": Text(
+        zh="代号，不要用真实姓名或工号：它会出现在透明日志中，不能删除。2至32个小写字母、数字、点、横线、下划线。",
+        en="A pseudonym, neither a person's name nor a staff number: it stands in the transparency "
+        "log for ever. 2 to 32 of a–z, 0–9, dot, dash, underscore.",
+    ),
+    "apart": Text(
+        zh="信贷员不宜兼任其他职责：审计会报告既管理又查询的账户。",
+        en="Let credit officers have no other duty: the audit reports accounts that administer and "
+        "query.",
+    ),
+    "demand": Text(zh="须使用动态验证码", en="Demand verification codes"),
+    "waive": Text(zh="不再要求动态验证码", en="Demand codes no longer"),
+    "demand_about": Text(
+        zh="下次登录时须先设置验证器。", en="An authenticator has to be set up at the next sign-in."
+    ),
+    "change_duties": Text(zh="更改职责", en="Change duties"),
+    "duties_hint": Text(
+        zh="更改后，该账户须重新登录。", en="The account has to sign in again after that."
+    ),
+    "access": Text(zh="登录权限", en="Access"),
+    "disable": Text(zh="停用账户", en="Disable the account"),
+    "enable": Text(zh="启用账户", en="Enable the account"),
+    "disable_about": Text(
+        zh="停用后立即退出，且不能登录。", en="It is signed out at once and cannot sign in."
+    ),
+    "reset": Text(zh="重置口令与验证码", en="Reset password and codes"),
+    "reset_about": Text(
+        zh="原口令、验证码和恢复码作废，并得到一个新的链接。",
+        en="Password, codes and recovery codes end, and you get a new link.",
+    ),
+    "recent": Text(zh="登录记录（180天）", en="Sign-ins of 180 days"),
+    "invited_title": Text(zh="设置口令的链接", en="The link to choose a password"),
+    "invited_lead": Text(
+        zh="账户{name}的链接，只显示这一次，三天内有效，只能使用一次。",
+        en="For {name}. It is shown this once, is good for three days, and for one use.",
+    ),
+    "invited_hint": Text(
+        zh="请当面或通过可靠途径交给本人，不要群发。",
+        en="Hand it over in person or by a way you trust; whoever has it chooses the password.",
+    ),
+    "to_accounts": Text(zh="返回账户管理", en="Back to the accounts"),
+    "external": Text(
+        zh="此账户来自统一身份认证：职责、口令与验证码在那里管理，这里只能停用。",
+        en="This account comes from the identity provider: duties, password and codes are kept "
+        "there. Here it can be disabled.",
+    ),
+}
