@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
-from support.browser import CHROMIUM, Walk, chromium, controlled
+from support.browser import CHROMIUM, SLOW, Walk, chromium, controlled
+
+expect.set_options(timeout=SLOW)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,48 @@ async def test_the_menu_the_filters_the_theme_and_the_language_on_a_phone(walk: 
         assert page.url == f"{origin}/queries"
 
 
+async def test_without_scripts_all_is_there_and_lists_can_be_used(walk: Walk) -> None:
+    async with (
+        serving(gallery(60)) as origin,
+        walk.page(origin, Duty.OFFICER, language="en", width=NARROW, scripts=False) as page,
+    ):
+        await page.goto(f"{origin}/overview")
+        await page.get_by_role("button", name="Menu").click()
+        await page.get_by_role("link", name="All queries").click()
+        await page.get_by_role("button", name="Filter").click()
+        await page.get_by_label("Purpose").select_option("post-loan")
+        await page.locator("form").get_by_role("button", name="Filter").click()
+        await expect(page.locator(".pager")).to_contain_text("20 rows")
+        await page.get_by_role("button", name="Dark or light").click()
+        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_a_failed_request_and_a_copied_identifier_are_told(walk: Walk) -> None:
+    async with (
+        serving(gallery(60)) as origin,
+        walk.page(origin, Duty.OFFICER, language="en", expected=(403, 500)) as page,
+    ):
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.goto(f"{origin}/overview")
+        code = page.locator("code.id")
+        await code.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("Copied")
+        assert await page.evaluate("navigator.clipboard.readText()") == await code.text_content()
+        await page.goto(f"{origin}/queries")
+        await page.route("**/queries?*", lambda route: route.fulfill(status=500))
+        await page.get_by_role("link", name="Next").click()
+        await expect(page.locator(".alerts")).to_contain_text("No answer from the server")
+
+
+async def test_a_page_that_is_not_there_says_so(walk: Walk) -> None:
+    async with serving(gallery(3)) as origin:
+        for language in ("zh", "en"):
+            async with walk.page(origin, Duty.OFFICER, language=language, expected=(404,)) as page:
+                await page.goto(f"{origin}/nowhere")
+                await walk.look(page, "kit-missing", language)
+
+
 async def test_what_is_wrong_with_a_page_is_found(walk: Walk) -> None:
     """The walk itself: a page that runs an inline script, asks elsewhere and is too wide."""
     async with serving(gallery(3)) as origin:

@@ -25,6 +25,8 @@ from support.pages import COOKIE
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 WIDE, NARROW = 1280, 390
+SLOW: Final = 60_000
+"""Milliseconds that a page has on a machine that does much else."""
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _AXE: Final = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
@@ -59,6 +61,11 @@ _OVERFLOW: Final = """
 _HEADINGS: Final = """
 () => [...document.querySelectorAll("h1,h2,h3,h4,h5,h6")]
   .filter((one) => one.checkVisibility()).map((one) => Number(one.tagName[1]))
+"""
+_NO_ICON: Final = """
+() => [...document.querySelectorAll("svg.icon use")]
+  .filter((one) => one.checkVisibility() && one.getBBox().width === 0)
+  .map((one) => one.getAttribute("href").split("#")[1])
 """
 _FOCUS: Final = """
 () => {
@@ -106,7 +113,7 @@ def _port(file: Path, process: subprocess.Popen[bytes]) -> int:
 async def controlled(address: str) -> AsyncIterator[Browser]:
     """The browser at an address, for the running event loop."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(address, timeout=60_000)
+        browser = await playwright.chromium.connect_over_cdp(address, timeout=SLOW)
         try:
             yield browser
         finally:
@@ -167,6 +174,7 @@ class Walk:
         width: int = WIDE,
         cookies: Mapping[str, str] | None = None,
         expected: Collection[int] = (),
+        scripts: bool = True,
     ) -> AsyncIterator[Page]:
         """A page under watch, not opened yet: no error on its console, none of its scripts, no
         answer of 400 or above but those `expected`, and no request to another origin.
@@ -179,12 +187,14 @@ class Walk:
             viewport={"width": width, "height": 800},
             locale="zh-CN" if language == "zh" else "en-GB",
             reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         try:
             await context.add_cookies(
                 [{"name": key, "value": value, "url": origin} for key, value in values.items()]
             )
             page = await context.new_page()
+            page.set_default_timeout(SLOW)
             found: list[str] = []
             _watch(page, origin, frozenset(expected), found)
             yield page
@@ -205,6 +215,7 @@ class Walk:
             for text in dict.fromkeys(await page.evaluate(_UNTRANSLATED, language))
         ]
         found += _skipped(await page.evaluate(_HEADINGS))
+        found += [f"there is no icon {one!r}" for one in await page.evaluate(_NO_ICON)]
         for width in (WIDE, NARROW):
             scheme = "light" if (language == "zh") == (width == WIDE) else "dark"
             await page.set_viewport_size({"width": width, "height": 800})
@@ -257,7 +268,7 @@ async def _unseen_focus(page: Page, steps: int = 8) -> list[str]:
 
 def _watch(page: Page, origin: str, expected: frozenset[int], found: list[str]) -> None:
     def said(kind: str, text: str) -> None:
-        refused = any(f"status of {code} " in text for code in expected)
+        refused = any(f" {code} " in text for code in expected)
         if kind in ("error", "warning") and not refused:
             found.append(f"console, {kind}: {text}")
 
