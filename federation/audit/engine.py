@@ -22,6 +22,7 @@ from federation.audit.conduct.firms import Probing, SameFirm
 from federation.audit.conduct.hours import Batches, QuietHours
 from federation.audit.conduct.volume import VolumeDay, VolumeHour
 from federation.audit.development import DEVELOPMENT_KINDS, Developments
+from federation.audit.disputes import DISPUTE_KINDS, Disputes
 from federation.audit.findings import Finding
 from federation.audit.interchain.reconciliation import Interchain
 from federation.audit.recent import EPOCH_SECONDS, Recent
@@ -52,6 +53,7 @@ USED_KINDS = BULK_KINDS | {
     Kind.LOAN_CLOSED,
     Kind.BATCH,
     *DEVELOPMENT_KINDS,
+    *DISPUTE_KINDS,
 }
 """Kinds that tell the audit anything; the others need not be fed."""
 _FOR_EVER = 1 << 40
@@ -71,6 +73,7 @@ class Audit:
         self._reconciliation = Reconciliation(str(hub), thresholds, books, self.interchain)
         self._uniqueness = Uniqueness(str(regulator), thresholds)
         self._developments = Developments(str(regulator), thresholds, books)
+        self._disputes = Disputes()
         self._batches = Batches(thresholds)
         # These need what the bank logs of its business; a guest's log is its own regulator's.
         business: tuple[Check, ...] = (
@@ -105,7 +108,7 @@ class Audit:
     def event(self, event: Event) -> list[Finding]:
         """Takes any other entry, of any log, the hub's included."""
         found = self._reconciliation.event(event) + self._uniqueness.event(event)
-        found += self._developments.event(event)
+        found += self._developments.event(event) + self._disputes.event(event)
         if event.kind is Kind.ROUTED and event.log == self._hub:
             self.interchain.routed(event)
         if event.kind not in BULK_KINDS and role_of(event.log) is Role.BANK:
@@ -122,6 +125,7 @@ class Audit:
         """Everything earlier than `now` (unix seconds) has been fed."""
         found = self._reconciliation.advance(now) + self._uniqueness.advance(now)
         found += self.interchain.advance(now) + self._developments.advance(now)
+        found += self._disputes.advance(now)
         found += self._conduct(now)
         if now - self._advanced >= DAY:  # sweeping costs a look at all that is remembered
             self._advanced = now
@@ -135,10 +139,12 @@ class Audit:
         """Judges what was fed as if nothing came any more, though graces are not over.
 
         For logs that have ended: what has not been logged by then never will be. Months that are
-        not over at `now` stay unjudged: their applications may yet come.
+        not over at `now` stay unjudged, and disputes that are not due: their applications and
+        answers may yet come.
         """
         found = self._reconciliation.advance(_FOR_EVER) + self._uniqueness.advance(_FOR_EVER)
         found += self.interchain.finish() + self._developments.advance(_FOR_EVER)
+        found += self._disputes.advance(now)
         found += self._conduct(_FOR_EVER)
         for check in self._checks:
             found += check.advance(now)

@@ -94,6 +94,9 @@ class FindingKind(StrEnum):
     COUNTS_RECEIPT_MISSING = "counts-receipt-missing"
     DEVELOPMENT_OVER_BUDGET = "development-over-budget"
 
+    # Of disputes.
+    DISPUTE_OVERDUE = "dispute-overdue"
+
     # The inspector's checks of conduct.
     QUIET_HOURS = "quiet-hours"
     VOLUME_HOUR = "volume-hour"
@@ -171,6 +174,7 @@ _SEVERITIES: dict[FindingKind, Severity] = {
     FindingKind.COUNTS_RECEIPT_MISSING: Severity.WARNING,
     FindingKind.ANSWER_UNTRACED: Severity.WARNING,
     FindingKind.SHARE_MISSING: Severity.WARNING,
+    FindingKind.DISPUTE_OVERDUE: Severity.WARNING,
     FindingKind.QUIET_HOURS: Severity.NOTICE,
     FindingKind.VOLUME_HOUR: Severity.WARNING,
     FindingKind.VOLUME_DAY: Severity.NOTICE,
@@ -456,6 +460,10 @@ TITLES: dict[FindingKind, dict[str, str]] = {
     FindingKind.COUNTS_MISSTATED: {
         "zh": "数据方日志所记的计数成本与证书不符",
         "en": "a holder's log states another cost of counts than their certificate gives",
+    },
+    FindingKind.DISPUTE_OVERDUE: {
+        "zh": "数据方未在期限内答复异议",
+        "en": "a holder did not answer a dispute in time",
     },
     FindingKind.COUNTS_UNLOGGED: {
         "zh": "银行收到的计数不在数据方日志中",
