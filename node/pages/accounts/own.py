@@ -158,7 +158,7 @@ class OwnAccount:
             status=status,
             error=error,
             form=visit.request.url.path.removeprefix(f"{ACCOUNT}/"),
-            current=sessions.tag_of(cookies.session_of(visit.request)),
+            this=sessions.tag_of(cookies.session_of(visit.request)),
             titles=TITLES,
             device=device,
             outcome=sign_ins.outcome,
