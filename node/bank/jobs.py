@@ -54,6 +54,11 @@ class Job:
     problem: Problem | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
+    @property
+    def running(self) -> bool:
+        """Whether it is not over yet."""
+        return self.state in {JobState.WAITING, JobState.RUNNING}
+
     def to_dict(self, language: str) -> dict[str, Any]:
         """As callers see it."""
         found: dict[str, Any] = {
@@ -85,8 +90,7 @@ class Jobs:
         chosen = await self._epoch(model, epoch)
         certificate = model.hash.hex()
         for job in self._jobs.values():
-            running = job.state in {JobState.WAITING, JobState.RUNNING}
-            if running and (job.certificate, job.epoch) == (certificate, chosen.number):
+            if job.running and (job.certificate, job.epoch) == (certificate, chosen.number):
                 return job
         job = Job(secrets.token_hex(8), certificate, chosen.number)
         self._jobs[job.id] = job
@@ -95,6 +99,12 @@ class Jobs:
             del self._jobs[identifier]
         job.task = asyncio.create_task(self._run(job, model, chosen, buckets))
         return job
+
+    def of(self, model: Model) -> Job | None:
+        """The latest job of a model."""
+        certificate = model.hash.hex()
+        jobs = (job for job in reversed(self._jobs.values()) if job.certificate == certificate)
+        return next(jobs, None)
 
     def get(self, identifier: str) -> Job:
         """A job. Raises BankError(job_unknown)."""

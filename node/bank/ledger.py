@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from federation.canonical import b64, unb64
 from federation.exchange.bank import OpenQuery
@@ -158,13 +158,20 @@ class QueryLedger:
             self.index.settle(connection, identifier, state.value)
         return changed.rowcount == 1
 
-    def answered(self, connection: Connection) -> list[QueryRow]:
-        """Every answered query, the oldest first."""
+    def answered(
+        self, connection: Connection, after: tuple[int, bytes], most: int
+    ) -> list[QueryRow]:
+        """Answered queries, the oldest first: at most so many, from the one after that of the time
+        and id `after`.
+        """
         columns = bank_queries.c
+        time, identifier = after
+        later = or_(columns.created > time, and_(columns.created == time, columns.id > identifier))
         rows = connection.execute(
             select(bank_queries)
-            .where(columns.state == State.ANSWERED.value)
+            .where(columns.state == State.ANSWERED.value, later)
             .order_by(columns.created, columns.id)
+            .limit(most)
         )
         return [self._opened(row) for row in rows]
 

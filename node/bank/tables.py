@@ -81,6 +81,7 @@ bank_queries = Table(
     Column("created", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     UniqueConstraint("key", name="uq_bank_queries_key"),
+    Index("ix_bank_queries_state_created", "state", "created", "id"),
 )
 """Queries. `key` is a tag of the caller's idempotency key, `body` one of what was asked; `sealed`
 is the query with its scalars while it is open, then the result with its evidence."""

@@ -13,10 +13,7 @@ from node.cli.output import LANGUAGE, AsJson, Lang, emit, guard
 
 if TYPE_CHECKING:
     from node.bank.bank import Bank
-    from node.models.production.outcomes import Outcome
-    from node.models.production.results import Result
     from node.models.production.trial import Trial
-    from scoring.scorecard import Scorecard
 
 app = typer.Typer(no_args_is_help=True)
 trials = typer.Typer(
@@ -44,6 +41,7 @@ def scores(
 ) -> None:
     """Scores by model and epoch: coverage, drift, AUC and KS by outcomes. / 模型监测"""
     from node.cli.model_watch_tables import scores_view
+    from node.models.production.keeping import gather
     from node.models.production.watching import watch, worst
     from node.models.reading import read_distribution
 
@@ -52,7 +50,7 @@ def scores(
 
     async def work(bank: Bank) -> Any:
         only = (await bank.agent.model(model)).hash if model else None
-        return only, await _everything(bank)
+        return only, await gather(bank)
 
     only, (results, cards, outcomes) = run(config, work, lang, workers=False)
     if only is not None:
@@ -151,30 +149,18 @@ def trial_report(
     """What the trial has shown so far: scores, who would be decided otherwise, AUC. / 试验结果"""
     from node.cli.model_watch_tables import trial_view
     from node.models.comparison import CUT_OFFS
+    from node.models.production.keeping import gather
     from node.models.production.trial import models_of, report
 
     read = _trial(trial)
 
     async def work(bank: Bank) -> dict[str, Any]:
         models = await models_of(bank, read)
-        results, _, known = await _everything(bank)
+        results, _, known = await gather(bank)
         return report(read, models, results, known, cut_off or CUT_OFFS)
 
     found = run(config, work, lang, workers=False)
     emit(found, as_json, None if as_json else trial_view(found, lang))
-
-
-async def _everything(
-    bank: Bank,
-) -> tuple[list[Result], dict[bytes, Scorecard], dict[bytes, Outcome]]:
-    """Answered queries, scorecards by certificate hash, and outcomes by query."""
-    from node.models.production.outcomes import OutcomeRecords
-    from node.models.production.results import answered
-
-    listed = await bank.agent.read(bank.agent.records.models)
-    cards = {digest: (await bank.agent.model_of(digest)).scorecard for digest, *_ in listed}
-    records = OutcomeRecords(bank.agent.runtime.identity.storage)
-    return await answered(bank), cards, await bank.agent.read(records.all)
 
 
 def _trial(path: Path) -> Trial:

@@ -41,7 +41,6 @@ class Line:
 
 def add_listing(site: Site, desk: Desk) -> None:
     """Adds the list and its export."""
-    site.add_section("/queries", LIST["title"], "queries", {Duty.OFFICER})
 
     async def page(visit: Visit) -> Response:
         table = _table(visit.by)

@@ -79,6 +79,10 @@ class Works:
             return None
         return work
 
+    def latest(self, kind: str) -> Work | None:
+        """The latest work of a kind, whoever began it."""
+        return next((work for work in reversed(self._works.values()) if work.kind == kind), None)
+
     def running(self, kind: str) -> Work | None:
         """A work of a kind that is under way, whoever began it."""
         return next((w for w in self._works.values() if w.kind == kind and w.running), None)

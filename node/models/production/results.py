@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
 from node.bank.bank import Bank
+from node.bank.ledger import State
 from scoring.scorecard import Scorecard
 from scoring.scored import Scored
+
+_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,23 @@ class Result:
     fields: Mapping[str, int] = field(repr=False)
 
 
-async def answered(bank: Bank) -> list[Result]:
-    """Every answered query that is kept, the oldest first."""
-    rows = await bank.agent.read(bank.queries.ledger.answered)
-    return [result_from(row.content["result"]) for row in rows]
+async def answered(bank: Bank, tell: Callable[[int, int], None] | None = None) -> list[Result]:
+    """Every answered query that is kept, the oldest first; read some at a time. `tell` hears how
+    many were read, and how many there are.
+    """
+    found: list[Result] = []
+    after: tuple[int, bytes] = (-1, b"")
+    total = (await bank.agent.read(bank.queries.ledger.count))[State.ANSWERED]
+    while True:
+        rows = await bank.agent.read(
+            partial(bank.queries.ledger.answered, after=after, most=_AT_ONCE)
+        )
+        found += [result_from(row.content["result"]) for row in rows]
+        if tell is not None:
+            tell(len(found), max(total, len(found)))
+        if len(rows) < _AT_ONCE:
+            return found
+        after = rows[-1].created, rows[-1].id
 
 
 def result_from(document: Mapping[str, Any]) -> Result:
