@@ -22,6 +22,8 @@ class OidcConfig(Section):
     client_id: str = ""
     client_secret: SecretFile | None = None
     """A file with the secret; without one the client is public (PKCE alone)."""
+    ca: ReadableFile | None = None
+    """The authority behind its TLS certificate, PEM; those of the system unless given."""
     scopes: tuple[str, ...] = ("openid", "profile")
     claim: str = "groups"
     """The claim of the ID token whose values give duties."""

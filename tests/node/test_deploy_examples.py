@@ -76,7 +76,7 @@ def test_commented_values_are_the_defaults(role: str, folder: Path) -> None:
         "audit_token.module", "audit_token.token", "audit_token.key", "audit_token.pin_file",
         "peers.listen", "peers.advertise", "peers.hub",
         "pages.listen", "pages.url", "pages.certificate", "pages.key", "pages.oidc.issuer",
-        "pages.oidc.client_id", "pages.oidc.client_secret", "pages.oidc.duties",
+        "pages.oidc.client_id", "pages.oidc.client_secret", "pages.oidc.duties", "pages.oidc.ca",
     }  # fmt: skip
 
 

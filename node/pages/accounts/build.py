@@ -11,6 +11,7 @@ from node.pages.accounts.administration import Accounts
 from node.pages.accounts.gate_parts import Parts
 from node.pages.accounts.gatekeeper import AccountGate
 from node.pages.accounts.journal import Journal, log_of
+from node.pages.accounts.oidc.provider import Provider
 from node.pages.accounts.passwords import Passwords
 from node.pages.accounts.sessions import Lifetime
 from node.pages.duties import DUTIES, Duty
@@ -50,4 +51,5 @@ def accounts_of(runtime: Runtime[Any]) -> Accounts:
 def gate_of(accounts: Accounts, config: PagesConfig) -> AccountGate:
     """The gatekeeper that a section of the configuration describes."""
     lifetime = Lifetime(config.idle_minutes * 60, config.session_hours * 3600)
-    return AccountGate(Parts(accounts, lifetime))
+    provider = Provider(config.oidc, accounts.clock) if config.oidc.issuer else None
+    return AccountGate(Parts(accounts, lifetime), provider)

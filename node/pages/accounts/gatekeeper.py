@@ -8,6 +8,9 @@ from node.pages.accounts import cookies, sessions
 from node.pages.accounts.changing import Changing
 from node.pages.accounts.gate_parts import Parts
 from node.pages.accounts.login import LOGIN, LoginPages
+from node.pages.accounts.oidc.flow import Flow
+from node.pages.accounts.oidc.pages import ProviderPages
+from node.pages.accounts.oidc.provider import Provider
 from node.pages.accounts.own import OwnAccount
 from node.pages.accounts.people import ACCOUNTS, People
 from node.pages.accounts.setting_up import SettingUp
@@ -23,8 +26,10 @@ class AccountGate:
 
     login = LOGIN
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, provider: Provider | None = None) -> None:
+        """`provider` is where people sign in besides, if anywhere."""
         self.parts = parts
+        self._provider = provider
 
     async def viewer(self, request: Request) -> Viewer | None:
         """Whose valid session the request carries."""
@@ -46,7 +51,9 @@ class AccountGate:
         parts = self.parts
         signing_in = SigningIn(parts.accounts, parts.lifetime)
         changing = Changing(parts.accounts, parts.lifetime)
-        login = LoginPages(site, signing_in, parts.accounts.store, provider=False)
+        login = LoginPages(site, signing_in, parts.accounts.store, self._provider is not None)
+        if self._provider is not None:
+            ProviderPages(site, Flow(parts, self._provider, signing_in), login)
         SettingUp(site, signing_in, changing, login)
         OwnAccount(site, parts, changing)
         if Duty.ADMINISTRATOR in site.duties:

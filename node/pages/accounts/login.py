@@ -24,6 +24,7 @@ _NOTES = {
     "over": "started_over",
     "set": "password_kept",
     "provider": "provider_refused",
+    "wait": "wait_some",
 }
 
 

@@ -22,6 +22,7 @@ from node.pages.accounts.records import Account, State
 from node.pages.accounts.sessions import Lifetime, Origin
 
 _BUCKET: Final = b"account-attempts"
+_NOWHERE: Final = Origin("", "")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class SigningIn:
         """The first step. Raises SignInRefused, or Busy."""
         name = name.strip().lower()
         by_name = self._bucket("name", name)
-        by_address = self._bucket("address", attempts.network(origin.address))
+        by_address = self._by_address(origin)
         buckets = {by_name: attempts.ACCOUNT, by_address: attempts.ADDRESS}
         found = await self._begin(buckets, lambda c: records.by_name(c, name))
         encoded = found.password if found and found.state is State.ACTIVE else None
@@ -126,8 +127,17 @@ class SigningIn:
 
         return await self._store.run(unit)
 
+    async def begin_elsewhere(self, origin: Origin) -> None:
+        """Counts a sign-in that another party is to judge. Raises SignInRefused."""
+        await self._begin({self._by_address(origin): attempts.ADDRESS}, lambda c: None)
+
+    async def failed_elsewhere(self) -> None:
+        """Writes that such a one failed."""
+        await self._store.run(lambda c: self._failed(c, None, "provider", _NOWHERE, b""))
+
     def signed_in(self, connection: Connection, account: Account, way: str, origin: Origin) -> Step:
-        """A session for who was identified in another way, within a unit of work."""
+        """A session for who was identified so, within a unit of work."""
+        attempts.take_back(connection, self._by_address(origin))
         return self._session(connection, account, way, origin)
 
     async def _begin(
@@ -190,6 +200,9 @@ class SigningIn:
         record_action(
             self._accounts.journal, connection, "sign-in-failed", NODE, name=name, failures=count
         )
+
+    def _by_address(self, origin: Origin) -> bytes:
+        return self._bucket("address", attempts.network(origin.address))
 
     def _bucket(self, kind: str, value: str) -> bytes:
         return self._key.tag(_BUCKET, f"{kind}\0{value}".encode("utf-8", "replace"))

@@ -29,6 +29,9 @@ OUTSIDE: Final[dict[str, Text]] = {
         zh="尝试次数过多，请在{seconds}秒后重试。",
         en="Too many attempts. Try again in {seconds} seconds.",
     ),
+    "wait_some": Text(
+        zh="尝试次数过多，请几分钟后重试。", en="Too many attempts. Try again in a few minutes."
+    ),
     "busy": Text(
         zh="登录请求过多，请稍后再试。", en="Too many sign-ins at once. Try again shortly."
     ),
