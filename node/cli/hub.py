@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,6 @@ from sqlalchemy import Connection
 from federation.errors import FederationError
 from federation.identity import Role
 from federation.signed import Signed
-from federation.uscc import Uscc
-from node.chain.store import OPENING
 from node.cli import hub_catalogue, hub_chains, hub_retention
 from node.cli.accounts_node import node_accounts
 from node.cli.enrol import add_enrolment
@@ -24,7 +23,9 @@ from node.config import HubConfig, load
 from node.enrolment import read_grant_file
 from node.enrolment.folder import read_file
 from node.hub import publication
+from node.hub.enrolling import read_codes
 from node.hub.publication import Hub
+from node.hub.status import epoch_status
 from node.runtime import running, serve
 
 T = TypeVar("T")
@@ -140,14 +141,12 @@ def enrol(
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: cannot be read as UTF-8 text ({error})")
-    codes = [
-        _code(file, number, line)
-        for number, line in enumerate(lines, 1)
-        if line.strip() and not (number == 1 and line.split(",", maxsplit=1)[0] == "uscc")
-    ]
+    listed, user = read_codes(lines), getpass.getuser()
+    for number, problem in listed.wrong[:1]:
+        fail(f"{file}, line {number}: {problem}")
 
     def unit(hub: Hub, connection: Connection) -> dict[str, int]:
-        enrolled, size = publication.enrol(hub, connection, dict.fromkeys(codes))
+        enrolled, size = publication.enrol(hub, connection, listed.codes, user)
         return {"enrolled": enrolled, "enterprises": size}
 
     emit(_write(config, unit), as_json)
@@ -195,20 +194,16 @@ def open_epoch(
 
 def _epoch(hub: Hub, connection: Connection, number: int) -> dict[str, Any]:
     """An epoch as commands show it."""
-    descriptor = hub.chain.descriptor(connection, number)
-    if descriptor is None:
+    found = epoch_status(hub, connection, number)
+    if found is None:
         fail(f"epoch {number} is not announced")
-    now = hub.clock.now()
-    # Its own signature, whoever is a member since: old epochs are shown as they were.
-    opened = bool(hub.chain.documents(connection, OPENING, number))
-    state = "closed" if now >= descriptor.closes else "open" if opened else "announced"
     return {
         "epoch": number,
-        "state": state,
-        "opens": _when(descriptor.opens),
-        "closes": _when(descriptor.closes),
-        "enterprises": descriptor.roster_rows,
-        "holders": [str(m.holder) for m in publication.arrived(hub, connection, number)],
+        "state": found.state,
+        "opens": _when(found.descriptor.opens),
+        "closes": _when(found.descriptor.closes),
+        "enterprises": found.descriptor.roster_rows,
+        "holders": [str(holder) for holder in found.holders],
     }
 
 
@@ -253,15 +248,6 @@ def _status(hub: str, counts: dict[str, int], epochs: list[dict[str, Any]]) -> A
 
 def _when(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _code(file: Path, number: int, line: str) -> Uscc:
-    from federation.errors import DocumentError
-
-    try:
-        return Uscc.parse(line.split(",", maxsplit=1)[0])
-    except DocumentError as error:
-        fail(f"{file}, line {number}: {error}")
 
 
 def _run(config: Path, work: Callable[[Hub], Coroutine[Any, Any, T]]) -> T:

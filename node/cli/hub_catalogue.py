@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -61,14 +62,14 @@ def propose(
     """Show a catalogue to all members before it is published, without effect. / 公示新目录"""
     parsed = _read(file)
     found = _impact(config, parsed)
-    number = _write(config, lambda hub, connection: propose_catalogue(hub, connection, parsed))
+    number = _write(config, lambda hub, c: propose_catalogue(hub, c, parsed, _user()))
     _show({**_named(parsed), "proposal": number, "impact": found}, as_json, lang)
 
 
 @app.command()
 def withdraw(config: Config = DEFAULT, lang: Lang = LANGUAGE, as_json: AsJson = False) -> None:
     """Take the proposed catalogue back. / 撤回公示"""
-    _write(config, withdraw_proposal)
+    _write(config, lambda hub, c: withdraw_proposal(hub, c, _user()))
     text = "公示已撤回" if language_of(lang) == "zh" else "The proposal is withdrawn."
     emit({"withdrawn": True}, as_json, None if as_json else text)
 
@@ -92,7 +93,7 @@ def publish(
     result = {**_named(parsed), "impact": found}
     if found["breaking"] and not accept_breaking:
         _confirm(result, parsed.version, as_json, lang)
-    _write(config, lambda hub, connection: publication.publish_catalogue(hub, connection, parsed))
+    _write(config, lambda hub, c: publication.publish_catalogue(hub, c, parsed, _user()))
     _show(result, as_json, lang)
 
 
@@ -115,6 +116,11 @@ def _show(result: dict[str, Any], as_json: bool, lang: str) -> None:
     head = f"{result['catalogue']} · {result['digest']}"
     page = None if as_json else Group(Text(head), hub_page(result["impact"], lang))
     emit(result, as_json, page)
+
+
+def _user() -> str:
+    """The account that runs the command, for the log."""
+    return getpass.getuser()
 
 
 def _named(catalogue: Catalogue) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class ConsentsService(ConsentsServicer):
 
         def unit(connection: Connection) -> bytes:
             registry = self._registry(connection)
-            registry.register(consent)
+            registry.register(consent, now)
             return self._record(registry, connection, Kind.CONSENT, consent)
 
         return receipt(self._hub, await self._hub.store.run(unit))

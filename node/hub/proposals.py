@@ -7,6 +7,7 @@ ones of a number refuses the hub's state. One without a catalogue ends the one b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -19,14 +20,21 @@ from yinxin.v1 import hub_pb2
 
 Hub = Runtime[HubConfig]
 
+PROGRAM: Final = "node"
+"""Who does what no account asked for: what sets a chain up by itself."""
+
 
 class ProposalError(NodeError):
     """A catalogue that cannot be proposed or published."""
 
 
-def propose_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) -> int:
+def propose_catalogue(
+    hub: Hub, connection: Connection, catalogue: Catalogue, by: str = PROGRAM
+) -> int:
     """Shows a catalogue to all members as the one that may come next, in place of an earlier
-    proposal; returns its number. Raises ProposalError for one that is published or proposed.
+    proposal, at the word of the account `by`; returns its number.
+
+    Raises ProposalError for one that is published or proposed.
     """
     check_unpublished(catalogue, hub.chain.catalogues(connection))
     number, standing = hub.chain.proposal(connection)
@@ -35,17 +43,24 @@ def propose_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) ->
         raise ProposalError(f"catalogue {catalogue.version} is proposed already")
     hub.chain.put_proposal(connection, number + 1, raw)
     recorded = entry(
-        Kind.ADMIN, hub.clock.now(), action="catalogue-proposed", document=catalogue.digest()
+        Kind.ADMIN,
+        hub.clock.now(),
+        action="catalogue-proposed",
+        by=by,
+        document=catalogue.digest(),
     )
     hub.append(connection, Kind.ADMIN, recorded)
     return number + 1
 
 
-def withdraw_proposal(hub: Hub, connection: Connection) -> None:
-    """Takes the proposal back. Raises ProposalError when none stands."""
+def withdraw_proposal(hub: Hub, connection: Connection, by: str = PROGRAM) -> None:
+    """Takes the proposal back, at the word of the account `by`.
+
+    Raises ProposalError when none stands.
+    """
     if not end_proposal(hub, connection):
         raise ProposalError("no catalogue is proposed")
-    recorded = entry(Kind.ADMIN, hub.clock.now(), action="catalogue-proposal-withdrawn")
+    recorded = entry(Kind.ADMIN, hub.clock.now(), action="catalogue-proposal-withdrawn", by=by)
     hub.append(connection, Kind.ADMIN, recorded)
 
 

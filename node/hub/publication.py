@@ -30,7 +30,7 @@ from node.chain.store import BATCH, CATALOGUE, DESCRIPTOR, MANIFEST, MEMBER, OPE
 from node.chain.tables import chain_documents
 from node.config import HubConfig
 from node.errors import NodeError
-from node.hub.proposals import check_unpublished, end_proposal
+from node.hub.proposals import PROGRAM, check_unpublished, end_proposal
 from node.hub.tables import hub_routes
 from node.runtime import Runtime
 from scoring.catalogue import Catalogue
@@ -79,8 +79,12 @@ def routes(connection: Connection) -> dict[SpiffeId, str]:
     return {SpiffeId.parse(row.member): row.address for row in rows}
 
 
-def publish_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) -> None:
-    """Makes a catalogue the one that the next epochs are announced with; it ends a proposal."""
+def publish_catalogue(
+    hub: Hub, connection: Connection, catalogue: Catalogue, by: str = PROGRAM
+) -> None:
+    """Makes a catalogue the one that the next epochs are announced with; it ends a proposal. `by`
+    is the account that says so.
+    """
     published = hub.chain.catalogues(connection)
     check_unpublished(catalogue, published)
     hub.chain.put_catalogue(connection, catalogue.to_json().encode(), len(published) + 1)
@@ -89,12 +93,15 @@ def publish_catalogue(hub: Hub, connection: Connection, catalogue: Catalogue) ->
     hub.append(
         connection,
         Kind.ADMIN,
-        entry(Kind.ADMIN, now, action="catalogue", document=catalogue.digest()),
+        entry(Kind.ADMIN, now, action="catalogue", by=by, document=catalogue.digest()),
     )
 
 
-def enrol(hub: Hub, connection: Connection, codes: Iterable[Uscc]) -> tuple[int, int]:
-    """Enrols enterprises that are not on the roster yet; they take part from the next epoch.
+def enrol(
+    hub: Hub, connection: Connection, codes: Iterable[Uscc], by: str = PROGRAM
+) -> tuple[int, int]:
+    """Enrols enterprises that are not on the roster yet; they take part from the next epoch. `by`
+    is the account that says so.
 
     Returns how many it enrolled, and how many there are.
     """
@@ -110,6 +117,9 @@ def enrol(hub: Hub, connection: Connection, codes: Iterable[Uscc]) -> tuple[int,
             Kind.ROSTER, now, document=signed.payload_hash, batch=batch.number, rows=len(part)
         )
         hub.append(connection, Kind.ROSTER, raw)
+    if fresh:
+        raw = entry(Kind.ADMIN, now, action="roster-enrol", by=by, rows=len(fresh))
+        hub.append(connection, Kind.ADMIN, raw)
     return roster.size - before, roster.size
 
 

@@ -23,6 +23,7 @@ from node.hub.tables import (
     hub_elements,
     hub_permits,
 )
+from node.hub.usage import count_query
 from node.hub.uses import Uses
 from node.keys import KeyEncryptionKey
 from node.log.attachments import attach, attach_document
@@ -97,7 +98,9 @@ class HubRegistry:
             )
             self._connection.execute(insert(hub_elements).values(blinded=draft.permit.blinded))
             self.attach(draft)
-        self.register(request.consent)
+        permits = [draft.permit for draft in drafts]
+        count_query(self._connection, permits)
+        self.register(request.consent, permits[0].issued)
         if request.epoch not in self.epochs(request.consent, request.month):
             self._connection.execute(
                 insert(hub_consent_epochs).values(
@@ -111,23 +114,28 @@ class HubRegistry:
             .values(uses=hub_consents.c.uses + 1)
         )
         firm = SpiffeId(consent.issuer, Role.ENTERPRISE, consent.uscc)
-        permits = [draft.permit for draft in drafts]
         Uses(self._connection, self._key).record(firm, consent.id, tag, permits)
 
-    def register(self, consent: Consent) -> bool:
+    def register(self, consent: Consent, now: int) -> bool:
         """Keeps a consent; false when it was kept already."""
         row = self._row(consent)
         if row is not None and row.registered:
             return False
         tag = self.tag(consent)
-        sealed = self._key.seal(consent.compact.encode().ljust(MAX_COMPACT_BYTES), tag)
+        kept = {
+            "sealed": self._key.seal(consent.compact.encode().ljust(MAX_COMPACT_BYTES), tag),
+            "kept_at": now,
+            "expires": consent.expires,
+            "permitted": consent.uses,
+            "bank": str(consent.bank),
+            "purpose": consent.purpose.value,
+        }
         if row is None:
-            self._connection.execute(
-                insert(hub_consents).values(tag=tag, sealed=sealed, uses=0, cancelled_at=None)
-            )
+            new = {"tag": tag, "uses": 0, "cancelled_at": None}
+            self._connection.execute(insert(hub_consents).values(new | kept))
         else:
             self._connection.execute(
-                update(hub_consents).where(hub_consents.c.tag == tag).values(sealed=sealed)
+                update(hub_consents).where(hub_consents.c.tag == tag).values(kept)
             )
         return True
 
@@ -137,7 +145,9 @@ class HubRegistry:
         tag = self.tag(cancellation)
         if row is None:
             self._connection.execute(
-                insert(hub_consents).values(tag=tag, sealed=None, uses=0, cancelled_at=now)
+                insert(hub_consents).values(
+                    tag=tag, sealed=None, uses=0, cancelled_at=now, kept_at=now
+                )
             )
             return True
         if row.cancelled_at is not None:

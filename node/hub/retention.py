@@ -84,7 +84,8 @@ async def _consents(hub: Hub, until: int) -> int:
             compact = key.open(bytes(row.sealed), bytes(row.tag)).decode("ascii").rstrip()
             if read_unverified(compact).expires <= until:
                 ended.append(row.tag)
-        connection.execute(update(hub_consents).where(table.tag.in_(ended)).values(sealed=None))
+        nothing = dict.fromkeys(("sealed", "bank", "purpose"))
+        connection.execute(update(hub_consents).where(table.tag.in_(ended)).values(nothing))
         return len(ended), bytes(rows[-1].tag) if rows else b""
 
     while True:

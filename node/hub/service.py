@@ -22,6 +22,7 @@ from node.hub.published import current_epochs, epoch_to_wire, roster_batches
 from node.hub.receipts import receipt
 from node.hub.relays import Relays, Upload, only
 from node.hub.routes import Routes
+from node.hub.seen import Seen
 from node.hub.withdrawals import published_withdrawals, receive_withdrawal
 from node.rpc.convert import query_from_wire, reply_to_wire, signed_from_wire, signed_to_wire
 from node.rpc.identity import peer
@@ -60,10 +61,12 @@ class HubService(HubServicer):
         self._permits = permits
         self._developments = Developments(hub, routes)
         self._peers = peers
+        self._seen = Seen(hub)
 
     async def GetChain(self, request: hub_pb2.GetChainRequest, context: Any) -> hub_pb2.ChainState:
         """Members, catalogues, the epochs that are announced or open, and where logs are."""
         now, caller = self._hub.clock.now(), peer()
+        await self._seen.note(caller)
 
         def state(connection: Connection) -> hub_pb2.ChainState:
             chain = self._hub.chain

@@ -12,7 +12,7 @@ hub_consents = Table(
     Column("tag", LargeBinary, primary_key=True),
     Column("sealed", LargeBinary),
     Column("uses", Integer, nullable=False),
-    Column("cancelled_at", BigInteger),
+    Column("cancelled_at", BigInteger, index=True),
     Column("registration", LargeBinary),
     Column("cancellation", LargeBinary),
     Column("kept_at", BigInteger, index=True),
@@ -27,8 +27,8 @@ hub_consents = Table(
 """The consent registry. `tag` is HMAC(registry key, consent hash ‖ firm); `sealed` is the consent,
 padded and encrypted at rest, absent for one that was cancelled before it was seen.
 `registration` and `cancellation` are the log entries, so that a repetition has the same receipt.
-For the operator there are, in the clear, when it was kept and what it says of bank, purpose, end and
-number of uses: as the permits under it do, and nothing of the firm. Erased with `sealed`."""
+For the operator there are, in the clear, when it was kept and what it says of bank, purpose, end
+and number of uses: as the permits under it do, and nothing of the firm. Erased with `sealed`."""
 
 hub_consent_epochs = Table(
     "hub_consent_epochs",

@@ -29,6 +29,7 @@ from node.hub.peers.shares import PeerShares
 from node.hub.publication import Hub
 from node.hub.relays import Upload, only
 from node.hub.tables import hub_routed
+from node.hub.usage import count_routed
 from node.log.attachments import attach_document
 from node.rpc.client import Channel
 from node.rpc.convert import MAX_PARTICIPANTS, logged_from_wire, signed_from_wire
@@ -120,7 +121,9 @@ class PeerRoutes:
         async with self._calling(peer, bank) as channel:
             reply = await channel.unary(f"{_PEERS}Query", request, hub_pb2.QueryReply, deadline)
         permits = await self._permits(reply, peer, bank)
-        await self._hub.store.run(lambda c: self._record(c, permits, routed.chain, bank))
+        await self._hub.store.run(
+            lambda c: self._record(c, permits, routed.chain, bank, str(routed.hub))
+        )
         return reply
 
     async def _of_model(self, chain: str, digest: bytes, bank: SpiffeId) -> PeerDirectory:
@@ -173,12 +176,17 @@ class PeerRoutes:
             raise RemoteFailure(hub, reference) from error
 
     def _record(
-        self, connection: Connection, permits: list[Signed], chain: str, bank: SpiffeId
+        self,
+        connection: Connection,
+        permits: list[Signed],
+        chain: str,
+        bank: SpiffeId,
+        hub: str,
     ) -> None:
         """One entry a permit, with what the hub there signed beside it: should that hub not have
         logged it, its regulator learns of it so. The same one again writes none.
         """
-        now, table = self._hub.clock.now(), hub_routed.c
+        now, table, fresh = self._hub.clock.now(), hub_routed.c, []
         for permit in permits:
             digest = permit.payload_hash
             query = select(table.permit).where(table.permit == digest)
@@ -188,6 +196,9 @@ class PeerRoutes:
             raw = entry(Kind.ROUTED, now, document=digest, bank=bank, chain=chain)
             attach_document(connection, permit)
             self._hub.append(connection, Kind.ROUTED, raw)
+            fresh.append(Permit.parse(permit.payload))
+        if fresh:
+            count_routed(connection, fresh, hub)
 
 
 def _read_permits(

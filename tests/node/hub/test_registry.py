@@ -162,8 +162,8 @@ def test_a_consent_can_be_cancelled_before_it_is_seen(desk: Desk) -> None:
     firm = desk.chain.firms[3]
     consent = desk.chain.consent(firm)
     assert desk.cancel(consent, firm) is True
-    assert desk.within(lambda r: r.register(consent)) is True
-    assert desk.within(lambda r: r.register(consent)) is False
+    assert desk.within(lambda r: r.register(consent, NOW)) is True
+    assert desk.within(lambda r: r.register(consent, NOW)) is False
     refused(Reason.CANCELLED, lambda: desk.take(desk.request(consent)))
     assert desk.within(lambda r: r.uses(consent)) == 0
 
@@ -171,7 +171,7 @@ def test_a_consent_can_be_cancelled_before_it_is_seen(desk: Desk) -> None:
 def test_what_another_firm_cancels_stays_valid(desk: Desk) -> None:
     mine, other = desk.chain.firms[4], desk.chain.firms[5]
     consent = desk.chain.consent(mine)
-    desk.within(lambda r: r.register(consent))
+    desk.within(lambda r: r.register(consent, NOW))
     # The other firm signs, as itself, the cancellation of just this consent's hash.
     forged = dataclasses.replace(
         verify_cancellation(
@@ -190,7 +190,7 @@ def test_the_registry_tells_apart_nothing_but_its_own_consents(desk: Desk) -> No
     short = desk.chain.consent(desk.chain.firms[6], disclosed=())
     long = desk.chain.consent(desk.chain.firms[7], fields=tuple(f"f{n:03}" for n in range(60)))
     for consent in (short, long):
-        assert desk.within(lambda r, c=consent: r.register(c)) is True  # type: ignore[misc]
+        assert desk.within(lambda r, c=consent: r.register(c, NOW)) is True  # type: ignore[misc]
     rows = desk.store.read_blocking(lambda c: c.execute(select(hub_consents)).all())
     assert len(rows) == 2
     assert len(long.compact) > len(short.compact) + 100

@@ -53,6 +53,7 @@ def _hub() -> None:
         ["kept_at"],
         ["expires"],
         ["uses"],
+        ["cancelled_at"],
         ["bank", "kept_at"],
         ["purpose", "kept_at"],
     ):
