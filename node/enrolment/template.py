@@ -33,6 +33,10 @@ format = "json"         # json, or console for people
 [tlog]                  # the log, over HTTPS, for members who verify and witness it / 透明日志
 {tlog}
 
+[pages]                 # what people work on in a browser / 工作网页
+# The first account: yinxin {role} accounts add admin --duty administrator / 首个账户
+{pages}
+
 [metrics]
 {metrics}
 
@@ -64,6 +68,8 @@ class HomeSettings:
     """Where hub or regulator takes calls of peer chains."""
     peer_hub: str | None = None
     """For a regulator: where the chain's hub takes them."""
+    pages: str | None = None
+    """Where the web pages are; off unless given."""
     metrics: str | None = None
     database: str | None = None
     workers: int = 1
@@ -114,7 +120,13 @@ def render(party: SpiffeId, chain: str, kind: str, sealing: bool, settings: Home
     if party.role in (Role.HUB, Role.REGULATOR):
         lines += ["", *_peers(party.role, settings)]
     lines.append(
-        _TAIL.format(database=_database(settings), tlog=_tlog(settings), metrics=_metrics(settings))
+        _TAIL.format(
+            database=_database(settings),
+            tlog=_tlog(settings),
+            role=party.role.value,
+            pages=_pages(settings),
+            metrics=_metrics(settings),
+        )
     )
     return "\n".join(lines)
 
@@ -191,6 +203,11 @@ def _tlog(settings: HomeSettings) -> str:
             _optional("advertise", settings.log, "node.example:7445", "where others reach it"),
         ]
     )
+
+
+def _pages(settings: HomeSettings) -> str:
+    about = "off unless given; with TLS, give certificate and key, unless it is this machine's"
+    return _optional("listen", settings.pages, "127.0.0.1:8443", about)
 
 
 def _metrics(settings: HomeSettings) -> str:
