@@ -27,7 +27,7 @@ KEY_SECONDS: Final = 90 * 86_400
 RENEW_SECONDS: Final = 30 * 86_400
 """A holder makes the next key while the last one is good for so long."""
 DISPUTE_BYTES: Final = MAX_COMPACT_BYTES
-_PURPOSE: Final = "dispute"
+_PURPOSE: Final = "yinxin/envelope/dispute/v1"
 
 
 class DisputeKey(Document):

@@ -25,7 +25,7 @@ DAY: Final = 86_400
 ANSWER_DAYS: Final = 20
 REPLY_BYTES: Final = 12_288
 SEALED_REPLY_BYTES: Final = envelope.sealed_size(REPLY_BYTES)
-_PURPOSE: Final = "dispute-reply"
+_PURPOSE: Final = "yinxin/envelope/dispute-reply/v1"
 _CHINA_SECONDS: Final = 8 * 3600
 """China is that far ahead of UTC, the whole year."""
 

@@ -112,6 +112,8 @@ def state_of(answered_at: int | None, due: int, now: int) -> str:
 
 def find_dispute(connection: Connection, start: str) -> bytes:
     """The dispute whose hash begins so, in hexadecimal. Raises HolderError for none or several."""
+    if len(start) > 64:
+        raise HolderError(f"dispute: {start!r} is no part of a hash in hexadecimal")
     try:
         low = bytes.fromhex(start + "0" * (64 - len(start)))
         high = bytes.fromhex(start + "f" * (64 - len(start)))
