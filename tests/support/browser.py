@@ -205,8 +205,11 @@ class Walk:
     async def look(self, page: Page, name: str, language: str) -> None:
         """Looks at the page as it is now, at both widths, and keeps a picture of each; light where
         it is wide in Chinese and narrow in English, dark else. The page is wide again afterwards.
+
+        After a click wait for something of the new page first: until then this is the old one.
         """
         found: list[str] = []
+        await page.wait_for_load_state("load")
         lang = await page.evaluate("document.documentElement.lang")
         if lang != {"zh": "zh-CN", "en": "en"}[language]:
             found.append(f"the page says that it is {lang!r}")

@@ -119,7 +119,14 @@ REASONS = {
 
 
 def gallery(rows: int = 3000) -> Site:
-    """The site; `rows` stand behind its table."""
+    """The site, with nobody at its door; `rows` stand behind its table."""
+    site = open_site({Duty.OFFICER}, title=Words(zh="监管端", en="Regulator"))
+    add_gallery(site, rows)
+    return site
+
+
+def add_gallery(site: Site, rows: int) -> None:
+    """Adds the pages to a site."""
     engine = create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(":memory:", check_same_thread=False),
@@ -138,7 +145,6 @@ def gallery(rows: int = 3000) -> Site:
                 for n in range(rows)
             ],
         )  # fmt: skip
-    site = open_site({Duty.OFFICER}, title=Words(zh="监管端", en="Regulator"))
 
     async def overview(visit: Visit) -> Response:
         return visit.render("support", "gallery.html.j2", words=WORDS, **_charts(visit.language))
@@ -160,7 +166,6 @@ def gallery(rows: int = 3000) -> Site:
     site.add("/overview", overview, duties={Duty.OFFICER})
     site.add("/queries", queries, duties={Duty.OFFICER})
     site.add("/queries.csv", export, duties={Duty.OFFICER})
-    return site
 
 
 def _charts(language: str) -> dict[str, Any]:
