@@ -9,6 +9,9 @@ TESTS ?=
 WORKERS ?= 2
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
+# Hundreds of processes start in a test or a demo: each would compile the program anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm haproxy chromium golang java
 
