@@ -26,7 +26,7 @@ COMMON: Final[dict[str, Text]] = {
     "previous": Text(zh="上一页", en="Previous"),
     "next": Text(zh="下一页", en="Next"),
     "page_of": Text(zh="第{page}页，共{pages}页", en="Page {page} of {pages}"),
-    "rows_of": Text(zh="共{total}条", en="{total} rows"),
+    "rows_of": Text(zh="共{total}条", en="{total} in all"),
     "pages": Text(zh="翻页", en="Pages"),
     "day_of": Text(zh="{column}{word}", en="{column}, {word}"),
     "begins": Text(zh="以此开头", en="begins with"),

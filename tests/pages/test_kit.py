@@ -35,10 +35,10 @@ async def test_a_list_is_sorted_filtered_and_paged_in_place(walk: Walk) -> None:
         )
         await page.get_by_label("Purpose").select_option("post-loan")
         await page.get_by_role("button", name="Filter").click()
-        await expect(page.locator(".pager")).to_contain_text("20 rows")
+        await expect(page.locator(".pager")).to_contain_text("20 in all")
         assert await page.evaluate("window.same") is True
         await page.get_by_role("link", name="Clear").click()
-        await expect(page.locator(".pager")).to_contain_text("60 rows")
+        await expect(page.locator(".pager")).to_contain_text("60 in all")
         async with page.expect_download() as download:
             await page.get_by_role("link", name="Export CSV").click()
         assert (await download.value).suggested_filename == "queries.csv"
@@ -76,7 +76,7 @@ async def test_without_scripts_all_is_there_and_lists_can_be_used(walk: Walk) ->
         await page.get_by_role("button", name="Filter").click()
         await page.get_by_label("Purpose").select_option("post-loan")
         await page.locator("form").get_by_role("button", name="Filter").click()
-        await expect(page.locator(".pager")).to_contain_text("20 rows")
+        await expect(page.locator(".pager")).to_contain_text("20 in all")
         await page.get_by_role("button", name="Dark or light").click()
         await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
