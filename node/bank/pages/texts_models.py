@@ -73,7 +73,7 @@ MODEL: Final[Words] = {
         "is not fetched again.",
     ),
     "epoch": Text(zh="数据期", en="Epoch"),
-    "buckets": Text(zh="桶", en="Buckets"),
+    "buckets": Text(zh="桶", en="buckets"),
     "no_epoch": Text(
         zh="没有适用的开放数据期：等待平台开放。",
         en="No epoch is open for this model: wait until the hub opens one.",
