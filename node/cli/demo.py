@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from node.cli.output import fail
+
 app = typer.Typer(add_completion=False)
 
 
@@ -40,6 +42,10 @@ def demo(
         int | None,
         typer.Option(min=1, help="Queries by consent: 500, across chains 120. / 查询数"),
     ] = None,
+    weeks: Annotated[
+        int | None,
+        typer.Option(min=0, max=12, help="Weeks of history: 6, of several chains none. / 历史周数"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the generated firms.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Keep everything in this new folder. / 保留目录")
@@ -52,7 +58,12 @@ def demo(
 
     # Told to end, it ends as with Ctrl-C: every process stopped, nothing left behind.
     signal.signal(signal.SIGTERM, _end)
-    run = run_demo if chains == 1 else partial(run_chains_demo, chains=chains)
+    if chains == 1:
+        run = partial(run_demo, weeks=6 if weeks is None else weeks)
+    else:
+        if weeks:
+            fail("--weeks: several chains have no history; leave it away, or ask for one chain", 2)
+        run = partial(run_chains_demo, chains=chains)
     exact = run(
         enterprises=enterprises or (20_000 if chains == 1 else 1_200),
         queries=queries or (500 if chains == 1 else 120),

@@ -18,6 +18,8 @@ JOINT_MODEL = "sample"
 OFFICER_QUERIES = 40
 """Queries an officer makes: an inspector asks about more than 50 in an hour."""
 POLL_SECONDS = 0.3
+KNOWN_SECONDS = 20.0
+"""How long an epoch may take from the hub to the bank."""
 TIMEOUT = 120.0
 
 
@@ -41,9 +43,13 @@ class AgentClient:
         body = {"scorecard": scorecard, **({"chain": chain} if chain else {})}
         return await self._call("POST", "/v1/models", body)
 
-    async def prepare(self, model: str, tell: Callable[[int, int], None]) -> dict[str, Any]:
-        """Prepares every bucket; `tell` hears how far it is. Returns the finished job."""
-        job = await self._call("POST", f"/v1/models/{model}/prepare", {})
+    async def prepare(
+        self, model: str, tell: Callable[[int, int], None], epoch: int | None = None
+    ) -> dict[str, Any]:
+        """Prepares every bucket, of the newest epoch that the bank knows unless one is given;
+        `tell` hears how far it is. Returns the finished job.
+        """
+        job = await self._begin_prepare(model, epoch)
         while job["state"] in {"waiting", "running"}:
             await asyncio.sleep(POLL_SECONDS)
             job = await self._call("GET", f"/v1/jobs/{job['id']}")
@@ -53,6 +59,20 @@ class AgentClient:
             raise AgentError("prepare", problem["status"], problem)
         return job
 
+    async def _begin_prepare(self, model: str, epoch: int | None) -> dict[str, Any]:
+        """The bank looks at what its hub publishes every few seconds: an epoch that was opened just
+        now it may not know yet.
+        """
+        path, body = f"/v1/models/{model}/prepare", {} if epoch is None else {"epoch": epoch}
+        for _ in range(round(KNOWN_SECONDS / POLL_SECONDS)):
+            try:
+                return await self._call("POST", path, body)
+            except AgentError as error:
+                if epoch is None or not str(error.problem.get("type")).endswith("no_open_epoch"):
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
+        return await self._call("POST", path, body)
+
     async def query(
         self,
         model: str,
@@ -60,6 +80,7 @@ class AgentClient:
         purpose: str,
         key: str | None = None,
         officer: str = OFFICER,
+        reference: str = "",
     ) -> dict[str, Any]:
         """One query; the result with its profile. Under a `key` that was used, the same query."""
         body = {
@@ -67,10 +88,15 @@ class AgentClient:
             "consent": consent,
             "purpose": purpose,
             "officer": officer,
-            "reference": f"A{zlib.crc32(consent.encode()):010d}",
+            "reference": reference or f"A{zlib.crc32(consent.encode()):010d}",
         }
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
         return await self._call("POST", "/v1/queries", body, headers)
+
+    async def open(self, matter: str, reference: str, officer: str) -> None:
+        """Opens an application or a loan (`matter`) in the bank's books."""
+        body = {"reference": reference, "officer": officer}
+        await self._call("POST", f"/v1/{matter}s", body)
 
     async def joint(
         self, consent: str, purpose: str, key: str, *, partial: bool = False

@@ -147,25 +147,20 @@ def compare(
     }
 
 
-def office_hours(layout: Layout) -> None:
-    """Writes into the regulator's configuration that the demo's officers work now.
-
-    They ask whenever somebody runs the demo. Its second bank runs no node, so its log is away,
-    which is to be no finding of the demo however long it takes.
+def patient_mirror(layout: Layout) -> None:
+    """Writes into the regulator's configuration how long a log may be away: the demo's second bank
+    runs no node, which is to be no finding of the demo however long it takes.
     """
+    _append(layout, "[mirror]", "period = 2.0", "grace = 86400")
+
+
+def office_hours(layout: Layout) -> None:
+    """Writes there that the demo's officers work now: they ask whenever somebody runs the demo."""
     today = datetime.fromtimestamp(time.time(), CHINA).date()
     days = ", ".join(str(today + timedelta(days=more)) for more in (0, 1))
-    lines = [
-        "",
-        "[audit]",
-        "quiet_from = 0",
-        "quiet_until = 0",
-        f"working_days = [{days}]",
-        "",
-        "[mirror]",
-        "period = 2.0",
-        "grace = 86400",
-        "",
-    ]
+    _append(layout, "[audit]", "quiet_from = 0", "quiet_until = 0", f"working_days = [{days}]")
+
+
+def _append(layout: Layout, *lines: str) -> None:
     with layout.regulator.config.open("a", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+        file.write("\n".join(["", *lines, ""]))

@@ -14,6 +14,12 @@ TEXTS: dict[str, dict[str, str]] = {
     "sample": {"zh": "生成虚构企业的数据", "en": "generating data of firms that do not exist"},
     "found": {"zh": "建立信任根，签发各方证书", "en": "founding the chain, enrolling members"},
     "start": {"zh": "启动各方进程", "en": "starting the parties' processes"},
+    "first": {"zh": "开放最早一期数据", "en": "opening the first epoch, in the past"},
+    "history": {
+        "zh": "按模拟时钟重演 {weeks} 周的真实查询",
+        "en": "replaying {weeks} weeks of real queries",
+    },
+    "audit_history": {"zh": "监管方审计这段历史", "en": "the regulator audits these weeks"},
     "load": {"zh": "数据持有方导入数据", "en": "holders load their data"},
     "open": {"zh": "开放数据期次", "en": "opening the epoch"},
     "certify": {"zh": "监管方审核并认证评分卡", "en": "the regulator certifies the scorecard"},

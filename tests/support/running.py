@@ -126,6 +126,7 @@ class RunningChain:
         generate(ENTERPRISES, SEED, layout.sample)
         self.licence = setup.found(layout, int(time.time()))
         await setup.enrol_members(layout)
+        auditing.patient_mirror(layout)
         auditing.office_hours(layout)
         for party in layout.servers:
             text = party.config.read_text(encoding="utf-8")

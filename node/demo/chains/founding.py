@@ -39,6 +39,7 @@ async def found(network: Network, budget: int) -> tuple[SubjectAuthority, dict[s
     for name, layout in network.chains.items():
         await asyncio.to_thread(setup.found, layout, now, budget, licence)
         await setup.enrol_members(layout)
+        await asyncio.to_thread(auditing.patient_mirror, layout)
         await asyncio.to_thread(auditing.office_hours, layout)
         await asyncio.to_thread(_hurry, layout.regulator.config)
         codes[name] = await asyncio.to_thread(setup.enterprises, layout)

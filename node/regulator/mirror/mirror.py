@@ -81,7 +81,7 @@ class Mirror:
         known |= {SpiffeId.parse(member): a for member, a in self.config.addresses.items()}
         for member in [one.id for role in LOGGING for one in members.of(role)]:
             if member in self._rounds:
-                await self._away(member, "it does not answer in time")
+                await self._away(member, "it does not answer in time", members)
                 continue
             task = asyncio.create_task(self._round_of(member, known.get(member), members))
             self._rounds[member] = task
@@ -96,7 +96,7 @@ class Mirror:
         if address is None:
             # Whose log the hub does not tell of is missed as if it were silent: it may be the hub
             # that has something to hide.
-            await self._away(member, "its address is not known")
+            await self._away(member, "its address is not known", members)
             return
         try:
             follower = await self._follower(member, address)
@@ -108,7 +108,7 @@ class Mirror:
             if not isinstance(error, NodeError | FederationError):
                 _log.error("mirroring a log failed", log=str(member), exc_info=error)
             # A log that cannot be read is away; what was read and is wrong is a finding already.
-            await self._away(member, str(error) or type(error).__name__)
+            await self._away(member, str(error) or type(error).__name__, members)
 
     def _watch(self, member: SpiffeId, members: Members, size: int) -> Watch:
         bundles = -(-size // TILE_WIDTH)
@@ -130,13 +130,16 @@ class Mirror:
             self._followers[member] = held
         return held[1]
 
-    async def _away(self, member: SpiffeId, problem: str) -> None:
+    async def _away(self, member: SpiffeId, problem: str, members: Members) -> None:
         now, log = self.regulator.clock.now(), str(member)
+        joined = members.require(member, member.role).not_before
 
         def unit(connection: Connection) -> None:
             state = load_log(connection, log, 0)
-            # While this node was down itself, it did not look.
-            if now - max(state.seen_at, self._since) < self.config.grace:
+            # While this node was down itself, it did not look; and who was no member yet had no
+            # log to show.
+            since = max(state.seen_at or joined, self._since)
+            if now - since < self.config.grace:
                 return
             save_log(connection, replace(state, state=AWAY, fault=FindingKind.LOG_AWAY.value))
             evidence: dict[str, str | int] = {"seen_at": state.seen_at, "problem": problem}

@@ -123,3 +123,16 @@ async def test_a_member_whose_log_the_hub_does_not_tell_of_is_missed(regulator: 
     members = await regulator.members()
     assert await away(regulator) == {str(m.id) for role in LOGGING for m in members.of(role)}
     assert {str(HUB), str(TAX)} < await away(regulator)
+
+
+async def test_who_joins_late_is_not_missed_for_the_time_before(regulator: Regulator) -> None:
+    mirror = mirror_of(regulator, {})
+    members = await regulator.members()
+    joined = members.require(TAX, TAX.role).not_before
+    mirror._since = joined - 10 * GRACE
+    pass_time(regulator, joined + GRACE - 1 - regulator.clock.now())
+    await rounds(mirror)
+    assert await away(regulator) == set()
+    pass_time(regulator, 1)
+    await rounds(mirror)
+    assert str(TAX) in await away(regulator)
