@@ -37,7 +37,8 @@ class Cluster:
             names = {entry.pw_name for entry in pwd.getpwall()}
             self._user = "postgres" if "postgres" in names else "nobody"
         # A socket's path may have 107 bytes, so no deep folder.
-        self._folder = Path(tempfile.mkdtemp(prefix="yx-pg-", dir="/tmp"))
+        base = os.environ.get("PYTEST_DEBUG_TEMPROOT", "/tmp")
+        self._folder = Path(tempfile.mkdtemp(prefix="yx-pg-", dir=base))
         self._count = 0
         self._migrated = False
 
