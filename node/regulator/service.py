@@ -144,7 +144,7 @@ async def build(regulator: Regulator) -> None:
     serve_peers(regulator, peers)
     regulator.tasks.append(ShareFetch(regulator, peers.trust, peers.channels).keep())
     title = Text(zh="监管端", en="Regulator")
-    add_site(regulator, title, lambda site: add_pages(site, regulator))
+    add_site(regulator, title, lambda site: add_pages(site, regulator, desk.waiting))
 
 
 def _mirror(regulator: Regulator, sync: ChainSync) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from federation.errors import IdentityError
-from federation.identity import Role, SpiffeId
+from federation.identity import SpiffeId
 from federation.membership import Members
 from federation.purpose import PURPOSE_TITLES, Purpose
+from node.pages.parties import titles_of
 from node.pages.visit import Visit
 from scoring.documents import Text
 
@@ -20,21 +21,21 @@ HASH_BYTES = 32
 
 @dataclass(frozen=True)
 class Names:
-    """Titles of the members that are valid, guests included, by SPIFFE id as text."""
+    """Titles of the members that are valid, guests included."""
 
     domain: str
     titles: Mapping[str, Mapping[str, str]]
+    """Of each language, the titles by SPIFFE id."""
 
     @classmethod
     def of(cls, members: Members) -> Names:
         """Of a chain's members."""
-        known = {str(one.id): one.title for role in Role for one in members.of(role)}
-        return cls(members.root.trust_domain, known)
+        titles = {language: titles_of(members, language) for language in ("zh", "en")}
+        return cls(members.root.trust_domain, titles)
 
     def title(self, member: str, language: str) -> str:
         """What a member calls itself; role and name where it is no member any more."""
-        title = self.titles.get(member, {}).get(language, "")
-        return title or self.short(member)
+        return self.titles[language].get(member) or self.short(member)
 
     def text(self, member: str) -> Text:
         """The same in both languages."""
@@ -72,13 +73,6 @@ def link(address: str, text: object) -> Markup:
 def badge(text: str, tone: str = "") -> Markup:
     """A state in words."""
     return Markup('<span class="badge {}">{}</span>').format(tone, text)
-
-
-def code(raw: bytes, digits: int = 12) -> Markup:
-    """A hash's first digits, with all of them to be read on."""
-    whole = raw.hex()
-    shown = whole if len(whole) <= digits else f"{whole[:digits]}…"
-    return Markup('<code class="id" title="{}">{}</code>').format(whole, escape(shown))
 
 
 def hash_of(visit: Visit, name: str = "id", size: int = HASH_BYTES) -> bytes:

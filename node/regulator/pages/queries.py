@@ -15,6 +15,7 @@ from federation.certificate import ModelCertificate
 from node.chain.store import CERTIFICATE, ChainStore
 from node.chain.tables import chain_documents
 from node.pages.duties import Duty
+from node.pages.parties import short
 from node.pages.site import Site
 from node.pages.tables import Column, Table, every, fetch, read, to_csv
 from node.pages.visit import Visit, when
@@ -31,7 +32,6 @@ from scoring.documents import Text
 PATH: Final = "/queries"
 MOST_MODELS: Final = 200
 """Models that the filter offers."""
-_ID_DIGITS: Final = 10
 _PASSED: Final = {"yes": QUERIES["passed"], "no": QUERIES["failed"]}
 
 
@@ -191,8 +191,8 @@ def query_table(
         Column("findings", of["has_findings"], lambda r, v: _count(r, looked), kind="choice",
                source=_said(table.id.in_(found)), choices=YES_NO,
                raw=lambda r: looked.findings.get(r.id, 0)),
-        Column("id", of["query"], lambda r, v: Markup("<code class=id>{}</code>").format(
-               r.id.hex()[:_ID_DIGITS]), raw=lambda r: r.id.hex(), hidden_on_phone=True),
+        Column("id", of["query"], lambda r, v: short(r.id), raw=lambda r: r.id.hex(),
+               hidden_on_phone=True),
     )  # fmt: skip
     return Table(columns, select(*shown), table.id, "-time")
 
