@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,13 +17,26 @@ from node.cli.accounts_enterprise import enterprise_accounts
 from node.cli.enterprise_asked import asked
 from node.cli.enterprise_develop import develop
 from node.cli.enterprise_dispute import connect, dispute
-from node.cli.enterprise_shared import HERE, Directory, Hub, HubId, Trust, hub_of, time_text
+from node.cli.enterprise_serve import serve
+from node.cli.enterprise_shared import (
+    HERE,
+    Directory,
+    Hub,
+    HubId,
+    Trust,
+    hub_of,
+    remember,
+    time_text,
+)
 from node.cli.output import AsJson, emit
 from node.clock import SystemClock
 from node.enrolment.folder import read_file, write_public
 from node.enterprise import ConsentTerms, EnterpriseError
 from node.enterprise.home import REQUEST, EnterpriseHome, read_grant_file
 from node.keys import write_secret
+
+if TYPE_CHECKING:
+    from node.enterprise.giving import Action
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="An enterprise: its keys and its consents."
@@ -34,6 +47,7 @@ app.add_typer(enterprise_accounts(), name="accounts")
 app.add_typer(dispute, name="dispute")
 app.command("asked")(asked)
 app.command("connect")(connect)
+app.command("serve")(serve)
 consent.command("develop")(develop)
 
 _PURPOSES = "; ".join(f"{p.value} {t['zh']} {t['en']}" for p, t in PURPOSE_TITLES.items())
@@ -100,6 +114,7 @@ def give(
     compact = enterprise.consent(terms, now)
     # It names the firm: closed to others, and never written over another consent.
     write_secret(out, compact.encode("ascii"))
+    remember(directory, compact)
     shown = {**_shown(read_unverified(compact)), "file": str(out)}
     emit(shown, as_json)
 
@@ -167,9 +182,11 @@ def _call(
                 receipt = await client.register(compact)
             return receipt.to_json()
 
-    done = "cancelled" if cancel else "registered"
+    done: Action = "cancelled" if cancel else "registered"
     path = file.with_name(f"{file.name}.{done}.json")
-    write_public(path, asyncio.run(run()))
+    receipt = asyncio.run(run())
+    write_public(path, receipt)
+    remember(directory, compact, root.chain, done, receipt)
     emit({"consent": str(file), done: True, "hub": str(party), "receipt": str(path)}, as_json)
 
 

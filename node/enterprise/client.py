@@ -109,10 +109,12 @@ class ConsentClient:
         answer = await self._channel.unary(f"{_SERVICE}CancelConsent", request, common_pb2.Receipt)
         return self._receipt(answer)
 
-    async def asked(self) -> list[Asked]:
-        """Every query under the firm's own consents that the hub lists, the oldest first."""
+    async def asked(self, start: int = 0) -> list[Asked]:
+        """Every query under the firm's own consents that the hub lists, from a number on, the
+        oldest first.
+        """
         found: list[Asked] = []
-        start, end = 0, 1
+        end = start + 1
         while start < end:
             request = hub_pb2.ListUsesRequest(start=start)
             reply = await self._channel.unary(f"{_SERVICE}ListUses", request, hub_pb2.ListUsesReply)

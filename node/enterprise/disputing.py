@@ -61,9 +61,24 @@ async def begin_dispute(
     query: bytes,
     statement: str,
 ) -> OwnDispute:
-    """Signs a dispute, keeps it and sends it. Raises DocumentError for what it cannot say.
+    """Signs a dispute, keeps it and sends it. Raises what `keep_dispute` and `look_up` raise.
 
     A dispute that cannot be sent stays `unsent`, to be sent by `look_up`; the error passes.
+    """
+    kept = await keep_dispute(agent, chain, holder, features, query, statement)
+    return await look_up(agent, kept)
+
+
+async def keep_dispute(
+    agent: Agent,
+    chain: str,
+    holder: SpiffeId,
+    features: Iterable[str],
+    query: bytes,
+    statement: str,
+) -> bytes:
+    """Signs a dispute and keeps it, `unsent`; its hash. Raises DocumentError for what it cannot
+    say, EnterpriseError for a chain that the firm does not know.
     """
     link, now, secret = agent.link(chain), agent.clock.now(), EnvelopeKey.generate()
     statement = statement.replace("\r\n", "\n").strip()
@@ -87,7 +102,7 @@ async def begin_dispute(
         )
 
     await agent.store.run(unit)
-    return await look_up(agent, digest)
+    return digest
 
 
 async def look_up(agent: Agent, dispute: bytes) -> OwnDispute:

@@ -9,19 +9,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 from federation.identity import Role
 from node.clock import Clock
+from node.enterprise.agent import DATABASE, STORAGE_KEY
 from node.keys import KeyEncryptionKey
 from node.pages.accounts.administration import Accounts
 from node.pages.accounts.build import accounts_over
 from node.pages.accounts.journal import application_log
 from node.pages.duties import DUTIES
 from node.storage import Store
-
-DATABASE: Final = "agent.sqlite"
-STORAGE_KEY: Final = "keys/storage.key"
 
 
 @asynccontextmanager
