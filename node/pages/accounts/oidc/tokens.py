@@ -40,7 +40,7 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
             continue
         try:
             key = import_key(public)
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, KeyError):
             continue  # of a kind or curve that this program does not know
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             continue
