@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import math
 import signal
 import time
@@ -282,6 +283,10 @@ async def running(
             await (runtime.processes.join() if serving else runtime.processes.check())
             yield runtime
         finally:
+            for task in runtime.tasks:
+                # A command runs none of them, nor does a node that cannot be built.
+                if inspect.getcoroutinestate(task) == inspect.CORO_CREATED:
+                    task.close()
             for close in runtime.closing:
                 await close()
             await runtime.processes.close()

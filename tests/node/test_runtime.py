@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import signal
 import socket
@@ -74,7 +75,7 @@ class Process:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Node]:
-        self.task = asyncio.create_task(node.runtime._serve(self.config, self.build))
+        self.task = asyncio.create_task(node.runtime._serve(self.config, self.build, None))
         waiting = asyncio.create_task(self.started.wait())
         await asyncio.wait({self.task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -221,6 +222,15 @@ async def test_a_node_that_cannot_listen_says_so_and_lets_go_of_everything(world
                 pass
     async with world.state() as hub:  # the database is free again
         await hub.store.run(lambda c: None)
+
+
+async def test_what_a_role_would_do_and_never_began_ends_with_its_parts(world: World) -> None:
+    async with world.state() as hub:
+        await hub.store.run(lambda c: publish(world, hub, c))
+        await build(hub)
+        assert hub.tasks
+    states = {inspect.getcoroutinestate(task) for task in hub.tasks}
+    assert states == {inspect.CORO_CLOSED}
 
 
 async def test_metrics_are_served_for_the_operator(world: World) -> None:
