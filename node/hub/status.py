@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +98,7 @@ def retention(hub: Hub, connection: Connection) -> Retention:
     years = hub.config.retention_years
     keep_from = months_later(calendar_month(hub.clock.now()), -12 * years)
     table = hub_uses.c
-    rows: Iterable[tuple[int, int]] = connection.execute(
+    rows = connection.execute(
         select(table.month, func.count()).group_by(table.month).order_by(table.month)
-    ).tuples()
-    return Retention(years, keep_from, tuple((month, count) for month, count in rows))
+    ).all()
+    return Retention(years, keep_from, tuple((int(month), int(count)) for month, count in rows))
