@@ -22,9 +22,10 @@ async def examine_scorecard(
     agent: Agent, raw: str, chain: str = "", tell: Callable[[int, int], None] | None = None
 ) -> Checked:
     """What policy says of a scorecard (its JSON document) together with the bank's own models, by
-    the protocol's thresholds: a regulator may have stricter ones. Nothing of it leaves the node. `tell`
-    hears how many judgements of how many were made in the search for remedies. Raises BankError for
-    a scorecard that does not fit the chain.
+    the protocol's thresholds: a regulator may have stricter ones. Nothing of it leaves the node.
+
+    `tell` hears how many judgements of how many were made in the search for remedies. Raises
+    BankError for a scorecard that does not fit the chain.
     """
     view = await agent.chains.view(chain)
     # A hub that is away is no hindrance: what is known of the chain does for a check.

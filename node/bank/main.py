@@ -11,11 +11,13 @@ import structlog
 from federation.errors import FederationError
 from node.bank.api.server import ApiServer
 from node.bank.bank import Bank
+from node.bank.indexing import index_all
 from node.bank.pages import add_pages
 from node.bank.pages.desk import Desk
 from node.bank.records import Model
 from node.config import BankConfig
 from node.errors import NodeError
+from node.models.production.keeping import watch_daily
 from node.pages.serving import add_site
 from node.runtime import SYNC_SECONDS, Runtime
 from scoring.documents import Text
@@ -44,8 +46,13 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
 
 async def _upkeep(bank: Bank, *, prepare: bool) -> None:
     """Reports what the regulator has not heard, erases what is over, prepares what is new."""
+    await _guarded(index_all(bank.agent, bank.queries, bank.joint))
     while True:
-        works = [bank.failures.deliver(), bank.preparation.erase_closed()]
+        works: list[Coroutine[Any, Any, object]] = [
+            bank.failures.deliver(),
+            bank.preparation.erase_closed(),
+            watch_daily(bank),
+        ]
         if prepare:
             works.append(_prepare_all(bank))
         for work in works:
@@ -69,7 +76,7 @@ async def _prepare(bank: Bank, model: Model) -> None:
             await bank.preparation.prepare(model, epoch)
 
 
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+async def _guarded(work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except (NodeError, FederationError, ScoringError) as error:

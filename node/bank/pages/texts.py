@@ -290,7 +290,7 @@ BATCH: Final[Words] = {
     "eta": Text(zh="预计还需", en="Time left, about"),
     "seconds": Text(zh="{n} 秒", en="{n} s"),
     "minutes": Text(zh="{n} 分钟", en="{n} min"),
-    "unknown": Text(zh="计算中", en="not known yet"),
+    "unknown": Text(zh="–", en="–"),
     "progress": Text(zh="进度", en="Progress"),
     "waiting": Text(
         zh="{chain}：{items} 笔等待中，自动重试。{why}",

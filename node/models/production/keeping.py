@@ -8,11 +8,12 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from node.bank.bank import Bank
+from node.bank.ledger import State
 from node.bank.tables import bank_watches
 from node.models.production.outcomes import Outcome, OutcomeRecords
 from node.models.production.results import Result, answered
@@ -20,6 +21,7 @@ from node.models.production.watching import watch
 from scoring.scorecard import Scorecard
 from scoring.stability import Distribution
 
+DAY: Final = 86_400
 Tell = Callable[[int, int], None]
 """Told how many answers were read, and how many there are."""
 
@@ -73,6 +75,20 @@ async def compute(
 
     await bank.agent.write(unit)
     return found
+
+
+async def watch_daily(bank: Bank) -> None:
+    """Computes anew what is older than a day, where there are answers since."""
+    latest = await bank.agent.read(
+        lambda c: c.execute(
+            select(func.max(bank_watches.c.computed), func.max(bank_watches.c.answers))
+        ).one()
+    )
+    if latest[0] is not None and bank.agent.now() < latest[0] + DAY:
+        return
+    answers = (await bank.agent.read(bank.queries.ledger.count))[State.ANSWERED]
+    if answers > (latest[1] or 0):
+        await compute(bank)
 
 
 async def kept(bank: Bank) -> Sequence[Watched]:

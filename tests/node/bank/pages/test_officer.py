@@ -10,10 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
+from sqlalchemy import Connection, delete, select
 
 from federation.purpose import Purpose
 from node.bank.asking import Ask
+from node.bank.indexing import index_all
+from node.bank.tables import bank_asked
 from node.pages.duties import Duty
+from node.rpc.errors import PartyUnavailable
 from support.chain import DAY, DELTA, NOW, TAX
 from support.pages import assert_matrix
 from tests.node.bank.pages.desk import bank_site, key_of
@@ -240,6 +245,48 @@ async def test_a_batch_ends_before_its_end(bank_world: World) -> None:
             batch = await made.bank.batches.load(bytes.fromhex(address[-32:]))
             assert batch.done and batch.cancelled
             assert not await made.bank.batches.unfinished()
+
+
+async def test_queries_of_before_the_index_are_put_into_it(bank_world: World) -> None:
+    async with bank_site(bank_world) as made:
+        bank = made.bank
+        await ready(bank_world, bank)
+        for firm in bank_world.chain.firms[:3]:
+            await bank.queries.ask(asking(bank_world, firm))
+        bank_world.hub.down = {TAX}
+        with pytest.raises(PartyUnavailable):
+            await bank.queries.ask(asking(bank_world, bank_world.chain.firms[3]))
+
+        def rows(connection: Connection) -> set[tuple[object, ...]]:
+            return {tuple(row) for row in connection.execute(select(bank_asked))}
+
+        known = await bank.agent.read(rows)
+        await bank.agent.write(lambda c: c.execute(delete(bank_asked)))
+        assert await index_all(bank.agent, bank.queries, bank.joint) == 4
+        assert await bank.agent.read(rows) == known
+        assert await index_all(bank.agent, bank.queries, bank.joint) == 0
+
+
+async def test_an_answer_that_does_not_verify_is_shown_as_that(
+    bank_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bank_site(bank_world) as made:
+        await ready(bank_world, made.bank)
+
+        def damaged(message: Any) -> Any:
+            message.answers[0].answer.signature = bytes(64)
+            return message
+
+        monkeypatch.setattr(bank_world.hub.tamper, "query", damaged)
+        async with made.as_(Duty.OFFICER) as client:
+            answer = await ask(client, question(bank_world))
+            assert answer.status_code == 502 and "does not verify" in answer.text
+            listed = (await client.get("/queries?state=rejected")).text
+            address = listed.partition('<a href="/queries/')[2].partition('"')[0]
+            page = (await client.get(f"/queries/{address}")).text
+            assert "Do not try again" in page and "spiffe://" in page
+            refused = await client.get(f"/queries/{address}/evidence")
+            assert refused.status_code == 502
 
 
 def lines(asks: list[Ask]) -> str:
