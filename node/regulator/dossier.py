@@ -193,11 +193,13 @@ def _checked(query: AuditedQuery, findings: Sequence[KeptFinding]) -> list[Step]
 
 
 def _compared(query: AuditedQuery, findings: Sequence[KeptFinding], checked: int) -> list[Step]:
+    """Whose consent or firm is not known, of that uses and conduct cannot be judged."""
+    unknown = {"uses": query.consent is None, "conduct": not query.uscc}
     steps = []
     for key, kinds in LATER.items():
         found = tuple(one for one in findings if one.kind in kinds)
-        done = "passed" if query.time < checked else "open"
-        steps.append(Step(key, "failed" if found else done, found))
+        judged = query.time < checked and not unknown.get(key)
+        steps.append(Step(key, "failed" if found else "passed" if judged else "open", found))
     return steps
 
 

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from federation.audit.findings import ID_BYTES, FindingKind
+from federation.canonical import unb64
+from federation.errors import DocumentError
 from node.pages.duties import Duty
 from node.pages.site import Site
 from node.pages.tables import Column, Table, every, fetch, read, to_csv
@@ -37,6 +39,7 @@ MOST_NOTE: Final = 2_000
 _DIGITS: Final = 10
 _FIRST_TIME: Final = 1_000_000_000
 """Numbers from it on are times (unix seconds), as evidence has them."""
+_HASHES: Final = frozenset({"model", "ctx", "permit", "document", "consent", "certificate"})
 _KINDS: Final = {kind.value: Text(**kind.titles) for kind in FindingKind}
 
 
@@ -160,6 +163,14 @@ def _query(row: Any, visit: Visit) -> object:
     return link(f"/queries/{row.query.hex()}", row.query.hex()[:_DIGITS])
 
 
+def _hex(value: str) -> str:
+    """A hash as pages show all hashes; what a peer's regulator wrote instead of one, as it is."""
+    try:
+        return unb64(value, "evidence").hex()
+    except DocumentError:
+        return value
+
+
 def _evidence(visit: Visit, found: KeptFinding, names: Names) -> list[tuple[str, str]]:
     """What stands in the evidence, each with its name in words."""
     rows = []
@@ -169,6 +180,8 @@ def _evidence(visit: Visit, found: KeptFinding, names: Names) -> list[tuple[str,
             shown = when(value)
         elif str(value).startswith("spiffe://"):
             shown = f"{names.title(str(value), visit.language)} ({names.short(str(value))})"
+        elif key in _HASHES:
+            shown = _hex(str(value))
         else:
             shown = str(value)
         rows.append((title, shown))

@@ -15,7 +15,6 @@ from federation.certificate import ModelCertificate
 from node.chain.store import CERTIFICATE, ChainStore
 from node.chain.tables import chain_documents
 from node.pages.duties import Duty
-from node.pages.parties import short
 from node.pages.site import Site
 from node.pages.tables import Column, Table, every, fetch, read, to_csv
 from node.pages.visit import Visit, when
@@ -25,7 +24,7 @@ from node.regulator.membership import Regulator
 from node.regulator.overview import known_banks
 from node.regulator.pages.names import Names, badge, link, purpose, purposes
 from node.regulator.pages.texts import YES_NO
-from node.regulator.pages.texts_queries import QUERIES
+from node.regulator.pages.texts_queries import QUERIES, SOME
 from node.regulator.tables import audit_findings, audit_queries
 from scoring.documents import Text
 
@@ -108,7 +107,7 @@ class Queries:
         looked = Looked()
 
         def look(connection: Connection) -> tuple[Table, Any]:
-            table = self._table(connection, names, looked)
+            table = self._table(connection, names, looked, export=True)
             rows = every(connection, table, read(table, visit))
             looked.fill(connection, regulator.chain, rows)
             return table, rows
@@ -154,15 +153,23 @@ class Queries:
             errors=errors,
         )
 
-    def _table(self, connection: Connection, names: Names, looked: Looked) -> Table:
+    def _table(
+        self, connection: Connection, names: Names, looked: Looked, *, export: bool = False
+    ) -> Table:
         banks = {bank: names.text(bank) for bank in known_banks(connection)}
-        return query_table(names, banks, _models(connection, self._regulator.chain), looked)
+        models = _models(connection, self._regulator.chain)
+        return query_table(names, banks, models, looked, export=export)
 
 
 def query_table(
-    names: Names, banks: Mapping[str, Text], models: Mapping[str, Text], looked: Looked
+    names: Names,
+    banks: Mapping[str, Text],
+    models: Mapping[str, Text],
+    looked: Looked,
+    *,
+    export: bool = False,
 ) -> Table:
-    """The table; `banks` and `models` are what its filters offer."""
+    """The table; `banks` and `models` are what its filters offer. An `export` has the hashes."""
     table, of = audit_queries.c, QUERIES
     found = select(audit_findings.c.query).where(audit_findings.c.query.is_not(None))
     shown = (
@@ -188,11 +195,10 @@ def query_table(
         Column("verified", of["verified"], _verified, kind="choice",
                source=type_coerce(table.verified, YesNo()), choices=_PASSED,
                raw=lambda r: "yes" if r.verified else "no"),
-        Column("findings", of["has_findings"], lambda r, v: _count(r, looked), kind="choice",
-               source=_said(table.id.in_(found)), choices=YES_NO,
+        Column("findings", of["findings"], lambda r, v: _count(r, looked), kind="choice",
+               source=_said(table.id.in_(found)), choices=SOME,
                raw=lambda r: looked.findings.get(r.id, 0)),
-        Column("id", of["query"], lambda r, v: short(r.id), raw=lambda r: r.id.hex(),
-               hidden_on_phone=True),
+        *((Column("id", of["query"], lambda r, v: r.id.hex()),) if export else ()),
     )  # fmt: skip
     return Table(columns, select(*shown), table.id, "-time")
 

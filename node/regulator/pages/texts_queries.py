@@ -7,6 +7,7 @@ from typing import Final
 from node.regulator.pages.texts import SECTIONS, SHARED
 from scoring.documents import Text
 
+SOME: Final = {"yes": Text(zh="有", en="some"), "no": Text(zh="无", en="none")}
 QUERIES: Final[dict[str, Text]] = SHARED | {
     "title": SECTIONS["/queries"][0],
     "lead": Text(
@@ -15,8 +16,6 @@ QUERIES: Final[dict[str, Text]] = SHARED | {
     ),
     "named": Text(zh="告知主体", en="Names the subject"),
     "verified": Text(zh="单笔核验", en="Verified"),
-    "has_findings": Text(zh="有审计发现", en="Has findings"),
-    "count": Text(zh="发现数", en="Findings"),
     "passed": Text(zh="通过", en="passed"),
     "failed": Text(zh="未通过", en="failed"),
     "by_firm": Text(zh="按企业查找", en="Find by enterprise"),
