@@ -20,10 +20,11 @@ from node.enterprise.agent import Agent, open_agent
 from node.enterprise.chains import ChainLink, keep_link
 from node.enterprise.home import EnterpriseHome
 from node.holder.main import build
-from node.hub.publication import add_member
+from node.hub.publication import add_member, publish_catalogue
 from node.runtime import Runtime, running
 from node.storage.schema import log_entries
 from support.enrolled import HARBOUR, HOLDERS, HUB, Homes, hub_serving, regulating
+from support.small import small_catalogue
 
 HOLDER = HOLDERS[-1]
 FIRM, OTHER = Uscc.generate(7), Uscc.generate(8)
@@ -112,3 +113,4 @@ def _join(homes: Homes, hub: Runtime[HubConfig], connection: Connection, address
     parties: tuple[tuple[SpiffeId, str], ...] = ((HUB, ""), (HARBOUR, ""), (HOLDER, address))
     for party, where in parties:
         add_member(hub, connection, homes.identity(party).credential, where)
+    publish_catalogue(hub, connection, small_catalogue())

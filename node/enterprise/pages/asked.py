@@ -137,10 +137,12 @@ def _table(titles: Mapping[str, str], banks: Sequence[str]) -> Table:
         )
 
     def dispute(row: Any, visit: Visit) -> Markup:
-        link = Markup('<a href="/disputes/new?chain={}&query={}" aria-label="{}">{}</a>')
+        link = Markup(
+            '<code>{}</code> <a href="/disputes/new?chain={}&query={}" aria-label="{}">{}</a>'
+        )
         label = f"{visit.say(ASKED['dispute'])} {when(row.time)}"
         first = row.permits.split(",")[0]
-        return link.format(row.chain, first, label, visit.say(ASKED["dispute"]))
+        return link.format(first[:8], row.chain, first, label, visit.say(ASKED["dispute"]))
 
     return Table(
         (
@@ -154,7 +156,8 @@ def _table(titles: Mapping[str, str], banks: Sequence[str]) -> Table:
                    hidden_on_phone=True),
             Column("chain", ASKED["chain"], lambda r, v: r.chain, "text", rows.chain,
                    hidden_on_phone=True),
-            Column("consent", ASKED["consent"], consent, raw=lambda r: bytes(r.consent).hex()),
+            Column("consent", ASKED["consent"], consent, raw=lambda r: bytes(r.consent).hex(),
+                   hidden_on_phone=True),
             Column("permit", ASKED["permit"], dispute, raw=lambda r: r.permits),
         ),
         select(agent_uses),

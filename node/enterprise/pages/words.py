@@ -33,6 +33,7 @@ CONSENTS: Final[dict[str, Text]] = {
         en="No consent yet. When a bank has told you its name, purpose and score fields, choose "
         "“Give a consent”.",
     ),
+    "says": Text(zh="授权内容", en="What it allows"),
     "given": Text(zh="签署时间", en="Given"),
     "bank": Text(zh="银行", en="Bank"),
     "purpose": Text(zh="用途", en="Purpose"),
@@ -254,6 +255,7 @@ OPENING: Final[dict[str, Text]] = {
         en="The holder then knows that this query, which it answered, was about your firm, and so "
         "which bank asked. Untick it if you do not want that.",
     ),
+    "content": Text(zh="异议内容", en="Your statement"),
     "statement": Text(zh="哪里有误，依据是什么", en="What is wrong, and what shows it"),
     "statement_hint": Text(
         zh="不超过 800 个汉字。请写明期间、正确的情况和凭证编号。",
