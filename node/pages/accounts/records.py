@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from node.pages.accounts.errors import AccountError
 from node.pages.accounts.tables import account_pending, account_recovery, account_sessions, accounts
@@ -141,12 +141,13 @@ def require_other_administrator(connection: Connection, account: Account) -> Non
     """Raises AccountError when the account is the last administrator that can sign in."""
     if Duty.ADMINISTRATOR not in account.duties or account.state is not State.ACTIVE:
         return
-    others = select(func.count()).where(
+    found = select(accounts.c.id).where(
         accounts.c.duties.contains(Duty.ADMINISTRATOR.value),
         accounts.c.state == State.ACTIVE.value,
-        accounts.c.id != account.id,
     )
-    if connection.scalar(others) == 0:
+    # Locked: of two that remove each other the second finds itself the last.
+    kept = connection.scalars(found.order_by(accounts.c.id).with_for_update()).all()
+    if set(kept) <= {account.id}:
         raise problem("name", "last")
 
 

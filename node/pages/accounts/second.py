@@ -15,12 +15,12 @@ from typing import Final
 import pyotp
 import segno
 from markupsafe import Markup
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from node.keys import KeyEncryptionKey
 from node.pages.accounts import records
 from node.pages.accounts.records import Account
-from node.pages.accounts.tables import account_recovery
+from node.pages.accounts.tables import account_recovery, accounts
 
 STEP: Final = 30
 WINDOW: Final = 1
@@ -74,8 +74,10 @@ def use(
     secret = unseal(key, account.id, account.totp)
     step = step_of(secret, code, now, account.totp_used)
     if step is not None:
-        records.change(connection, account.id, totp_used=step)
-        return "totp"
+        # Conditional: another process may have used it since the account was read.
+        later = (accounts.c.id == account.id, accounts.c.totp_used < step)
+        used = connection.execute(update(accounts).where(*later).values(totp_used=step))
+        return "totp" if used.rowcount == 1 else ""
     kept = account_recovery.c
     gone = connection.execute(
         delete(account_recovery).where(
