@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection
 
+from federation.exchange.regulator import conclude
+from federation.policy import PolicyReport
 from node.bench.audited import HOLDERS, HUB, NOW, make_firms, mirrored_chain
 from node.clock import FixedClock
 from node.config import RegulatorConfig, load
@@ -18,10 +22,17 @@ from node.enrolment.folder import CONFIG
 from node.pages.duties import Duty
 from node.pages.site import Site
 from node.regulator.audit.run import AuditRun
+from node.regulator.decisions import Decision, DecisionStore
 from node.regulator.membership import Regulator, record_own
 from node.regulator.pages import add_pages
+from node.regulator.verdicts import Verdicts
 from node.runtime import running
+from node.workers.policy import apply_policy
+from scoring.scorecard import Scorecard
 from support.pages import browsing, open_site
+from support.small import small_catalogue
+from tests.node.regulator.test_certification import submission
+from tests.node.regulator.test_policy_verdicts import refused_card
 
 QUERIES = 60
 MISSING = 3
@@ -115,3 +126,24 @@ async def inspecting(
         browsing(site_of(regulator), Duty.INSPECTOR, language=language) as client,
     ):
         yield client, regulator
+
+
+async def refuse(regulator: Regulator) -> str:
+    """Has a scorecard judged that policy refuses; the submission's hash in hex."""
+    catalogue, made = small_catalogue(), submission(scorecard=refused_card())
+    thresholds = regulator.config.policy
+    text, digest = catalogue.to_json(), catalogue.digest()
+    judged = PolicyReport.from_json(
+        apply_policy(made.scorecard, digest, thresholds.model_dump(), [], {digest: text})
+    )
+    verdict = conclude(made, Scorecard.from_json(made.scorecard), judged).verdict
+    name = hashlib.sha256(made.payload()).digest()
+    store = DecisionStore(regulator.config.data_dir / "models", regulator.identity.storage)
+
+    def unit(connection: Connection) -> None:
+        regulator.chain.put_catalogue(connection, text.encode())
+        store.put(connection, name, made, digest, Decision(b""), NOW)
+        Verdicts(regulator.identity.storage).put(connection, name, verdict)
+
+    await regulator.store.run(unit)
+    return name.hex()
