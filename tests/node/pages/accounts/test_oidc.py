@@ -43,6 +43,16 @@ async def lying(tmp_path: Path) -> AsyncIterator[tuple[World, FakeProvider]]:
         world.store.close()
 
 
+class Told:
+    """The application's log, which alone says why."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def warning(self, event: str, reason: str) -> None:
+        self.reasons.append(reason)
+
+
 async def back(browser: Browser, fake: FakeProvider) -> httpx.Response:
     """The way there, and the way back."""
     there = await browser.get("/login/provider")
@@ -150,14 +160,16 @@ async def test_a_lie_signs_nobody_in(
     lying: tuple[World, FakeProvider],
     lie: Callable[[FakeProvider], object],
     why: str,
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world, fake = lying
     lie(fake)
+    told = Told()
+    monkeypatch.setattr("node.pages.accounts.oidc.flow._log", told)
     async with world.browser() as browser:
         assert (await back(browser, fake)).headers["location"] == "/login?note=provider"
         assert not await browser.may_work()
-    assert why in capsys.readouterr().out
+    assert [why in reason for reason in told.reasons] == [True]
     assert world.entries == [("sign-in-failed", "node", {"name": "", "failures": 1})]
     assert await world.accounts.every() == []
 
