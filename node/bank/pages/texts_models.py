@@ -179,6 +179,7 @@ DRIFT: Final[Words] = {
     "development": Text(zh="开发样本", en="development"),
     "first_epoch": Text(zh="首个数据期", en="the first epoch"),
     "score_psi": Text(zh="信用分", en="Score"),
+    "dimension": Text(zh="评分项", en="Dimension"),
     "dimensions": Text(zh="各评分项 PSI，第 {epoch} 期", en="PSI of each dimension, epoch {epoch}"),
     "mean": Text(zh="平均分", en="Mean score"),
     "points": Text(zh="分", en="points"),

@@ -201,7 +201,7 @@ async def test_a_batch_is_checked_first_then_runs_and_shows_its_results(bank_wor
         table += "x,99,,\n"
         async with made.as_(Duty.OFFICER) as client:
             wrong = await upload(client, table)
-            assert wrong.status_code == 422 and "2 lines are wrong" in wrong.text
+            assert wrong.status_code == 422 and "Wrong lines: 2" in wrong.text
             assert "is not a consent in compact JWS form" in wrong.text
             assert ">4</td>" in wrong.text and ">5</td>" in wrong.text
             assert bank_world.hub.requests == []
