@@ -84,8 +84,9 @@ proto: install  ## protos/gen from protos/yinxin
 proto-check: install  ## whether protos/gen is what the protos give
 	$(BIN)/python protos/generate.py --check
 
-torture: install  ## nodes killed 200 times under load; about an hour
+torture: install  ## nodes killed 200 times under load, and tests in their long form; about an hour
 	$(BIN)/pytest -n 0 tests/integration/test_log_survives.py --kills 200 $(ARGS)
+	$(BIN)/pytest -n 0 tests/node/sample/test_scorecard.py --long
 
 bench: install  ## measure this machine
 	@$(BIN)/yinxin bench $(ARGS)

@@ -25,7 +25,8 @@ ROOM = 8 << 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=10, help="nodes killed under load")
+    parser.addoption("--kills", type=int, default=6, help="nodes killed under load")
+    parser.addoption("--long", action="store_true", help="the long form of tests that have one")
     parser.addoption("--screenshots", help="a folder for pictures of the pages that tests look at")
 
 
@@ -57,6 +58,12 @@ def kills(request: pytest.FixtureRequest) -> int:
     """How often nodes are killed at random; `make torture` says more."""
     count: int = request.config.getoption("--kills")
     return count
+
+
+@pytest.fixture
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Whether a test is to take the time that its long form needs, as in `make torture`."""
+    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Nodes killed at random under load: no acknowledged entry is lost, no log shows two views.
 
-`make torture` kills 200 times, `make test` ten times.
+`make torture` kills 200 times, `make test` six times.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from scoring.quality import auc
 from scoring.scorecard import Scorecard
 
 ROOT = Path(__file__).parents[3]
+FEWER = 8000
+"""Firms that are enough to see the script work; the shipped files are of 20,000."""
 
 
 @pytest.fixture(scope="module")
@@ -89,22 +91,25 @@ def test_it_separates_another_sample(tmp_path: Path, scorecard: Scorecard) -> No
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_script_writes_one_that_passes_again(
-    tmp_path: Path, catalogue: Catalogue, scorecard: Scorecard
+    tmp_path: Path, catalogue: Catalogue, long_form: bool
 ) -> None:
     """The noise is new each time: figures are near, points may differ, policy is met."""
     pytest.importorskip("optbinning", reason="extra `models` is not installed")
     command = [sys.executable, "-m", "node.sample.develop", "--out", str(tmp_path)]
     command += ["--catalogue", str(ROOT / "scoring/data/catalogue-1.json")]
+    command += [] if long_form else ["--enterprises", str(FEWER)]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280).returncode == 0
     names = sorted(path.name for path in CATALOGUE.parent.glob("*.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     again = json.loads((tmp_path / "scorecard-sample-1.report.json").read_text())
     before = json.loads(REPORT.read_text())
     assert again["holdout"]["auc"]["after"] == pytest.approx(
-        before["holdout"]["auc"]["after"], abs=0.01
+        before["holdout"]["auc"]["after"], abs=0.01 if long_form else 0.02
     )
     made = Catalogue.from_json((tmp_path / "catalogue-sample-1.json").read_bytes())
     assert made != catalogue
     for one, other in zip(made.features, catalogue.features, strict=True):
         if one.frequencies is not None:
-            assert one.frequencies == pytest.approx(other.frequencies, abs=0.01)
+            assert one.frequencies == pytest.approx(
+                other.frequencies, abs=0.01 if long_form else 0.04
+            )
