@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from node.clock import Clock
 from node.keys import KeyEncryptionKey
-from node.pages.accounts import passwords, pending, records
+from node.pages.accounts import attempts, passwords, pending, records
 from node.pages.accounts.journal import Journal, record_action
 from node.pages.accounts.passwords import Passwords
 from node.pages.accounts.pending import Purpose
@@ -89,6 +89,9 @@ class Accounts:
             records.end_all(connection, account.id)
             records.forget_second_factor(connection, account.id)
             records.change(connection, account.id, password=None, state=State.INVITED)
+            # What somebody tried on the old password delays nobody with the new one.
+            for kind, value in (("name", name), ("second", account.id.hex())):
+                attempts.clear(connection, attempts.bucket(self.key, kind, value))
             record_action(self.journal, connection, "account-reset", by, name=name)
             return Invited(account, self._invite(connection, account, self.clock.now()))
 

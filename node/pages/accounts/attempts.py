@@ -14,12 +14,14 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
+from node.keys import KeyEncryptionKey
 from node.pages.accounts.tables import account_attempts
 from node.storage.rows import insert_new
 
 FORGET: Final = 86_400
 """Seconds after the last failure."""
 _FIRST: Final = 15
+_PURPOSE: Final = b"account-attempts"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,13 @@ ADDRESS: Final = Limit(free=30, most=300)
 """Several people may come from one address."""
 
 Buckets = dict[bytes, Limit]
+
+
+def bucket(key: KeyEncryptionKey, kind: str, value: str) -> bytes:
+    """Where attempts are counted: by `name`, `address` or `second` (an account's id in hex). A tag,
+    as people type passwords where names belong.
+    """
+    return key.tag(_PURPOSE, f"{kind}\0{value}".encode("utf-8", "replace"))
 
 
 def begin(connection: Connection, buckets: Buckets, now: int) -> int:

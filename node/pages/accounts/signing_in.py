@@ -21,7 +21,6 @@ from node.pages.accounts.pending import Pending, Purpose
 from node.pages.accounts.records import Account, State
 from node.pages.accounts.sessions import Lifetime, Origin
 
-_BUCKET: Final = b"account-attempts"
 _NOWHERE: Final = Origin("", "")
 
 
@@ -205,7 +204,7 @@ class SigningIn:
         return self._bucket("address", attempts.network(origin.address))
 
     def _bucket(self, kind: str, value: str) -> bytes:
-        return self._key.tag(_BUCKET, f"{kind}\0{value}".encode("utf-8", "replace"))
+        return attempts.bucket(self._key, kind, value)
 
 
 def _made(step: Step | None) -> Step:

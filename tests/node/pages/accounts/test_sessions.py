@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from argon2 import Parameters, extract_parameters
+from argon2.profiles import CHEAPEST
 
 from node.pages.accounts import sessions
-from node.pages.accounts.sessions import csrf_of
+from node.pages.accounts.passwords import Passwords
+from node.pages.accounts.sessions import Lifetime, Origin, csrf_of
+from node.pages.accounts.signing_in import SigningIn
 from node.pages.duties import Duty
 from support.accounts import CSRF, OTHER, PASSWORD, Browser, World
 
@@ -234,4 +239,22 @@ async def test_many_wrong_ones_are_told_to_wait(world: World) -> None:
         assert found.status_code == 429 and found.headers["retry-after"] == "15"
         assert "15 seconds" in found.text and not token_of(browser)
         world.clock.advance(15)
+        assert (await browser.sign_in("wang")).status_code == 303
+        for _ in range(5):
+            await browser.sign_in("wang", OTHER)
+        assert (await browser.sign_in("wang")).status_code == 429
+        made = await world.accounts.reset("wang", "root")
+        form = {"token": made.token, "password": OTHER, "again": OTHER}
+        await browser.post_form(made.path, "/login/invitation", **form)
+        assert (await browser.sign_in("wang", OTHER)).status_code == 303
+
+
+async def test_a_password_is_hashed_anew_when_parameters_change(world: World) -> None:
+    await officer(world)
+    dearer = Parameters(**{n: getattr(CHEAPEST, n) for n in CHEAPEST.__slots__} | {"time_cost": 2})
+    later = replace(world.accounts, passwords=Passwords(world.key, dearer))
+    await SigningIn(later, Lifetime()).password("wang", PASSWORD, Origin("192.0.2.1", ""))
+    (kept,) = await world.accounts.every()
+    assert kept.password is not None and extract_parameters(kept.password) == dearer
+    async with world.browser() as browser:
         assert (await browser.sign_in("wang")).status_code == 303
