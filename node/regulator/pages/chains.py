@@ -106,8 +106,11 @@ def _drawing(visit: Visit, own: str, rows: list[_Row]) -> Markup:
     for row in rows:
         peer = row.view.pin.peer
         text, tone = STATES[row.state]
-        tone = "warn" if tone == "good" and (row.view.problem or row.late) else tone
-        nodes.append(Node(peer, peer, visit.say(text), tone))
+        trusted = row.state == "pinned"
+        tone = "warn" if trusted and (row.view.problem or row.late) else tone
+        said = CHAINS["unreached"] if trusted and row.view.problem else text
+        said = CHAINS["late_share"] if trusted and row.late else said
+        nodes.append(Node(peer, peer, visit.say(said), tone))
         out, in_ = row.traffic.get("outward", 0), row.traffic.get("inward", 0)
         label = visit.say(CHAINS["edge"], out=f"{out:,}", in_=f"{in_:,}")
         edges.append(Edge(own, peer, label, out + in_, tone))

@@ -20,6 +20,7 @@ OUTCOMES: Final = {
 }
 
 CERTIFICATION: Final[dict[str, Text]] = SHARED | {
+    "bank": Text(zh="提交机构", en="Bank"),
     "title": SECTIONS["/certification"][0],
     "lead": Text(
         zh="银行提交的评分卡由本节点按认证规则逐项判定；结论与报告在此查阅。",
@@ -56,6 +57,7 @@ DECISION: Final[dict[str, Text]] = SHARED | {
     "crumb": SECTIONS["/certification"][0],
     "lead": Text(zh="{bank}，{time}判定", en="{bank}, decided {time}"),
     "certificate": Text(zh="证书", en="Certificate"),
+    "scorecard": Text(zh="评分卡", en="The scorecard"),
     "submission": Text(zh="提交文件哈希", en="Submission"),
     "ends": Text(zh="有效期至", en="Valid until"),
     "withdrawn": Text(zh="撤回", en="Withdrawn"),

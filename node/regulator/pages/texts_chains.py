@@ -55,5 +55,6 @@ CHAINS: Final[dict[str, Text]] = SHARED | {
         en="No other chain is trusted yet. With its bundle, and its fingerprint read out by its "
         "regulator, run:",
     ),
+    "unreached": Text(zh="无法联系", en="not reached"),
     "late_share": Text(zh="共享逾期", en="share overdue"),
 }

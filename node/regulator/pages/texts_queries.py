@@ -11,10 +11,12 @@ SOME: Final = {"yes": Text(zh="有", en="some"), "no": Text(zh="无", en="none")
 QUERIES: Final[dict[str, Text]] = SHARED | {
     "title": SECTIONS["/queries"][0],
     "lead": Text(
-        zh="枢纽签发的每份许可，审计核验后列于此处；企业身份不在表中。",
-        en="Every permit of the hub's, once the audit verified it. No enterprise is named here.",
+        zh="枢纽签发的每份许可，审计核验后列于此处；经办人为代号，企业身份不在表中。",
+        en="Every permit of the hub's, once the audit verified it. Officers are pseudonyms, and no "
+        "enterprise is named here.",
     ),
-    "named": Text(zh="告知主体", en="Names the subject"),
+    "officer": Text(zh="经办人", en="Officer"),
+    "named": Text(zh="具名", en="Named"),
     "verified": Text(zh="单笔核验", en="Verified"),
     "passed": Text(zh="通过", en="passed"),
     "failed": Text(zh="未通过", en="failed"),
