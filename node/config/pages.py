@@ -92,8 +92,7 @@ class PagesConfig(Section):
                 raise ValueError(f"nobody finds {host}; say in url where browsers find the pages")
             return self
         url = urlsplit(self.url)
-        local = url.hostname in {"127.0.0.1", "::1", "localhost"}
-        if url.scheme != "https" and not (url.scheme == "http" and local):
+        if url.scheme != "https" and not (url.scheme == "http" and _is_own(url.hostname)):
             raise ValueError("url is no https URL; browsers send no session without TLS")
         if not url.hostname or url.path.strip("/") or url.query or url.fragment:
             raise ValueError("url has more than scheme and host; write https://HOST or …:PORT")
@@ -117,3 +116,10 @@ class PagesConfig(Section):
 
     def _is_local(self) -> bool:
         return self.listen is not None and self.listen.rpartition(":")[0] in LOOPBACK
+
+
+def _is_own(host: str | None) -> bool:
+    """Whether a browser finds that name on its own machine (RFC 6761, 6.3). Names below localhost
+    keep apart the sessions of several nodes of one machine: cookies know no ports.
+    """
+    return host in {"127.0.0.1", "::1", "localhost"} or (host or "").endswith(".localhost")

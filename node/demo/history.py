@@ -24,10 +24,13 @@ from federation.uscc import Uscc
 from node.demo import calendar, setup
 from node.demo.agent import AgentClient
 from node.demo.clock import SandboxClock
+from node.demo.firm import Firm
 from node.demo.layout import Layout
 from node.demo.loading import load_epoch
+from node.demo.people import WATCHERS
 from node.demo.settling import Settling
 from node.enterprise.enterprise import DAY, ConsentTerms, Enterprise, enrol_enterprises
+from node.enterprise.giving import give_consent
 from node.sample import generate
 from scoring.catalogue import Catalogue
 from scoring.scorecard import Scorecard
@@ -37,7 +40,8 @@ Tell = Callable[[int, int], None]
 EPOCH_DAYS: Final = 6.5
 """From Monday morning to Sunday evening."""
 WATCHED: Final = 30
-"""Borrowers that are asked about in every epoch."""
+"""Borrowers that are asked about in every epoch; in a small chain fewer."""
+FIRMS_A_BORROWER: Final = 20
 FIRST_DAILY: Final = 4
 """New firms on a day of the first week; one more each week."""
 MOST_DAILY: Final = 16
@@ -53,8 +57,6 @@ FIRST_FIRMS: Final = 1_200
 WEEKLY_FIRMS: Final = 300
 
 OFFICERS: Final = ("officer-21", "officer-22", "officer-23", "officer-24", "officer-25")
-WATCHERS: Final = ("officer-31", "officer-32", "officer-33")
-"""So many that none has an unusual number of queries in a week of one office day."""
 _RHYTHM: Final = (1.2, 1.1, 1.0, 0.9, 0.7)
 """Monday to Friday."""
 _PURPOSES: Final = {
@@ -83,6 +85,8 @@ class History:
     epoch: int = 0
     queries: int = 0
     watched: list[Enterprise] = field(default_factory=list)
+    firm: Firm | None = None
+    """One of the watched, which has an agent of its own."""
     _new: Iterator[Enterprise] = field(default_factory=lambda: iter(()))
 
     def __post_init__(self) -> None:
@@ -100,9 +104,11 @@ class History:
         codes = list(self.codes[: self._enrolled(0)])
         self.epoch = await setup.announce(self.layout, codes, self.catalogue, EPOCH_DAYS)
         now, days = self.clock.now(), 7 * len(self.weeks) + FIRM_DAYS
-        chosen = codes[: WATCHED + self._most_new()]
+        watched = min(WATCHED, len(codes) // FIRMS_A_BORROWER)
+        chosen = codes[: watched + self._most_new()]
         firms = await asyncio.to_thread(enrol_enterprises, self.licence, chosen, now, days)
-        self.watched, self._new = firms[:WATCHED], iter(firms[WATCHED:])
+        self.watched, self._new = firms[:watched], iter(firms[watched:])
+        self.firm = await Firm.settle(self.layout, self.watched[0], self.licence)
 
     async def open(self) -> None:
         """Loads and opens the epoch that was announced last."""
@@ -190,12 +196,19 @@ class History:
         reference = question.reference or reference
         if question.purpose in _NEED_APPLICATION:
             await client.open("application", reference, question.officer)
-        terms = self._terms(self.layout.bank.id, question.purpose)
-        consent = question.firm.consent(terms, self.clock.now())
+        consent = await self._consent(question)
         await client.query(
             self.model, consent, question.purpose.value, officer=question.officer,
             reference=reference,
         )  # fmt: skip
+
+    async def _consent(self, question: _Question) -> str:
+        terms = self._terms(self.layout.bank.id, question.purpose)
+        if self.firm is None or question.firm is not self.firm.enterprise:
+            return question.firm.consent(terms, self.clock.now())
+        async with self.firm.agent() as agent:
+            given, _ = await give_consent(agent, terms)
+        return given.consent.compact
 
     def _terms(self, bank: SpiffeId, purpose: Purpose) -> ConsentTerms:
         return ConsentTerms(

@@ -62,6 +62,14 @@ class Party:
         return self.folder / "node.toml"
 
     @property
+    def pages_url(self) -> str | None:
+        """Where a browser opens its pages: under a name of its own, as cookies know no ports."""
+        if self.pages is None:
+            return None
+        host = self.name.replace("_", "-")
+        return f"http://{host}.localhost:{self.pages.rpartition(':')[2]}"
+
+    @property
     def hosts(self) -> list[str]:
         """The addresses of this machine at which others reach the node."""
         found = [self.address, *([self.peers] if self.peers else [])]

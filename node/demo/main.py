@@ -18,6 +18,7 @@ from node.demo.querying import Outcome
 from node.demo.refusals import REASONS
 from node.demo.run import Demo, Options
 from node.demo.show import Screen
+from node.demo.sites import open_all
 from node.demo.texts import Language
 from node.files import replacing
 
@@ -66,14 +67,23 @@ def is_good(result: Mapping[str, Any]) -> bool:
     figures = (result["mismatches"], audit["missed"], audit["false_positives"])
     exact = not any(figures)
     quiet = result.get("history", {}).get("findings", 0) == 0
-    return exact and quiet and result["refusals"] == dict.fromkeys((r.value for r in REASONS), 1)
+    opened = not any(row["failed"] for row in result.get("pages", []))
+    return (
+        exact
+        and quiet
+        and opened
+        and result["refusals"] == dict.fromkeys((r.value for r in REASONS), 1)
+    )
 
 
 def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any]:
     with Processes(demo.layout.root / "logs") as processes:
         result, outcome = asyncio.run(demo.run(processes))
         traffic = asyncio.run(_traffic(demo))
+        with screen.step("pages"):
+            result["pages"] = asyncio.run(open_all(demo.logins))
         _show(demo, screen, outcome)
+        screen.logins(demo.logins)
         if not once:
             with suppress(EOFError):  # nobody there to press Enter
                 screen.console.input(f"\n  {screen.say('wait')} ")

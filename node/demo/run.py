@@ -20,10 +20,12 @@ from node.demo.agent import AgentClient
 from node.demo.clock import SandboxClock
 from node.demo.dishonest import FIRMS
 from node.demo.errors import DemoError
+from node.demo.firm import Firm
 from node.demo.history import History
 from node.demo.independent import reference_records
 from node.demo.layout import KINDS, Layout, plan
 from node.demo.loading import load_epoch
+from node.demo.people import Login, make_accounts
 from node.demo.processes import Processes
 from node.demo.querying import Outcome, Querying
 from node.demo.refusals import REASONS, mount
@@ -67,6 +69,8 @@ class Demo:
         self._scorecard = Scorecard.from_json(SCORECARD.read_bytes())
         self._catalogue = Catalogue.from_json(CATALOGUE.read_bytes())
         self._model = self._certified = ""
+        self.logins: list[Login] = []
+        """For the pages of all parties."""
         self._begin = time.monotonic()
 
     @property
@@ -83,6 +87,8 @@ class Demo:
             await asyncio.to_thread(generate, count, options.seed, layout.sample, today=today)
         licence, codes, history = await self._found()
         token = await setup.api_token(layout)
+        with screen.step("accounts"):
+            self.logins = await make_accounts(layout)
         with screen.step("start") as tell:
             await starting.start(processes, layout.servers, tell)
         async with AsyncExitStack() as stack:
@@ -202,6 +208,9 @@ class Demo:
                 await history.watch(client)
             asking = Querying(client, self._model, self._scorecard, self._complain)
             outcome = await asking.ask(consents, reference, tell)
+        firm = history.firm if history is not None else None
+        firm = firm or await Firm.settle(layout, firms[0], licence)
+        self.logins.append(await firm.serve(processes))
         before = await observed.traffic(layout.hub.metrics, "Query")
         certificate = bytes.fromhex(self._model)
         async with AsyncExitStack() as stack:

@@ -1,12 +1,14 @@
 """`python -m node.demo.sandbox CLOCK ROLE serve --config FILE`: a node of a sandbox.
 
 The same node as `yinxin ROLE serve` runs, but for its clock, which all nodes of the sandbox share,
-and its pages, which say that all is made up. The demo's process starter calls this; the command
-line that is shipped has no way to give a node another clock than the machine's.
+and its pages, which say that all is made up; likewise an enterprise's agent, with `--dir FOLDER
+--listen ADDRESS`. The demo's process starter calls this; the command line that is shipped has no
+way to give a node another clock than the machine's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 from collections.abc import Sequence
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str]) -> None:
     match arguments:
         case [clock, role, "serve", "--config", config] if role in _ROLES:
             _serve(role, SandboxClock(Path(clock)), Path(config))
+        case [clock, "enterprise", "serve", "--dir", folder, "--listen", address]:
+            _serve_agent(SandboxClock(Path(clock)), Path(folder), address)
         case _:
             raise DemoError("usage: python -m node.demo.sandbox CLOCK ROLE serve --config FILE")
 
@@ -45,6 +49,14 @@ def _serve(role: str, clock: SandboxClock, file: Path) -> None:
     build: Any = importlib.import_module(module).build
     config = load(kind, file)
     serve(config if clock.is_real else hurried(config), build, sandbox=clock)
+
+
+def _serve_agent(clock: SandboxClock, folder: Path, address: str) -> None:
+    from node.enterprise.serving import serve_agent
+    from node.observability import logging
+
+    logging.configure("warning", "console")
+    asyncio.run(serve_agent(folder, address, lambda _: None, clock, synthetic=True))
 
 
 def hurried(config: NodeConfig) -> NodeConfig:

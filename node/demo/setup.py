@@ -177,5 +177,7 @@ def _settings(party: Party, **more: Any) -> HomeSettings:
         metrics=party.metrics,
         database=party.database,
         peers=party.peers,
+        pages=party.pages,
+        pages_url=party.pages_url,
         **more,
     )

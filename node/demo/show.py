@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -18,6 +18,7 @@ from rich.text import Text
 from federation.audit.findings import FindingKind
 from federation.identity import Role
 from node.demo.layout import Layout
+from node.demo.people import Login
 from node.demo.texts import Language, text
 
 STEP_WIDTH = 48
@@ -104,6 +105,24 @@ class Screen:
                 f"{log[party.name]:,}",
             )
         self.show(table)
+
+    def logins(self, logins: Sequence[Login]) -> None:
+        """Where the pages are, and who may sign in there. Nothing else has the passwords."""
+        table = Table(box=SIMPLE_HEAD, title=self.say("logins"), title_style="bold", pad_edge=False)
+        for key in ("party", "address", "account", "password"):
+            table.add_column(self.say(key), overflow="fold", no_wrap=key != "party")
+        last = ""
+        for login in logins:
+            known = login.party == last
+            table.add_row(
+                "" if known else login.title[self.language],
+                "" if known else login.address,
+                login.account,
+                login.password,
+            )
+            last = login.party
+        self.show(table)
+        self.console.print(Text(f"  {self.say('logins_note')}", style="dim"))
 
     def what_a_holder_received(self, permit: Mapping[str, Any]) -> None:
         """The fields of one permit, as they are: nothing in them tells of the firm."""

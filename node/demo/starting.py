@@ -32,7 +32,8 @@ async def start(processes: Processes, parties: Sequence[Party], tell: Tell) -> N
         else:
             processes.start(party.name, [str(party.clock), *arguments], "node.demo.sandbox")
     for done, party in enumerate(parties, 1):
-        await _ready(processes, party)
+        address = party.extra if party.id.role is Role.BANK else party.address
+        await takes_calls(processes, party.name, address)
         tell(done, len(parties))
 
 
@@ -63,14 +64,17 @@ def channel(to: Party, caller: Party) -> Channel:
     return Channel(to.id, to.address, files)
 
 
-async def _ready(processes: Processes, party: Party) -> None:
+async def takes_calls(processes: Processes, name: str, address: str) -> None:
+    """Waits until a process listens there. Raises DemoError, with the end of its log, when it ends
+    or takes too long.
+    """
     deadline = time.monotonic() + READY_SECONDS
-    while not await _listens(party.extra if party.id.role is Role.BANK else party.address):
-        processes.check(party.name)
+    while not await _listens(address):
+        processes.check(name)
         if time.monotonic() > deadline:
-            raise DemoError(f"{party.name} does not take calls after {READY_SECONDS:.0f} s")
+            raise DemoError(f"{name} does not take calls after {READY_SECONDS:.0f} s")
         await asyncio.sleep(0.1)
-    processes.check(party.name)  # what listens there may be another program
+    processes.check(name)  # what listens there may be another program
 
 
 async def _listens(address: str) -> bool:

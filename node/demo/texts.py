@@ -14,6 +14,20 @@ TEXTS: dict[str, dict[str, str]] = {
     "sample": {"zh": "生成虚构企业的数据", "en": "generating data of firms that do not exist"},
     "found": {"zh": "建立信任根，签发各方证书", "en": "founding the chain, enrolling members"},
     "start": {"zh": "启动各方进程", "en": "starting the parties' processes"},
+    "accounts": {"zh": "为各方网页建立账户", "en": "making accounts for the parties' pages"},
+    "pages": {"zh": "逐一登录并打开各方网页", "en": "signing in and opening every page"},
+    "logins": {
+        "zh": "各方工作网页（仅本次运行有效）",
+        "en": "The pages people work on, for this run",
+    },
+    "logins_note": {
+        "zh": "企业、数据与时间均为模拟。请用 Chromium、Edge 或 Firefox 打开；口令只显示这一次。",
+        "en": "Firms, data and time are synthetic. Use Chromium, Edge or Firefox; passwords are "
+        "shown only once.",
+    },
+    "address": {"zh": "网址", "en": "address"},
+    "account": {"zh": "账户", "en": "account"},
+    "password": {"zh": "口令", "en": "password"},
     "first": {"zh": "开放最早一期数据", "en": "opening the first epoch, in the past"},
     "history": {
         "zh": "按模拟时钟重演 {weeks} 周的真实查询",

@@ -70,6 +70,8 @@ class HomeSettings:
     """For a regulator: where the chain's hub takes them."""
     pages: str | None = None
     """Where the web pages are; off unless given."""
+    pages_url: str | None = None
+    """Where browsers find them, if not there."""
     metrics: str | None = None
     database: str | None = None
     workers: int = 1
@@ -207,7 +209,8 @@ def _tlog(settings: HomeSettings) -> str:
 
 def _pages(settings: HomeSettings) -> str:
     about = "off unless given; with TLS, give certificate and key, unless it is this machine's"
-    return _optional("listen", settings.pages, "127.0.0.1:8443", about)
+    listen = _optional("listen", settings.pages, "127.0.0.1:8443", about)
+    return listen if settings.pages_url is None else f"{listen}\n{_key('url', settings.pages_url)}"
 
 
 def _metrics(settings: HomeSettings) -> str:

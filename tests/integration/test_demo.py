@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-pytestmark = pytest.mark.timeout(300)
+from node.demo.calendar import office_weeks
+
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTERPRISES, QUERIES, HOLDERS = 600, 12, 8
 NODES = HOLDERS + 3
+SECONDS = 60
+"""Within which entries need not stand in order of their times."""
 REASONS = {
     "no_consent", "expired", "wrong_bank", "wrong_purpose", "replayed_permit", "cancelled",
     "uses_exhausted", "unknown_enterprise", "uncertified_model", "foreign_certificate",
@@ -59,10 +66,12 @@ main()
 class Demo:
     """One run of the command, watched: which processes it had, and which of them are left."""
 
-    def __init__(self, command: list[str], folder: Path) -> None:
+    def __init__(self, command: list[str], folder: Path, weeks: int = 0) -> None:
+        self.folder = folder
         self.file = folder / "result.json"
         arguments = ["demo", "--once", "--json", str(self.file), "--dir", str(folder / "chain")]
         arguments += ["--enterprises", str(ENTERPRISES), "--queries", str(QUERIES)]
+        arguments += ["--weeks", str(weeks)]
         self._seen: dict[int, psutil.Process] = {}
         with (folder / "output").open("w+", encoding="utf-8") as output:
             process = subprocess.Popen(
@@ -110,7 +119,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return Demo(["-m", "node.cli"], tmp_path_factory.mktemp("demo"))
+    return Demo(["-m", "node.cli"], tmp_path_factory.mktemp("demo"), weeks=1)
 
 
 def test_it_ends_well_and_says_so(demo: Demo) -> None:
@@ -124,6 +133,7 @@ def test_the_result_has_exactly_the_promised_form(demo: Demo) -> None:
     assert set(result) == {
         "holders", "enterprises", "columns", "queries", "mismatches", "prepare", "query_ms",
         "query_bytes", "log_entries", "refusals", "processes", "startup_s", "peak_rss_mb", "audit",
+        "clock", "history", "pages",
     }  # fmt: skip
     assert set(result["prepare"]) == {"buckets", "seconds", "bytes"}
     assert set(result["query_ms"]) == {"p50", "p95"}
@@ -172,6 +182,41 @@ def test_every_log_is_mirrored_cosigned_and_but_for_the_edited_one_consistent(de
     for name, log in audit["logs"].items():
         assert log["cosigned"] == log["size"] > 0, name
         assert log["consistent"] == (name != edited.rpartition("/")[2]), name
+
+
+def test_a_history_of_real_queries_is_told_to_be_synthetic(demo: Demo) -> None:
+    """A week has office days, but for holidays that last for one; the regulator has no doubts."""
+    history = demo.result["history"]
+    assert set(history) == {"days", "epochs", "queries", "findings"}
+    if office_weeks(int(time.time()), 1):
+        assert demo.result["clock"].startswith("synthetic until ")
+        assert 1 <= history["days"] <= 6
+        assert history["epochs"] in (1, 2)
+        assert history["queries"] > history["days"]
+    assert history["findings"] == 0
+
+
+def test_no_log_is_back_dated(demo: Demo) -> None:
+    """Within every log times rise, from the past to the present: nothing is written afterwards."""
+    for name in demo.result["log_entries"]:
+        folders = [demo.folder / "chain" / one for one in (name, f"holder-{name}")]
+        (path,) = [path for folder in folders for path in folder.glob("data/*.sqlite")]
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute('SELECT entry FROM log_entries ORDER BY "index"').fetchall()
+        times = [json.loads(raw)["time"] for (raw,) in rows]
+        # What is written at once has the time at which it was begun.
+        newest = accumulate(times, max)
+        assert all(time > last - SECONDS for last, time in zip(newest, times, strict=True)), name
+
+
+def test_everybody_signs_in_and_opens_every_page(demo: Demo) -> None:
+    pages = demo.result["pages"]
+    assert len({row["party"] for row in pages}) == NODES + 1
+    assert len({row["address"] for row in pages}) == NODES + 1
+    for row in pages:
+        assert row["pages"] > 0, row
+        assert row["failed"] == [], row
+    assert "officer-31" in demo.output
 
 
 def test_no_process_is_left(demo: Demo) -> None:
