@@ -21,6 +21,7 @@ hub_consents = Table(
     Column("bank", Text),
     Column("purpose", Text),
     Index("ix_hub_consents_uses", "uses"),
+    Index("ix_hub_consents_in_force", "cancelled_at", "expires", "permitted", "uses"),
     Index("ix_hub_consents_bank_kept_at", "bank", "kept_at"),
     Index("ix_hub_consents_purpose_kept_at", "purpose", "kept_at"),
 )
