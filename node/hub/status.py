@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, func, select
 
 from federation.auditkeys import calendar_month, months_later
+from federation.canonical import unb64
 from federation.entries import Entry, Kind, read_entry
 from federation.epoch import Descriptor
 from federation.identity import SpiffeId
@@ -75,6 +76,11 @@ def newest_entries(connection: Connection, kind: Kind, most: int) -> list[Entry]
         select(table.entry).where(table.kind == kind.value).order_by(table.index.desc()).limit(most)
     ).scalars()
     return [read_entry(bytes(raw)) for raw in rows]
+
+
+def document_of(entry: Entry) -> bytes:
+    """The hash of the document that an entry names. Raises DocumentError where it names none."""
+    return unb64(str(entry.body.get("document", "")), "document")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from node.config import HolderConfig
 from node.holder.pages.answers import add as add_answers
 from node.holder.pages.banks import add as add_banks
 from node.holder.pages.data import add as add_data
+from node.holder.pages.disputes import add as add_disputes
 from node.holder.pages.mapping import add as add_mapping
 from node.pages.site import Site
 from node.runtime import Runtime
@@ -22,3 +23,4 @@ def add_pages(site: Site, holder: Runtime[HolderConfig]) -> None:
     add_mapping(site, holder)
     add_answers(site, holder)
     add_banks(site, holder)
+    add_disputes(site, holder)

@@ -111,8 +111,9 @@ class MappingPages:
         charts = {}
         if trial.preview is not None:
             for one in trial.preview.features:
+                (_, missing), *bins = one.bins
                 charts[one.feature.name] = bar_list(
-                    list(one.bins),
+                    [(visit.say(MAPPING["missing"]), missing), *bins],
                     title=f"{one.feature.name}: {visit.say(MAPPING['bins'])}",
                     unit=visit.say(MAPPING["firm_unit"]),
                     language=visit.language,

@@ -305,3 +305,57 @@ BANKS: Final[dict[str, Text]] = {
     "all_answers": Text(zh="查看应答明细", en="See its answers"),
     "unknown": Text(zh="没有这家银行", en="There is no such bank"),
 }
+
+DISPUTES: Final[dict[str, Text]] = {
+    "title": Text(zh="异议处理", en="Disputes"),
+    "lead": Text(
+        zh="企业对本方记录提出的异议，自收到之日起20日内核查并书面答复。内容只有本方能解开。",
+        en="What firms dispute in your records: verify it and answer in writing within 20 days of "
+        "receipt. Only this holder can open the content.",
+    ),
+    "open": Text(zh="待答复", en="Waiting"),
+    "soon": Text(zh="5日内到期", en="Due within 5 days"),
+    "overdue": Text(zh="已逾期", en="Overdue"),
+    "dispute": Text(zh="异议", en="Dispute"),
+    "state": Text(zh="状态", en="State"),
+    "due": Text(zh="最后答复日", en="Answer by"),
+    "received": Text(zh="收到时间", en="Received"),
+    "outcome": Text(zh="处理结果", en="Outcome"),
+    "answered": Text(zh="答复时间", en="Answered"),
+    "by": Text(zh="答复账户", en="Answered by"),
+    "none": Text(
+        zh="尚无异议。企业通过自己的代理提出后显示。",
+        en="No dispute yet. They stand here once a firm opens one in its own agent.",
+    ),
+    "one": Text(zh="异议详情", en="Dispute"),
+    "left": Text(zh="剩余{days}日", en="{days} days left"),
+    "firm": Text(zh="企业（统一社会信用代码）", en="Firm (credit code)"),
+    "features": Text(zh="涉及特征", en="Features"),
+    "query": Text(zh="涉及查询（许可）", en="Answer to the query (permit)"),
+    "statement": Text(zh="企业陈述", en="What the firm says"),
+    "signed": Text(zh="企业签署", en="Signed by the firm"),
+    "erased": Text(
+        zh="内容已按保存期限删除，日志记录保留。",
+        en="The content was erased when its term was over; the log's entries stay.",
+    ),
+    "answer": Text(zh="答复", en="Answer"),
+    "answer_lead": Text(
+        zh="答复只能提交一次；由本节点签名，企业在其代理中查看。",
+        en="There is one answer a dispute. This node signs it and the firm reads it in its agent.",
+    ),
+    "choose": Text(zh="处理结果", en="Outcome"),
+    "reason": Text(zh="理由（不超过800字）", en="Reasons (800 characters at most)"),
+    "send": Text(zh="提交答复", en="Send the answer"),
+    "no_outcome": Text(zh="请选择处理结果。", en="Choose an outcome."),
+    "bad_reason": Text(
+        zh="请填写理由：不能为空，不超过800个汉字（2400字节），不含控制字符。",
+        en="Give reasons: some text, 2400 bytes at most, without control characters.",
+    ),
+    "late": Text(
+        zh="该异议已有答复，未作改动。", en="It has its answer already; nothing was changed."
+    ),
+    "logged": Text(
+        zh="答复的哈希连同您的账户写入本节点日志。",
+        en="The answer's hash stands in this node's log with your account.",
+    ),
+}

@@ -15,9 +15,9 @@ from node.hub.impact import CatalogueImpact, impact_of
 from node.hub.pages.texts import CATALOGUE
 from node.hub.proposals import propose_catalogue, withdraw_proposal
 from node.hub.publication import Hub, publish_catalogue
-from node.hub.status import newest_entries
+from node.hub.status import document_of, newest_entries
 from node.pages.duties import Duty
-from node.pages.parties import title_of, titles_of
+from node.pages.parties import short, title_of, titles_of
 from node.pages.site import Site
 from node.pages.visit import Visit
 from scoring.catalogue import Catalogue
@@ -129,6 +129,7 @@ class CataloguePages:
             words=CATALOGUE,
             state=state,
             actions=CATALOGUE,
+            document=lambda entry: short(document_of(entry)),
             title_of=lambda party: title_of(party, titles),
             difference=lambda impact: _rows(impact.difference, visit),
             **(context | more),

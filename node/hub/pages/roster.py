@@ -17,8 +17,9 @@ from node.chain.store import BATCH, read_batch
 from node.hub.enrolling import Listed, fresh, read_codes
 from node.hub.pages.texts import ROSTER
 from node.hub.publication import Hub, enrol
-from node.hub.status import newest_entries
+from node.hub.status import document_of, newest_entries
 from node.pages.duties import Duty
+from node.pages.parties import short
 from node.pages.site import Site
 from node.pages.visit import Visit
 
@@ -152,5 +153,6 @@ class RosterPages:
             words=ROSTER,
             roster=roster,
             batches=batches,
+            document=lambda entry: short(document_of(entry)),
             **(context | more),
         )
