@@ -12,6 +12,7 @@ import typer
 from node.cli.accounts import accounts_app
 from node.cli.enterprise_shared import HERE, Directory
 from node.clock import SystemClock
+from node.observability import logging
 
 if TYPE_CHECKING:
     from node.pages.accounts.administration import Accounts
@@ -25,6 +26,8 @@ def enterprise_accounts() -> typer.Typer:
         from node.enterprise.home import EnterpriseHome
         from node.pages.accounts.embedded import agent_accounts
 
+        # What is recorded of accounts goes to standard error: standard output is the result.
+        logging.configure("info", "console")
         clock = SystemClock()
         enterprise = EnterpriseHome(folder).load(clock.now())
         async with agent_accounts(folder, enterprise.uscc, clock) as accounts:

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from federation.disputes.reply import Outcome
 from node.enterprise.agent import Agent
-from node.enterprise.disputing import keep_dispute, own_disputes
+from node.enterprise.disputing import begin_dispute, keep_dispute, own_disputes
 from node.enterprise.pages import TITLE, add_pages
 from node.enterprise.pages.members import MemberBook
 from node.enterprise.tables import agent_uses
@@ -99,6 +99,7 @@ async def test_a_firm_gives_a_consent_sees_who_asked_and_disputes(
                     await walk.look(page, "enterprise-dispute-answered", language)
                 world.wall.advance(60)
             # One that is overdue, one that was not delivered.
+            await begin_dispute(agent, "csj", HOLDER, ["tax.f1"], b"", STATEMENT["zh"])
             await keep_dispute(agent, "csj", HOLDER, ["tax.paid"], b"", STATEMENT["zh"])
             world.wall.advance(21 * 86_400)
             for path, name in (

@@ -259,7 +259,7 @@ OPENING: Final[dict[str, Text]] = {
     "statement": Text(zh="哪里有误，依据是什么", en="What is wrong, and what shows it"),
     "statement_hint": Text(
         zh="不超过 800 个汉字。请写明期间、正确的情况和凭证编号。",
-        en="2400 bytes at most. Name the period, what is right, and the papers that show it.",
+        en="2,400 letters at most. Name the period, what is right, and the papers that show it.",
     ),
     "send": Text(zh="签署并发送", en="Sign and send"),
     "change": Text(zh="换一个数据方", en="Another holder"),
@@ -272,7 +272,7 @@ OPENING: Final[dict[str, Text]] = {
     ),
     "need_statement": Text(
         zh="请填写 1 至 800 个汉字，不含控制字符",
-        en="Write 1 to 2400 bytes of text, without control characters",
+        en="Write at least something and 2,400 letters at most, without control characters",
     ),
     "no_features": Text(
         zh="目录中没有该数据方的数据项，请从“谁查询过”针对一次查询提出异议。",

@@ -28,7 +28,7 @@ from node.pages.duties import Duty
 from node.pages.site import Site
 from support.disputing import FIRM, HOLDER, World, disputing
 from support.enrolled import HARBOUR
-from support.pages import browsing, open_site
+from support.pages import assert_matrix, browsing, open_site
 from tests.node.enterprise.test_asked import permit
 
 DAY = 86_400
@@ -248,12 +248,7 @@ async def test_pages_of_nothing_and_of_others(offline: tuple[Agent, httpx.AsyncC
     keys = await client.get("/keys")
     assert FIRM in keys.text and "days left" in keys.text and "127.0.0.1:1" in keys.text
     assert "PRIVATE" not in keys.text
-    site = site_of(agent)
-    assert all(duties == {Duty.OWNER} for duties in site.pages.values())
-    async with browsing(site) as stranger:
-        for method, path in site.pages:
-            answer = await stranger.request(method, path)
-            assert (answer.status_code, answer.headers.get("location")) == (303, "/login"), path
+    await assert_matrix(site_of(agent))
 
 
 async def test_many_queries_are_paged_and_filtered(
