@@ -237,7 +237,8 @@ class RegulatorConfig(NodeConfig):
     authority_key: SecretFile
     audit_key: AnyPath | None = None
     """The audit master key, 32 bytes, under which the keys that open evidence are wrapped. Only
-    the audit reads it: the serving process need not be able to."""
+    the audit reads it, and a process that exports one query's evidence from the pages, where it
+    may: the serving process need not be able to."""
     audit_token: TokenConfig = TokenConfig()
     """The token that seals the audit master key; where it is given, `audit_key` is not used."""
     retention_years: Annotated[int, Field(ge=1, le=100)] = 5

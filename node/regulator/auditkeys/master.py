@@ -1,8 +1,9 @@
 """The audit master key, under which the secret halves of all audit keys are wrapped.
 
 It is in a file that only the audit's user need read, or in the database, sealed by a token. The
-process that serves never has it. `check` in the database is a keyed tag of a constant: it tells
-the right key from another without wrapped data, and says nothing of the key.
+process that serves never has it: evidence that somebody exports from the pages is opened by a
+process of its own (`node.regulator.evidence.opening`). `check` in the database is a keyed tag of a
+constant: it tells the right key from another without wrapped data, and says nothing of the key.
 """
 
 from __future__ import annotations

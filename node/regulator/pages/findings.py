@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -15,7 +15,7 @@ from federation.canonical import unb64
 from federation.errors import DocumentError
 from node.pages.duties import Duty
 from node.pages.site import Site
-from node.pages.tables import Column, Table, every, fetch, read, to_csv
+from node.pages.tables import Column, Shown, Table, every, fetch, read, to_csv
 from node.pages.visit import Visit, when
 from node.regulator.errors import RegulatorError
 from node.regulator.findings import (
@@ -36,6 +36,7 @@ from scoring.documents import Text
 PATH: Final = "/findings"
 ONE: Final = f"{PATH}/{{id}}"
 MOST_NOTE: Final = 2_000
+MOST_SUBJECTS: Final = 500
 _DIGITS: Final = 10
 _FIRST_TIME: Final = 1_000_000_000
 """Numbers from it on are times (unix seconds), as evidence has them."""
@@ -59,16 +60,24 @@ class Findings:
 
     async def page(self, visit: Visit) -> Response:
         """One page of the table."""
-        table = finding_table(Names.of(await self._regulator.members()))
-        shown = await self._regulator.store.read(
-            lambda c: fetch(c, table, read(table, visit), PATH)
-        )
+        names = Names.of(await self._regulator.members())
+
+        def look(connection: Connection) -> Shown:
+            table = finding_table(names, _subjects(connection, names))
+            return fetch(connection, table, read(table, visit), PATH)
+
+        shown = await self._regulator.store.read(look)
         return visit.render("node.regulator.pages", "findings.html.j2", words=FINDINGS, shown=shown)
 
     async def export(self, visit: Visit) -> Response:
         """All rows that match."""
-        table = finding_table(Names.of(await self._regulator.members()))
-        rows = await self._regulator.store.read(lambda c: every(c, table, read(table, visit)))
+        names = Names.of(await self._regulator.members())
+
+        def look(connection: Connection) -> tuple[Table, Sequence[Any]]:
+            table = finding_table(names, _subjects(connection, names))
+            return table, every(connection, table, read(table, visit))
+
+        table, rows = await self._regulator.store.read(look)
         return to_csv(table, rows, visit, "findings")
 
     async def one(self, visit: Visit) -> Response:
@@ -124,8 +133,8 @@ class Findings:
         )
 
 
-def finding_table(names: Names) -> Table:
-    """The table of all findings."""
+def finding_table(names: Names, subjects: Mapping[str, Text]) -> Table:
+    """The table of all findings; `subjects` are whom its filter offers."""
     table, of = audit_findings.c, FINDINGS
     columns = (
         Column("first_seen", of["first_seen"],
@@ -138,7 +147,7 @@ def finding_table(names: Names) -> Table:
         Column("state", of["state"], _state, kind="choice", source=table.state, choices=STATE,
                raw=lambda r: r.state),
         Column("subject", of["subject"], lambda r, v: names.title(r.subject, v.language),
-               source=table.subject, raw=lambda r: r.subject),
+               kind="choice", source=table.subject, choices=subjects, raw=lambda r: r.subject),
         Column("query", of["query"], _query, raw=lambda r: r.query.hex() if r.query else ""),
         Column("note", of["note"], lambda r, v: r.note, hidden_on_phone=True),
     )  # fmt: skip
@@ -147,6 +156,12 @@ def finding_table(names: Names) -> Table:
         table.query, table.note,
     )  # fmt: skip
     return Table(columns, select(*shown), table.id, "-first_seen")
+
+
+def _subjects(connection: Connection, names: Names) -> dict[str, Text]:
+    """Whom any finding is about; of another chain's members, too."""
+    rows = connection.execute(select(audit_findings.c.subject).distinct().limit(MOST_SUBJECTS))
+    return {one: names.text(one) for one in sorted(rows.scalars())}
 
 
 def _severity(row: Any, visit: Visit) -> Markup:

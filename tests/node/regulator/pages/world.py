@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection
 
+from federation.audit.findings import Finding, FindingKind
 from federation.exchange.regulator import conclude
 from federation.policy import PolicyReport
 from node.bench.audited import HOLDERS, HUB, NOW, make_firms, mirrored_chain
@@ -147,3 +148,8 @@ async def refuse(regulator: Regulator) -> str:
 
     await regulator.store.run(unit)
     return name.hex()
+
+
+def finding(query: bytes | None) -> Finding:
+    """A finding about a query, or about none."""
+    return Finding(kind=FindingKind.UNLOCK_MISSING, subject="s", query=query)
