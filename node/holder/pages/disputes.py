@@ -160,7 +160,7 @@ def _table(now: int) -> Table:
                    "choice", rows.outcome, raw=lambda r: r.outcome or "",
                    choices={key.value: text for key, text in OUTCOMES.items()}),
             Column("answered", DISPUTES["answered"], lambda r, v: when(r.answered_at), "time",
-                   rows.answered_at, raw=lambda r: r.answered_at, hidden_on_phone=True),
+                   raw=lambda r: r.answered_at, hidden_on_phone=True),
             Column("by", DISPUTES["by"], lambda r, v: r.answered_by or "–", hidden_on_phone=True),
         ),
         listed,

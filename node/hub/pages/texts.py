@@ -420,9 +420,8 @@ RETENTION: Final[dict[str, Text]] = {
     "uses": Text(zh="在存查询记录", en="Uses kept"),
     "due": Text(zh="可销毁", en="May be erased"),
     "due_lead": Text(
-        zh="以下月份已过期限，运行 yinxin hub retention erase --before {month} 销毁：",
-        en="The term of these months is over. To erase them: yinxin hub retention erase --before "
-        "{month}",
+        zh="以下月份已过期限，在平台节点上运行命令销毁：",
+        en="The term of these months is over. A command on the hub's machine erases them:",
     ),
     "nothing_due": Text(zh="没有到期内容。", en="Nothing is due."),
     "by_month": Text(zh="按月", en="By month"),
