@@ -54,7 +54,12 @@ class SigningIn:
 
         def unit(connection: Connection) -> Step | None:
             account = None if found is None else records.by_id(connection, found.id)
-            same = account is not None and account.password == encoded
+            # As it is now: it may have been closed or reset while the password was verified.
+            same = (
+                account is not None
+                and account.state is State.ACTIVE
+                and account.password == encoded
+            )
             if account is None or not same or not verified.right:
                 self._failed(connection, found, "password", origin, by_name)
                 return None

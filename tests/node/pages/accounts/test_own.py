@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import httpx
 import pyotp
 import pytest
 
+from node.pages.accounts.changing import Changing
+from node.pages.accounts.sessions import Lifetime
 from node.pages.duties import Duty
 from support.accounts import OTHER, PASSWORD, Browser, World
 
@@ -184,6 +187,17 @@ async def test_a_first_password_is_chosen_by_a_link_once(world: World) -> None:
     async with world.browser() as browser:
         assert (await browser.get(late.path)).status_code == 404
         assert (await browser.get("/login/invitation")).status_code == 404
+
+
+async def test_of_two_who_have_a_link_one_chooses_the_password(world: World) -> None:
+    made = await world.accounts.add("wang", {Duty.OFFICER}, "root")
+    changing = Changing(world.accounts, Lifetime())
+    found = await asyncio.gather(
+        changing.accept(made.token, PASSWORD),
+        changing.accept(made.token, OTHER),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in found) == ["AccountError", "NoneType"]
 
 
 @pytest.mark.parametrize("again", ["reset", "disable"])

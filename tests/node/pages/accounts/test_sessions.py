@@ -9,8 +9,9 @@ import pytest
 from argon2 import Parameters, extract_parameters
 from argon2.profiles import CHEAPEST
 
-from node.pages.accounts import sessions
-from node.pages.accounts.passwords import Passwords
+from node.pages.accounts import records, sessions
+from node.pages.accounts.passwords import Passwords, Verified
+from node.pages.accounts.records import State
 from node.pages.accounts.sessions import Lifetime, Origin, csrf_of
 from node.pages.accounts.signing_in import SigningIn
 from node.pages.duties import Duty
@@ -247,6 +248,34 @@ async def test_many_wrong_ones_are_told_to_wait(world: World) -> None:
         form = {"token": made.token, "password": OTHER, "again": OTHER}
         await browser.post_form(made.path, "/login/invitation", **form)
         assert (await browser.sign_in("wang", OTHER)).status_code == 303
+
+
+@pytest.mark.parametrize("change", ["disable", "reset"])
+async def test_what_changes_while_a_password_is_verified_counts(
+    world: World, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await officer(world)
+    verify = Passwords.verify
+
+    async def slow(self: Passwords, encoded: str | None, password: str) -> Verified:
+        found = await verify(self, encoded, password)
+        await getattr(world.accounts, change)("wang", "root")
+        return found
+
+    monkeypatch.setattr(Passwords, "verify", slow)
+    async with world.browser() as browser:
+        assert (await browser.sign_in("wang")).status_code == 403
+        assert not token_of(browser)
+
+
+async def test_a_session_of_a_closed_account_is_none_whatever_wrote_it(world: World) -> None:
+    await officer(world)
+    async with world.browser() as browser:
+        await browser.sign_in("wang")
+        (account,) = await world.accounts.every()
+        closed = State.DISABLED.value
+        await world.store.run(lambda c: records.change(c, account.id, state=closed))
+        assert not await browser.may_work()
 
 
 async def test_a_password_is_hashed_anew_when_parameters_change(world: World) -> None:
