@@ -18,7 +18,6 @@ from node.demo.querying import Outcome
 from node.demo.refusals import REASONS
 from node.demo.run import Demo, Options
 from node.demo.show import Screen
-from node.demo.sites import open_all
 from node.demo.texts import Language
 from node.files import replacing
 
@@ -80,10 +79,8 @@ def _run(demo: Demo, screen: Screen, once: bool, *, kept: bool) -> dict[str, Any
     with Processes(demo.layout.root / "logs") as processes:
         result, outcome = asyncio.run(demo.run(processes))
         traffic = asyncio.run(_traffic(demo))
-        with screen.step("pages"):
-            result["pages"] = asyncio.run(open_all(demo.logins))
         _show(demo, screen, outcome)
-        screen.logins(demo.logins)
+        screen.logins(demo.logins, result["audit"])
         if not once:
             with suppress(EOFError):  # nobody there to press Enter
                 screen.console.input(f"\n  {screen.say('wait')} ")

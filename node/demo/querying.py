@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,13 @@ class Outcome:
     milliseconds: list[float] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
     """One result, of a firm that every holder knows if there is one."""
+
+    def quantiles(self) -> dict[str, float]:
+        """The median and the 95th percentile, in milliseconds."""
+        return {
+            "p50": round(statistics.median(self.milliseconds), 1),
+            "p95": round(statistics.quantiles(self.milliseconds, n=20)[-1], 1),
+        }
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import statistics
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from node.demo.processes import Processes
 from node.demo.querying import Outcome, Querying
 from node.demo.refusals import REASONS, mount
 from node.demo.show import Screen
+from node.demo.sites import open_all
 from node.demo.texts import Language
 from node.enterprise.enterprise import ConsentTerms, enrol_enterprises
 from node.regulator.auditkeys.issuing import MONTHS_AHEAD
@@ -221,6 +221,8 @@ class Demo:
                 await mount(stage)
             with screen.step("plant"):
                 planted = await staging.plant(stack, layout, stage)
+        with screen.step("pages") as tell:
+            pages = await open_all(self.logins, tell)
         with screen.step("audit"):
             insider = list(layout.holders.values())[1]
             audit = await auditing.Auditor(layout, processes).audit(planted, insider)
@@ -235,15 +237,13 @@ class Demo:
                 "seconds": round(prepare_seconds, 2),
                 "bytes": prepared.sent - earlier.sent,
             },
-            "query_ms": {
-                "p50": round(statistics.median(outcome.milliseconds), 1),
-                "p95": round(statistics.quantiles(outcome.milliseconds, n=20)[-1], 1),
-            },
+            "query_ms": outcome.quantiles(),
             "query_bytes": {
                 "up": before.received // max(before.calls, 1),
                 "down": before.sent // max(before.calls, 1),
             },
             "audit": audit,
+            "pages": pages,
         }
         return result, outcome
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from time import monotonic
 from typing import Any
 
@@ -106,21 +107,25 @@ class Screen:
             )
         self.show(table)
 
-    def logins(self, logins: Sequence[Login]) -> None:
-        """Where the pages are, and who may sign in there. Nothing else has the passwords."""
+    def logins(self, logins: Sequence[Login], audit: Mapping[str, Any]) -> None:
+        """Where the pages are, and who may sign in there: nothing else has the passwords. A node
+        whose log the audit found edited answers nothing, and is marked.
+        """
+        edited = {name for name, log in audit["logs"].items() if not log["consistent"]}
         table = Table(box=SIMPLE_HEAD, title=self.say("logins"), title_style="bold", pad_edge=False)
-        for key in ("party", "address", "account", "password"):
-            table.add_column(self.say(key), overflow="fold", no_wrap=key != "party")
-        last = ""
-        for login in logins:
-            known = login.party == last
+        for key in ("party", "account", "password"):
+            table.add_column(self.say(key), no_wrap=key != "party", overflow="fold")
+        for party, group in groupby(logins, key=lambda login: login.party):
+            accounts = list(group)
+            place = Text(accounts[0].title[self.language], style="bold")
+            place.append(f"\n{accounts[0].address}", style="not bold cyan")
+            if party in edited:
+                place.append(f"\n{self.say('edited')}", style="not bold red")
             table.add_row(
-                "" if known else login.title[self.language],
-                "" if known else login.address,
-                login.account,
-                login.password,
+                place,
+                "\n".join(login.account for login in accounts),
+                "\n".join(login.password for login in accounts),
             )
-            last = login.party
         self.show(table)
         self.console.print(Text(f"  {self.say('logins_note')}", style="dim"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,12 +19,15 @@ _MENU: Final = re.compile(r'<nav class="menu".*?</nav>', re.S)
 _LINK: Final = re.compile(r'<a href="(/[^"]*)"')
 
 
-async def open_all(logins: Sequence[Login]) -> list[dict[str, Any]]:
+async def open_all(
+    logins: Sequence[Login], tell: Callable[[int, int], None]
+) -> list[dict[str, Any]]:
     """One row a login: party, account, address, how many pages were opened, and which of them did
     not answer 200. Raises DemoError for an account that cannot sign in.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for login in logins:
+        tell(len(rows), len(logins))
         async with Visitor(login) as visitor:
             opened = await visitor.sections()
         rows.append(

@@ -25,7 +25,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Firms, data and time are synthetic. Use Chromium, Edge or Firefox; passwords are "
         "shown only once.",
     },
-    "address": {"zh": "网址", "en": "address"},
+    "edited": {
+        "zh": "其日志被改动，已停止应答（见审计）",
+        "en": "its log was edited, so it answers nothing",
+    },
     "account": {"zh": "账户", "en": "account"},
     "password": {"zh": "口令", "en": "password"},
     "first": {"zh": "开放最早一期数据", "en": "opening the first epoch, in the past"},

@@ -61,6 +61,7 @@ def _run(demo: ChainsDemo, screen: ChainsScreen, once: bool, *, kept: bool) -> d
         for joint in (outcome.joint, outcome.partial):
             if joint:
                 screen.beside(joint)
+        screen.logins(demo.logins, result["audit"])
         if not once:
             with suppress(EOFError):  # nobody there to press Enter
                 screen.console.input(f"\n  {screen.say('wait')} ")

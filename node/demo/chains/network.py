@@ -42,10 +42,19 @@ class Network:
         return [(home, chain) for home in self.chains for chain in self.chains if home != chain]
 
 
-def plan_network(root: Path, chains: int, kinds: Sequence[str] = KINDS) -> Network:
-    """The first `chains` of the known ones, all of them on the loopback interface."""
+def plan_network(
+    root: Path, chains: int, kinds: Sequence[str] = KINDS, clock: Path | None = None
+) -> Network:
+    """The first `chains` of the known ones, all of them on the loopback interface. With `clock`,
+    the file of a sandbox's clock, the first one goes by it and has pages.
+    """
     names = list(CHAINS)[:chains]
-    planned = {name: plan(root / name, list(kinds), chain=name, peers=LOOPBACK) for name in names}
+    planned = {
+        name: plan(
+            root / name, list(kinds), chain=name, peers=LOOPBACK, clock=None if number else clock
+        )
+        for number, name in enumerate(names)
+    }
     return Network(root, planned)
 
 

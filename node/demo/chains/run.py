@@ -21,11 +21,14 @@ from node.demo.chains.network import Network, plan_network
 from node.demo.chains.show import ChainsScreen
 from node.demo.chains.together import Together
 from node.demo.chains.trusting import pin_all
+from node.demo.clock import SandboxClock
 from node.demo.dishonest import FIRMS, Planted
 from node.demo.independent import reference_records
+from node.demo.people import Login, make_accounts
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS, mount
 from node.demo.setup import FIRST_EPOCH
+from node.demo.sites import open_all
 from node.enterprise.enterprise import Enterprise
 from node.sample import CATALOGUE
 from scoring.scorecard import Scorecard
@@ -59,7 +62,10 @@ class ChainsDemo:
     """
 
     def __init__(self, options: ChainsOptions, screen: ChainsScreen) -> None:
-        self.network: Network = plan_network(options.folder, options.chains)
+        clock = SandboxClock.create(options.folder / "clock")
+        self.network: Network = plan_network(options.folder, options.chains, clock=clock.file)
+        self.logins: list[Login] = []
+        """For the pages of the first chain."""
         self._options = options
         self._screen = screen
         self._begin = time.monotonic()
@@ -74,6 +80,8 @@ class ChainsDemo:
             budget = max(setup.BUDGET, options.queries)
             licence, codes = await founding.found(network, budget)
             tokens = {n: await setup.api_token(layout) for n, layout in network.chains.items()}
+        with screen.step("accounts"):
+            self.logins = await make_accounts(self._first)
         with screen.step("start") as tell:
             await starting.start(processes, network.servers, tell)
         with screen.step("trust") as tell:
@@ -128,6 +136,8 @@ class ChainsDemo:
             across = await desk.ask(self._questions(firms), tell)
         outcome = await self._together(desk, firms, across, processes)
         planted = await self._break_rules(desk, firms, licence, codes[self._first.chain][-1])
+        with screen.step("pages") as tell:
+            pages = await open_all(self.logins, tell)
         with screen.step("audit"):
             audit = await judging.audit(network, processes, planted)
         chains = await results.chains(network)
@@ -148,6 +158,7 @@ class ChainsDemo:
                 "down": bytes_at_home.sent // max(bytes_at_home.calls, 1),
             },
             "audit": audit,
+            "pages": pages,
             "chains": chains,
             "cross_chain": {
                 "queries": across.queries,
