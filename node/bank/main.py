@@ -40,6 +40,7 @@ async def build(runtime: Runtime[BankConfig], *, prepare: bool = False) -> None:
     runtime.tasks.append(server.serve())
     runtime.tasks.append(_upkeep(bank, prepare=prepare))
     desk = Desk(bank, server.jobs, server.runs)
+    runtime.tasks.append(desk.works.keep())
     add_site(runtime, Text(zh="银行端", en="Bank"), lambda site: add_pages(site, desk))
     _log.info("interface", port=server.port)
 

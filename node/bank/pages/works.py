@@ -87,6 +87,13 @@ class Works:
         """A work of a kind that is under way, whoever began it."""
         return next((w for w in self._works.values() if w.kind == kind and w.running), None)
 
+    async def keep(self) -> None:
+        """Lasts as long as the node, and ends what runs when it is cancelled."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.stop()
+
     async def stop(self) -> None:
         """Ends what runs."""
         tasks = [work.task for work in self._works.values() if work.task is not None]
