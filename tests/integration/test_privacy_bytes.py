@@ -39,9 +39,14 @@ RANDOM = {
     "holder_permits": {"id", "blinded", "hash", "consent_tag"},
     "log_entries": {"leaf_hash", "entry.document"},
     "log_attachments": {"hash", "body"},
+    "holder_answer_days": set[str](),
 }
 """Columns that may differ in value between two queries, and fields of a log entry."""
-COUNTED = {"holder_permits": {"answered_at"}, "log_entries": {"index", "time", "entry.time"}}
+COUNTED = {
+    "holder_permits": {"answered_at"},
+    "log_entries": {"index", "time", "entry.time"},
+    "holder_answer_days": {"day", "count"},
+}
 """Columns that differ because one query came after the other."""
 
 PUBLISHED = {"log_nodes", "log_checkpoints", "log_cosignatures", "witness_logs"}

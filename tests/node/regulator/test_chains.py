@@ -206,7 +206,7 @@ async def test_a_look_that_fails_is_told_and_keeps_what_is_pinned(tmp_path: Path
     async with offices(tmp_path, "csj", "zsj") as (csj, zsj):
         await csj.pin(zsj)
         await zsj.pin(csj)
-        await csj.look()
+        await csj.heard()
         await zsj.regulator.servers[0].stop(0)
         await csj.look()
         view = await csj.view()
