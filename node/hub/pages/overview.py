@@ -15,10 +15,11 @@ from node.days import last_days
 from node.hub.pages.chains import PeerRow, peer_rows
 from node.hub.pages.consents import ConsentCounts, consent_counts
 from node.hub.pages.members import MemberRow, member_rows
-from node.hub.pages.texts import EPOCHS, OVERVIEW, PURPOSES, REACH
+from node.hub.pages.texts import EPOCHS, OVERVIEW, PIN_STATES, PURPOSES, REACH
 from node.hub.publication import Hub
 from node.hub.reach import Reachability
 from node.hub.routes import Routes
+from node.hub.seen import AWAY_SECONDS
 from node.hub.status import Cosigned, EpochStatus, cosigned, epoch_status
 from node.hub.usage import QUERIES, Usage, by_day
 from node.pages.charts import Stack, bar_list, meter, stacked_bars
@@ -67,7 +68,8 @@ class OverviewPages:
         titles = titles_of(await hub.members(), visit.language)
         days = last_days(hub.clock.now(), DAYS)
         today = [one for one in found.usage if one.day >= days[-1]]
-        publisher = hub.transparency.publisher
+        publisher, now = hub.transparency.publisher, hub.clock.now()
+        others = [row for row in found.members if row.member.id != hub.identity.id]
         return visit.render(
             PACKAGE,
             "overview.html.j2",
@@ -80,7 +82,10 @@ class OverviewPages:
             holders=sum(row.member.id.role is Role.HOLDER for row in found.members),
             epoch_states=EPOCHS,
             publisher=publisher,
-            age=max(0, hub.clock.now() - publisher.checkpoint_time),
+            age=max(0, now - publisher.checkpoint_time),
+            online=sum(now - row.seen < AWAY_SECONDS for row in others),
+            others=len(others),
+            pin_states=PIN_STATES,
             healthy=hub.store.healthy,
             engine="PostgreSQL" if hub.store.engine.name == "postgresql" else "SQLite",
             title=lambda party: title_of(str(party), titles),

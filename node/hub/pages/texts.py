@@ -114,6 +114,9 @@ OVERVIEW: Final[dict[str, Text]] = {
         "`yinxin hub epoch announce`.",
     ),
     "peers": Text(zh="其他链", en="Other chains"),
+    "directory_of": Text(zh="目录取得于{time}", en="directory of {time}"),
+    "no_directory": Text(zh="从未取得目录", en="no directory yet"),
+    "online": Text(zh="{all}个成员中{count}个在线", en="{count} of {all} others online"),
     "fault_log": Text(zh="日志已停止：{fault}", en="The log stopped: {fault}"),
     "fault_witness": Text(
         zh="日志未获见证，节点暂停应答；检查见证方是否在线。",

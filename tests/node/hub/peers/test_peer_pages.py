@@ -30,6 +30,8 @@ async def test_both_sides_count_a_query_and_say_how_old_a_directory_is(two: Two)
     assert CHAIN in sent and ">pinned<" in sent and ">stale<" not in sent
     assert '<td class="k-number">1</td><td class="k-number">0</td>' in sent
     assert '<td class="k-number">0</td><td class="k-number">1</td>' in received
+    overview = await page(two.here, "/overview")
+    assert f"<dt>{CHAIN}</dt>" in overview and "directory of" in overview
     usage = await page(two.here, "/usage")
     assert "Passed on" in usage
     assert firm.uscc not in sent + received + usage
