@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import Result
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+import node.runtime
 from federation.audit.findings import FindingKind
 from federation.entries import read_entry
 from federation.permit import Permit
 from federation.signed import Signed
-from node.bench.audited import BANKS, HOLDERS, HUB
+from node.bench.audited import BANKS, HOLDERS, HUB, NOW
+from node.cli.regulator import app
+from node.clock import FixedClock
+from node.enrolment.folder import CONFIG
 from node.pages.texts import COMMON
 from node.regulator.auditkeys.errors import MasterKeyError
+from node.regulator.errors import RegulatorError
 from node.regulator.evidence.opening import opening
 from node.regulator.findings import kept_findings
 from node.regulator.membership import Regulator
@@ -216,3 +224,28 @@ async def _envelope(regulator: Regulator, permit: Permit) -> bytes:
         return attached(connection, {named})[named][0]  # type: ignore[arg-type]
 
     return await regulator.store.read(look)
+
+
+def test_the_command_tells_and_logs_the_same(
+    made: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node.runtime, "SystemClock", lambda: FixedClock(NOW))
+    monkeypatch.setenv("LOGNAME", "inspector-7")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "--config", str(made.home / CONFIG), "--json"])
+
+    about = json.loads(run("query", "--uscc", made.firm).stdout)["queries"]
+    assert made.permits[0] in [one["id"] for one in about]
+    (one,) = json.loads(run("query", made.permits[UNLOCK]).stdout)["queries"]
+    assert [found["kind"] for found in one["findings"]] == ["unlock-missing"]
+    unknown = run("query", "00" * 32)
+    assert unknown.exit_code != 0 and isinstance(unknown.exception, RegulatorError)
+    empty = run("finding", "explain", one["findings"][0]["id"], "--note", " ")
+    assert isinstance(empty.exception, RegulatorError)
+
+    async def acted() -> list[object]:
+        async with opened(made) as regulator:
+            return [e["action"] for e in await logged(regulator) if e["by"] == "inspector-7"]
+
+    assert asyncio.run(acted()) == ["subject-search", "subject-shown"]
