@@ -106,6 +106,10 @@ async def test_refusals_about_one_account(world: World) -> None:
 
 
 async def test_every_page_asks_who_is_there(world: World) -> None:
+    administered = {p for _, p in world.site.pages if p.startswith("/accounts")}
+    assert administered == {"/accounts", "/accounts.csv", "/accounts/new", "/accounts/{name}"}
+    for (_, path), duties in world.site.pages.items():
+        assert (duties == {Duty.ADMINISTRATOR}) is (path in administered), path
     async with world.browser() as browser, world.browser() as nobody:
         await world.accounts.add("wang", {Duty.OFFICER}, "root", password=PASSWORD)
         await browser.sign_in("wang")

@@ -9,8 +9,9 @@ import pytest
 from argon2 import Parameters, extract_parameters
 from argon2.profiles import CHEAPEST
 
-from node.pages.accounts import records, sessions
+from node.pages.accounts import pending, records, sessions
 from node.pages.accounts.passwords import Passwords, Verified
+from node.pages.accounts.pending import Purpose
 from node.pages.accounts.records import State
 from node.pages.accounts.sessions import Lifetime, Origin, csrf_of
 from node.pages.accounts.signing_in import SigningIn
@@ -250,7 +251,15 @@ async def test_many_wrong_ones_are_told_to_wait(world: World) -> None:
         assert (await browser.sign_in("wang", OTHER)).status_code == 303
 
 
-@pytest.mark.parametrize("change", ["disable", "reset"])
+async def test_what_is_pending_for_one_thing_is_not_for_another(world: World) -> None:
+    now = world.clock.now()
+    token = await world.store.run(lambda c: pending.begin(c, Purpose.SECOND, now, account=b"a"))
+    for purpose in Purpose:
+        found = await world.store.read(lambda c, p=purpose: pending.find(c, p, token, now))
+        assert (found is not None) is (purpose is Purpose.SECOND)
+
+
+@pytest.mark.parametrize("change", ["disable", "reset", "password"])
 async def test_what_changes_while_a_password_is_verified_counts(
     world: World, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +268,12 @@ async def test_what_changes_while_a_password_is_verified_counts(
 
     async def slow(self: Passwords, encoded: str | None, password: str) -> Verified:
         found = await verify(self, encoded, password)
-        await getattr(world.accounts, change)("wang", "root")
+        if change == "password":
+            (account,) = await world.accounts.every()
+            other = await self.hash(OTHER)
+            await world.store.run(lambda c: records.change(c, account.id, password=other))
+        else:
+            await getattr(world.accounts, change)("wang", "root")
         return found
 
     monkeypatch.setattr(Passwords, "verify", slow)
