@@ -94,6 +94,12 @@ async def _page(
         problem = problem_of(error)
         field = _FIELDS.get(problem.field.split(".")[0], "form")
         problems[field] = shown_problem(problem, visit.language)
+        if problem.code == Code.KEY_REUSED:
+            told = {"text": "changed", "remedy": "changed_remedy"}
+            problems["form"] = {
+                **shown_problem(problem, visit.language),
+                **{name: visit.say(ASK[word]) for name, word in told.items()},
+            }
         status = problem.status
     models, chains = await _models(desk), await desk.bank.agent.chains.views()
     return render(

@@ -42,7 +42,6 @@ ASK: Final[Words] = {
         zh="请使用企业签署的原件，不要改动。",
         en="As the firm signed it, unchanged.",
     ),
-    "model_newest": Text(zh="唯一可用的模型", en="The only model there is"),
     "no_models": Text(
         zh="没有可用的模型：请模型开发人员先认证并安装模型。",
         en="There is no model to ask under: have the model developers certify and install one.",
@@ -61,11 +60,18 @@ ASK: Final[Words] = {
         en="Of the application or loan; may be empty. No firm's name or code.",
     ),
     "submit": Text(zh="查询", en="Ask"),
-    "wait": Text(zh="正在查询，通常数秒", en="Asking; this takes seconds"),
     "costs": Text(
         zh="每次查询消耗授权书的一次使用，并记入本行与各方日志，监管可查。重复提交本表单只查询一次。",
         en="A query takes one use of the consent and stands in the logs of all parties, where the "
         "regulator reads it. Sending this form twice asks once.",
+    ),
+    "changed": Text(
+        zh="该表单已提交过，之后内容有改动",
+        en="This form was sent already, and has been changed since",
+    ),
+    "changed_remedy": Text(
+        zh="再次提交将作为新的查询，另消耗一次授权；上次的结果见“我的查询”",
+        en="Sent again it is a new query and takes another use; the first is among My queries",
     ),
     "who": Text(zh="各方得知什么", en="What each party learns"),
     "who_you": Text(zh="您", en="You"),
@@ -90,7 +96,6 @@ ASK: Final[Words] = {
         en="Who asked when, under which consent and for which purpose; each can be verified.",
     ),
     "by": Text(zh="经办人（记入日志）", en="Asked by, for the log"),
-    "fix": Text(zh="请改正后重新提交", en="Correct this and send it again"),
 }
 
 LIST: Final[Words] = {

@@ -150,11 +150,6 @@ CERTIFY: Final[Words] = {
     ),
     "certified": Text(zh="认证通过", en="Certified"),
     "to_model": Text(zh="打开模型", en="Open the model"),
-    "gone": Text(
-        zh="该任务已不在内存中（节点重启过）。送审的结果见模型清单；自查请重新上传。",
-        en="The node was restarted since. A submission's result is among the models; a check has "
-        "to be begun again.",
-    ),
 }
 
 DRIFT: Final[Words] = {

@@ -153,7 +153,7 @@ async def test_a_form_sent_twice_asks_once_and_a_party_that_was_away_costs_no_se
             assert len({answer.headers["location"] for answer in twice}) == 1
             assert len(bank_world.hub.requests) == 1
             changed = await client.post("/ask", data={"key": key, **form, "reference": "x"})
-            assert "use a new key" in changed.text and key_of(changed.text) != key
+            assert "takes another use" in changed.text and key_of(changed.text) != key
             # The second use: the holder is away, then back; the page sends the same again.
             bank_world.hub.down = {TAX}
             away = await ask(client, form)
