@@ -95,6 +95,17 @@ def _by(
     return sorted(found, key=lambda one: (-one[1].queries, str(one[0])))
 
 
+def still_consented(connection: Connection, period: Period, now: int) -> int:
+    """How many queries of a period were under a consent that has not ended by `now`."""
+    table = audit_queries.c
+    found = [table.time >= period.begin, table.time < period.end, table.consent_expires > now]
+    if period.bank:
+        found.append(table.bank == period.bank)
+    if period.purpose:
+        found.append(table.purpose == period.purpose)
+    return int(connection.execute(select(func.count()).where(*found)).scalar_one())
+
+
 def known_banks(connection: Connection) -> list[str]:
     """Every bank that has an audited query, in order of the ids."""
     return list(connection.execute(select(audit_days.c.bank).distinct().order_by("bank")).scalars())
@@ -107,12 +118,6 @@ def finding_counts(connection: Connection) -> dict[tuple[str, str], int]:
         select(table.severity, table.state, func.count()).group_by(table.severity, table.state)
     )
     return {(severity, state): count for severity, state, count in rows}
-
-
-def last_query(connection: Connection) -> int | None:
-    """When the newest audited query was permitted; None where there is none."""
-    found: int | None = connection.execute(select(func.max(audit_queries.c.time))).scalar_one()
-    return found
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,7 @@ audit_queries = Table(
     Index("ix_audit_queries_purpose_time", "purpose", "time"),
     Index("ix_audit_queries_officer_time", "officer", "time"),
     Index("ix_audit_queries_verified_time", "verified", "time"),
+    Index("ix_audit_queries_time_consent_expires", "time", "consent_expires"),
 )
 """Every permit of the hub's log once it was verified; `id` is the permit's hash, `index` that of
 its entry. The enterprise is there tagged, to find its queries, and sealed; both are empty where the

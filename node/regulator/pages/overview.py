@@ -29,6 +29,7 @@ from node.regulator.overview import (
     finding_counts,
     known_banks,
     log_health,
+    still_consented,
     tally,
 )
 from node.regulator.pages.names import Names, purpose
@@ -50,6 +51,7 @@ MOST_ROWS: Final = 12
 @dataclass(frozen=True)
 class _Seen:
     tally: Tally
+    consented: int
     banks: Sequence[str]
     findings: Mapping[tuple[str, str], int]
     logs: Sequence[LogHealth]
@@ -82,6 +84,7 @@ class Overview:
             logs = log_health(connection, now, regulator.config.mirror.grace)
             return _Seen(
                 tally(connection, period),
+                still_consented(connection, period, now),
                 banks,
                 finding_counts(connection),
                 logs,
@@ -104,6 +107,7 @@ class Overview:
             purpose=wanted,
             purposes=[(one.value, purpose(one.value, visit.language)) for one in Purpose],
             whole=seen.tally.whole,
+            still=seen.consented,
             share=_percent(seen.tally.whole),
             over_time=_over_time(visit, seen.tally, end - days * DAY, days),
             by_day=days <= MOST_DAYS,

@@ -78,6 +78,8 @@ OVERVIEW: Final[dict[str, Text]] = SHARED | {
         zh="{verified} / {queries}；{missing}笔证据中没有授权",
         en="{verified} of {queries}; {missing} without a consent in evidence",
     ),
+    "still": Text(zh="授权仍在有效期", en="Consent still holds"),
+    "still_note": Text(zh="其余授权已到期", en="the others' consents have ended"),
     "open_findings": Text(zh="待处理发现", en="Open findings"),
     "open_note": Text(zh="其中严重{critical}项", en="{critical} critical"),
     "logs_ok": Text(zh="日志正常", en="Logs in order"),

@@ -19,7 +19,7 @@ from node.regulator.overview import (
     Period,
     finding_counts,
     known_banks,
-    last_query,
+    still_consented,
     tally,
 )
 from node.regulator.pages.findings import finding_table
@@ -73,10 +73,13 @@ def test_what_is_kept_again_is_counted_once(store: Store) -> None:
     assert sum(one.queries for one in found.days.values()) == 12
     one_day = store.read_blocking(lambda c: tally(c, Period(today, today + DAY, "b1", "02")))
     assert 0 < one_day.whole.queries < 8
+    assert store.read_blocking(lambda c: still_consented(c, week, NOW - 1)) == 11
+    assert store.read_blocking(lambda c: still_consented(c, week, NOW)) == 0
+    narrow = Period(week.begin, week.end, "b2", "02")
+    assert store.read_blocking(lambda c: still_consented(c, narrow, NOW - 1)) == 4
     none = store.read_blocking(lambda c: tally(c, Period(today, today + DAY, "b1", "01")))
     assert none.whole == Counts() and not none.days
     assert store.read_blocking(known_banks) == ["b1", "b2"]
-    assert store.read_blocking(last_query) == NOW
 
 
 def test_the_tables_filter_by_what_an_address_says(store: Store) -> None:
