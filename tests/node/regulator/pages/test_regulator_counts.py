@@ -61,7 +61,7 @@ def kept(connection: Connection, rows: list[dict[str, Any]]) -> None:
 
 def test_what_is_kept_again_is_counted_once(store: Store) -> None:
     rows = [row(n) for n in range(12)]
-    rows[5] = row(5, verified=False, consent=None)
+    rows[5] = row(5, verified=False, consent=None, consent_expires=None)
     store.run_blocking(lambda c: kept(c, rows[:8]))
     store.run_blocking(lambda c: kept(c, rows))
     today = day_start(NOW)
