@@ -67,7 +67,7 @@ def _count_permits() -> None:
     permits = sa.table("hub_permits", sa.column("position"), sa.column("permit", sa.LargeBinary))
     for row in connection.execute(sa.select(permits.c.position, permits.c.permit)):
         payload = json.loads(row.permit)["payload"]
-        permit = json.loads(base64.b64decode(payload))
+        permit = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         day = (permit["issued"] + _CHINA) // _DAY * _DAY - _CHINA
         about = (day, permit["bank"], permit["purpose"])
         found.update((*about, holder) for holder in permit["audience"])
