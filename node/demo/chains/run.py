@@ -24,6 +24,7 @@ from node.demo.chains.trusting import pin_all
 from node.demo.clock import SandboxClock
 from node.demo.dishonest import FIRMS, Planted
 from node.demo.independent import reference_records
+from node.demo.loading import load_epoch
 from node.demo.people import Login, make_accounts
 from node.demo.processes import Processes
 from node.demo.refusals import REASONS, mount
@@ -87,7 +88,7 @@ class ChainsDemo:
         with screen.step("trust") as tell:
             await pin_all(network, processes, tell)
         with screen.step("load") as tell:
-            await self._load(processes, tell)
+            await self._load(tell)
         with screen.step("open"):
             for layout in network.chains.values():
                 await setup.open_epoch(layout, FIRST_EPOCH)
@@ -101,14 +102,14 @@ class ChainsDemo:
         result["startup_s"] = round(startup, 1)
         return result, outcome
 
-    async def _load(self, processes: Processes, tell: starting.Tell) -> None:
+    async def _load(self, tell: starting.Tell) -> None:
         chains = list(self.network.chains.values())
         for place, layout in enumerate(chains):
 
             def told(done: int, of: int, place: int = place) -> None:
                 tell(place * of + done, len(chains) * of)
 
-            await starting.load(processes, layout, FIRST_EPOCH, told)
+            await load_epoch(layout, layout.sample, FIRST_EPOCH, told)
 
     async def _work(
         self,
