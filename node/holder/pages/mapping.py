@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from node.config import HolderConfig
@@ -67,8 +68,11 @@ class MappingPages:
     async def show(self, visit: Visit) -> Response:
         """The file, to edit."""
         if self._holder.config.mapping is None:
-            return visit.render(PACKAGE, "mapping_unset.html.j2", words=MAPPING)
-        text = await self._desk.text()
+            return visit.render(PACKAGE, "mapping_unset.html.j2", words=MAPPING, problem="")
+        try:
+            text = await self._desk.text()
+        except HolderError as error:
+            return visit.render(PACKAGE, "mapping_unset.html.j2", words=MAPPING, problem=str(error))
         return await self._page(visit, text, digest(text))
 
     async def attempt(self, visit: Visit) -> Response:
@@ -90,6 +94,8 @@ class MappingPages:
                 return visit.redirect("/mapping", "saved")
             except Conflict:
                 trial = Trial(examined, trial.checked, saved=False, conflict=True)
+            except HolderError as error:  # the folder cannot be written
+                trial = Trial(examined, trial.checked, problem=str(error), saved=False)
         return await self._page(visit, text, edited, trial, status=409 if trial.conflict else 422)
 
     async def _try(self, text: str) -> Trial:
@@ -159,9 +165,9 @@ class MappingPages:
 
 
 def _text(visit: Visit) -> str:
-    """The posted text, with the line ends of the file. Raises HolderError for one too long."""
+    """The posted text, with the line ends of the file. Raises HTTPException for one too long."""
     posted = visit.form.get("text", "")
     text = posted.replace("\r\n", "\n") if isinstance(posted, str) else ""
     if len(text.encode()) > MOST_BYTES:
-        raise HolderError(f"mapping: has more than {MOST_BYTES:,} bytes; shorten it")
+        raise HTTPException(413)
     return text if text.endswith("\n") else text + "\n"

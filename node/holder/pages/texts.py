@@ -174,6 +174,7 @@ MAPPING: Final[dict[str, Text]] = {
         en='Add mapping = "mapping.toml" to node.toml and start the node again; there are examples '
         "in deploy/examples/mappings.",
     ),
+    "unreadable": Text(zh="映射文件无法读取", en="The mapping file cannot be read"),
     "file": Text(zh="文件", en="File"),
     "text": Text(zh="映射（TOML）", en="Mapping (TOML)"),
     "source_fixed": Text(
