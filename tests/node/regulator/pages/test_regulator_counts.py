@@ -14,11 +14,13 @@ from node.days import DAY, day_start
 from node.pages.tables import Asked, fetch
 from node.regulator.audit.days import keep_days
 from node.regulator.findings import keep_findings
+from node.regulator.mirror.books import MirroredLog, save_log
 from node.regulator.overview import (
     Counts,
     Period,
     finding_counts,
     known_banks,
+    log_health,
     still_consented,
     tally,
 )
@@ -130,3 +132,25 @@ def test_the_newest_queries_are_found_by_an_index(tmp_path: Path) -> None:
 
 def _plan(statement: str) -> Callable[[Connection], str]:
     return lambda connection: str(connection.execute(text(statement)).all())
+
+
+def test_logs_that_need_looking_at_come_first(store: Store) -> None:
+    logs = {
+        "ok": MirroredLog("a", size=5, checked_at=NOW),
+        "fresh": MirroredLog("b", size=5, uncosigned_since=NOW - 60),
+        "behind": MirroredLog("c", size=5, uncosigned_since=NOW - 61),
+        "away": MirroredLog("d", state="away", fault="log-away"),
+        "faulty": MirroredLog("e", state="faulty", fault="log-fork"),
+    }
+
+    def unit(connection: Connection) -> None:
+        for log in logs.values():
+            save_log(connection, log)
+
+    store.run_blocking(unit)
+    health = store.read_blocking(lambda c: log_health(c, NOW, 60))
+    states = [(one.log.log, one.state, one.fault) for one in health]
+    assert states == [
+        ("e", "faulty", "log-fork"), ("d", "away", "log-away"), ("c", "behind", ""),
+        ("a", "ok", ""), ("b", "ok", ""),
+    ]  # fmt: skip
