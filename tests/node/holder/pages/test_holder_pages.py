@@ -211,6 +211,13 @@ WRONG = (
     ('format = "yinxin-mapping/1"', 'format = "yinxin-mapping/1', 1, "line 1"),
     ('type = "csv"', 'type = "parquet"', 6, "changed on the machine"),
     ('key = "code"', 'key = ""', 4, "at least 1 character"),
+    ('path = "tax-10.csv"', 'path = "keys/signing.key"', 7, "changed on the machine"),
+    (
+        'type = "csv"\npath = "tax-10.csv"',
+        'type = "sql"\nurl = "sqlite:///x"\nquery = "select 1"',
+        6,
+        "changed on the machine",
+    ),
 )
 """What is put in place of what, in which line the fault is, and what is said of it."""
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from node.hub.publication import Hub
 from node.pages.duties import Duty
 from node.pages.site import Site
 from scoring.catalogue import Catalogue
-from support.chain import DAY, HARBOUR, TAX
+from support.chain import DAY, HARBOUR, TAX, Chain
 from support.pages import assert_matrix, browsing, open_site
 from support.small import small_catalogue
 from tests.node.hub.test_impact import FIRST, REST, catalogue
@@ -105,7 +106,10 @@ async def queried(node: Node, world: World) -> None:
         await bank.unary(method, hub_pb2.GetChainRequest(), hub_pb2.ChainState)
 
 
-async def test_queries_are_counted_once_and_shown_without_a_firm(world: World) -> None:
+async def test_queries_are_counted_once_and_shown_without_a_firm(
+    tmp_path: Path, hub_chain: Chain, database_url: str
+) -> None:
+    world = World(tmp_path, hub_chain, database_url)
     async with world.serving() as node, operating(node.hub) as browser:
         await queried(node, world)
         overview = await browser.get("/overview")
