@@ -120,7 +120,9 @@ _CHANGES: Final[dict[Role, dict[Table, Change]]] = {
         },
     },
     Role.BANK: {
-        bank_asked: lambda n, at: {"time": at, "reference": f"R-{n:06}", "firm": os.urandom(32)},
+        bank_asked: lambda n, at: {
+            "time": at, "reference": os.urandom(32), "firm": os.urandom(32),
+        },
     },
     Role.HUB: {
         hub_consents: lambda n, at: {"kept_at": at},
@@ -137,7 +139,7 @@ _CHANGES: Final[dict[Role, dict[Table, Change]]] = {
     },
 }  # fmt: skip
 _DAYS: Final[dict[Role, dict[Table, tuple[str, ...]]]] = {
-    Role.REGULATOR: {audit_days: ("queries",)},
+    Role.REGULATOR: {audit_days: ("queries", "verified", "consented")},
     Role.BANK: {},
     Role.HUB: {hub_usage: ("count",)},
     Role.HOLDER: {holder_answer_days: ("count",)},

@@ -53,9 +53,10 @@ _OVERFLOW: Final = """
 () => {
   const wide = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= wide) return [];
-  return [...document.querySelectorAll("body *")]
-    .filter((one) => one.getBoundingClientRect().right > wide + 1 && !one.closest(".scroll"))
-    .slice(0, 5).map((one) => one.outerHTML.slice(0, 100));
+  return [`${document.documentElement.scrollWidth} px`].concat(
+    [...document.querySelectorAll("body *")]
+      .filter((one) => one.getBoundingClientRect().right > wide + 1 && !one.closest(".scroll"))
+      .slice(0, 5).map((one) => one.outerHTML.slice(0, 100)));
 }
 """
 _HEADINGS: Final = """
