@@ -13,7 +13,7 @@ POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test torture lint format proto proto-check bench docs lock clean openssl postgresql softhsm haproxy chromium golang java
+.PHONY: help install demo test torture lint format proto proto-check bench docs pictures lock clean openssl postgresql softhsm haproxy chromium golang java
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -90,6 +90,9 @@ torture: install  ## nodes killed 200 times under load, and tests in their long 
 
 bench: install  ## measure this machine
 	@$(BIN)/yinxin bench $(ARGS)
+
+pictures: install chromium  ## docs/images, from a demo that runs for it
+	$(BIN)/python docs/pictures.py
 
 docs: install  ## every link and every command named in the documents
 	$(BIN)/python docs/check.py
