@@ -22,7 +22,6 @@ STATE: Final = {name: Text(**words) for name, words in STATES.items()}
 STATE_TONES: Final = {"open": "warn", "explained": "good", "confirmed": "bad"}
 EVENT: Final = {name: Text(**words) for name, words in EVENTS.items()} | {
     "query-routed": Text(zh="转接他链查询", en="query routed to another chain"),
-    "finding": Text(zh="处理审计发现", en="finding decided"),
 }
 YES_NO: Final = {"yes": Text(zh="是", en="yes"), "no": Text(zh="否", en="no")}
 
@@ -36,7 +35,6 @@ LOG_STATES: Final = {
 SHARED: Final[dict[str, Text]] = {
     "time": Text(zh="时间", en="Time"),
     "bank": Text(zh="查询机构", en="Bank"),
-    "holder": Text(zh="数据方", en="Holder"),
     "officer": Text(zh="经办人代号", en="Officer (pseudonym)"),
     "reference": Text(zh="业务编号", en="Reference"),
     "purpose": Text(zh="查询原因", en="Purpose"),
@@ -44,7 +42,6 @@ SHARED: Final[dict[str, Text]] = {
     "epoch": Text(zh="批次", en="Epoch"),
     "consent": Text(zh="企业授权", en="Consent"),
     "findings": Text(zh="审计发现", en="Findings"),
-    "finding": Text(zh="发现", en="Finding"),
     "severity": Text(zh="级别", en="Severity"),
     "state": Text(zh="状态", en="State"),
     "subject": Text(zh="责任方", en="Subject"),
@@ -54,7 +51,6 @@ SHARED: Final[dict[str, Text]] = {
     "entries": Text(zh="条目数", en="Entries"),
     "in_order": Text(zh="合规", en="in order"),
     "not_in_order": Text(zh="不合规", en="not in order"),
-    "open_row": Text(zh="查看", en="Open"),
     "never": Text(zh="从未", en="never"),
     "note": Text(zh="说明", en="Note"),
 }
@@ -146,7 +142,6 @@ MEMBERS: Final[dict[str, Text]] = SHARED | {
     ),
     "members": Text(zh="成员", en="Members"),
     "member": Text(zh="成员", en="Member"),
-    "role": Text(zh="角色", en="Role"),
     "kind": Text(zh="数据类别", en="Kind"),
     "named": Text(zh="须知悉主体", en="Told the subject"),
     "begins": Text(zh="生效", en="From"),

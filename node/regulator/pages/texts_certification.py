@@ -78,5 +78,4 @@ DECISION: Final[dict[str, Text]] = SHARED | {
         zh="另有{count}项未列出；完整报告请运行 yinxin regulator model report。",
         en="{count} more; `yinxin regulator model report` writes all of them.",
     ),
-    "report": Text(zh="认证报告", en="Policy report"),
 }

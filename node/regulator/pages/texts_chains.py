@@ -28,7 +28,6 @@ CHAINS: Final[dict[str, Text]] = SHARED | {
     ),
     "edge": Text(zh="{out} / {in_}", en="{out} / {in_}"),
     "pinned_since": Text(zh="信任包第{sequence}版", en="bundle {sequence}"),
-    "chain": Text(zh="链", en="Chain"),
     "bundle": Text(zh="信任包", en="Bundle"),
     "bundle_age": Text(zh="版本龄期", en="Pinned for"),
     "until": Text(zh="有效期至", en="Until"),

@@ -27,7 +27,6 @@ FINDING: Final[dict[str, Text]] = SHARED | {
     "first_seen": Text(zh="发现时间", en="Found"),
     "id": Text(zh="编号", en="Number"),
     "kind": Text(zh="类型", en="Kind"),
-    "reported_by": Text(zh="发现方", en="Found by"),
     "evidence": Text(zh="证据", en="Evidence"),
     "no_evidence": Text(zh="没有更多证据。", en="There is no more evidence."),
     "facts": Text(zh="概要", en="In short"),

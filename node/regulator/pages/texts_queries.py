@@ -48,7 +48,6 @@ QUERY: Final[dict[str, Text]] = SHARED | {
     "id": Text(zh="许可哈希", en="Permit hash"),
     "expires": Text(zh="许可到期", en="Permit until"),
     "facts": Text(zh="查询事实", en="The facts"),
-    "checked_up": Text(zh="单笔核验", en="This permit"),
     "steps": Text(zh="核验步骤", en="Verification"),
     "steps_hint": Text(
         zh="单笔核验依次进行，首个未通过者即为发现；跨日志核对相互独立。",
@@ -101,14 +100,11 @@ QUERY: Final[dict[str, Text]] = SHARED | {
         en="This process may not read the audit key, as is recommended. The audit's user runs:",
     ),
     "no_evidence": Text(zh="证据包未生成：{problem}", en="No evidence was made: {problem}"),
-    "no_findings": Text(zh="没有发现。", en="None."),
     "passed": Text(zh="通过", en="passed"),
     "failed": Text(zh="未通过", en="failed"),
     "open": Text(zh="未判定", en="not judged"),
     "yes": Text(zh="是", en="yes"),
     "named": Text(zh="告知主体", en="Names the subject"),
-    "month": Text(zh="批次月份", en="Month of the epoch"),
-    "whole": Text(zh="审计结论", en="Verdict"),
     "until": Text(zh="至", en="to"),
 }
 

@@ -133,6 +133,7 @@ async def test_turns_come_in_order_and_places_are_told() -> None:
     tasks = [asyncio.ensure_future(one(bank)) for bank in gates]
     await asyncio.sleep(0)
     assert told == [(HARBOUR, 0), (HARBOUR, 0), (DELTA, 1)]
+    assert queue.banks == (HARBOUR, DELTA)
     gates[DELTA].set()
     await asyncio.sleep(0)
     assert done == []
