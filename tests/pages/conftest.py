@@ -14,6 +14,13 @@ from support.browser import CHROMIUM, SLOW, Walk, chromium, controlled
 expect.set_options(timeout=SLOW)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser beside nodes on a busy machine takes its time."""
+    for item in items:
+        if item.nodeid.startswith("tests/pages/"):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running Chromium; `make test` installs it, and without it CI fails."""
