@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from sqlalchemy import insert
 
@@ -20,6 +21,7 @@ from support.disputing import HOLDER, World, disputing
 from support.enrolled import DELTA, HARBOUR
 from support.pages import open_site
 
+pytestmark = pytest.mark.timeout(300)
 STATEMENT = {
     "zh": "2026 年 9 月的纳税额记录有误：滞纳金已于 9 月 28 日缴清，凭证号 A-17。",
     "en": "The tax of September was paid late and then in full, on the 28th: receipt A-17.",
@@ -55,7 +57,8 @@ async def test_a_firm_gives_a_consent_sees_who_asked_and_disputes(
         site = open_site({Duty.OWNER}, clock=agent.clock, title=TITLE)
         add_pages(site, agent, MemberBook(agent))
         async with serving(site) as origin:
-            await walk.visit(f"{origin}/consents", "enterprise-consents-none", Duty.OWNER)
+            none = "enterprise-consents-none"
+            await walk.visit(f"{origin}/consents", none, Duty.OWNER, languages=("zh",))
             await asked(agent, world.wall.now())
             for language in ("zh", "en"):
                 zh = language == "zh"
@@ -69,11 +72,13 @@ async def test_a_firm_gives_a_consent_sees_who_asked_and_disputes(
                     await page.locator("[name=fields]").fill("compliance trade")
                     await page.locator("button.primary").click()
                     await expect(page.locator("#fields-error")).to_be_visible()
-                    await walk.look(page, "enterprise-consent-wrong", language)
+                    if not zh:
+                        await walk.look(page, "enterprise-consent-wrong", language)
                     await page.locator("[name=fields]").fill("compliance, trade")
                     await page.locator("button.primary").click()
                     await expect(page.locator(".badge.good").first).to_be_visible()
-                    await walk.look(page, "enterprise-consent", language)
+                    if zh:
+                        await walk.look(page, "enterprise-consent", language)
                     # Who asked, and from there a dispute.
                     await page.goto(f"{origin}/asked")
                     await walk.look(page, "enterprise-asked", language)
@@ -90,7 +95,8 @@ async def test_a_firm_gives_a_consent_sees_who_asked_and_disputes(
                     await page.locator("button.primary").click()
                     waiting = "等待答复" if zh else "Waiting for the answer"
                     await expect(page.get_by_text(waiting)).to_be_visible()
-                    await walk.look(page, "enterprise-dispute-waiting", language)
+                    if not zh:
+                        await walk.look(page, "enterprise-dispute-waiting", language)
                     newest = (await own_disputes(agent))[0]
                     assert newest.holder == HOLDER
                     await answer(world, newest.id)
