@@ -1,9 +1,9 @@
 """By what an officer finds queries: who asked when, for which purpose, under which model.
 
 Results are sealed, and a page opens only those that it shows; it finds them by rows that name no
-enterprise and tell no score. A firm and a consent stand in them as tags under the storage key. The
-tag of a firm is another one for each officer: who reads the database cannot tell that two of them
-asked about the same firm.
+enterprise and tell no score. Officer, reference, firm and consent stand in them as tags under the
+storage key. The tag of a firm is another one for each officer: who reads the database cannot tell
+that two of them asked about the same firm.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ class AskedKind(StrEnum):
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known of a question when it is asked. `chain` and `model` are those of all chains,
+    """What is known of a question when it is asked. `officer`, `firm` and `consent` are the index's
+    tags. `chain` and `model` are those of all chains,
     listed, for a question to several, which has no `epoch`; `part_of` is its id in the queries that
     it came to.
     """
 
     kind: AskedKind
-    officer: str
+    officer: bytes
     reference: str
     purpose: str
     chain: str
@@ -52,6 +53,18 @@ class AskedIndex:
     def __init__(self, key: KeyEncryptionKey) -> None:
         self._key = key
 
+    def officer(self, name: str) -> bytes:
+        """What stands for an officer."""
+        return self._key.tag(b"bank/asked-officer", name.encode())
+
+    def reference(self, reference: str) -> bytes:
+        """What stands for a reference."""
+        return self._key.tag(b"bank/asked-reference", reference.encode())
+
+    def named(self, row: Row[Any]) -> str:
+        """The reference of a row."""
+        return self._key.open(bytes(row.named), _aad(bytes(row.officer))).decode()
+
     def firm(self, officer: str, uscc: str) -> bytes:
         """What stands for a firm in an officer's rows."""
         return self._key.tag(b"bank/asked-firm", f"{officer}\n{uscc}".encode())
@@ -62,7 +75,12 @@ class AskedIndex:
 
     def put(self, connection: Connection, identifier: bytes, asked: Asked, now: int) -> None:
         """Keeps a question that was just asked, within the unit of work that keeps it."""
-        values = {**asdict(asked), "kind": asked.kind.value}
+        values = {
+            **asdict(asked),
+            "kind": asked.kind.value,
+            "reference": self.reference(asked.reference),
+            "named": self._key.seal(asked.reference.encode(), _aad(asked.officer)),
+        }
         connection.execute(insert(bank_asked).values(id=identifier, time=now, state=OPEN, **values))
 
     def renew(self, connection: Connection, identifier: bytes, asked: Asked) -> None:
@@ -78,8 +96,8 @@ class AskedIndex:
         connection.execute(update(table).where(table.c.id == identifier).values(**values))
 
 
-def of_officer(connection: Connection, identifier: bytes, officer: str) -> Row[Any] | None:
-    """The row of a question, if that officer asked it."""
+def of_officer(connection: Connection, identifier: bytes, officer: bytes) -> Row[Any] | None:
+    """The row of a question, if that officer (a tag) asked it."""
     columns = bank_asked.c
     return connection.execute(
         select(bank_asked).where(columns.id == identifier, columns.officer == officer)
@@ -126,3 +144,7 @@ def uses(connection: Connection, consent: bytes, chain: str) -> int:
             columns.kind == AskedKind.QUERY.value,
         )
     ).scalar_one()
+
+
+def _aad(officer: bytes) -> bytes:
+    return b"yinxin/bank/asked/v1\x00" + officer

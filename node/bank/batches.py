@@ -89,6 +89,7 @@ class Batches:
         body = self._key.tag(b"bank/batch-body", raw)
         tag = self._key.tag(b"bank/batch-key", key.encode())
         identifier = secrets.token_bytes(ID_BYTES)
+        owner = None if officer is None else self._queries.ledger.index.officer(officer)
 
         def unit(connection: Connection) -> tuple[bytes, bytes]:
             columns = bank_batches.c
@@ -105,7 +106,7 @@ class Batches:
                     state=RUNNING,
                     created=self._agent.now(),
                     sealed=self._key.seal(raw, _aad(identifier)),
-                    officer=officer,
+                    officer=owner,
                     size=len(asks),
                 )
             )

@@ -88,7 +88,7 @@ def _put(
     consent = first.content["evidence"]["open"]["consent"] if first is not None else ""
     asked = Asked(
         kind=AskedKind.JOINT,
-        officer=result["officer"],
+        officer=index.officer(result["officer"]),
         reference=result["reference"],
         purpose=result["purpose"],
         chain=", ".join(one["chain"] for one in records),

@@ -110,8 +110,8 @@ def cancel(connection: Connection, batch: bytes) -> bool:
     return changed.rowcount == 1
 
 
-def standing(connection: Connection, batch: bytes, officer: str) -> Standing | None:
-    """How far a batch has come that this officer uploaded; None for any other."""
+def standing(connection: Connection, batch: bytes, officer: bytes) -> Standing | None:
+    """How far a batch has come that this officer (a tag) uploaded; None for any other."""
     columns, item = bank_batches.c, bank_batch_items.c
     row = connection.execute(
         select(columns.state, columns.created, columns.size).where(

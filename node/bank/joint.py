@@ -191,7 +191,7 @@ class Joint:
         consent = read_consent(ask.consent, targets[0].view.root, self._agent.now())
         return Asked(
             kind=AskedKind.JOINT,
-            officer=ask.officer,
+            officer=index.officer(ask.officer),
             reference=ask.reference,
             purpose=purpose_of(ask.purpose),
             chain=", ".join(sorted({*chosen.targets, *chosen.missing})),

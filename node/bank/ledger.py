@@ -72,7 +72,7 @@ class QueryLedger:
         request = query.request
         return Asked(
             kind=AskedKind.QUERY,
-            officer=request.officer,
+            officer=self.index.officer(request.officer),
             reference=request.reference,
             purpose=request.purpose,
             chain=chain,

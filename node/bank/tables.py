@@ -95,13 +95,13 @@ bank_batches = Table(
     Column("state", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("officer", Text),
+    Column("officer", LargeBinary),
     Column("size", BigInteger),
     UniqueConstraint("key", name="uq_bank_batches_key"),
     Index("ix_bank_batches_officer_created", "officer", "created"),
 )
-"""Batches of queries, sealed: they name enterprises. `officer` is who uploaded one on a page,
-`size` the number of its questions."""
+"""Batches of queries, sealed: they name enterprises. `officer` is a keyed tag of who uploaded
+one on a page, `size` the number of its questions."""
 
 bank_batch_items = Table(
     "bank_batch_items",
@@ -123,8 +123,9 @@ bank_asked = Table(
     Column("part_of", LargeBinary),
     Column("time", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
-    Column("officer", Text, nullable=False),
-    Column("reference", Text, nullable=False),
+    Column("officer", LargeBinary, nullable=False),
+    Column("reference", LargeBinary, nullable=False),
+    Column("named", LargeBinary, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("chain", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -140,8 +141,9 @@ bank_asked = Table(
     Index("ix_bank_asked_consent", "consent"),
     Index("ix_bank_asked_part_of", "part_of"),
 )
-"""By what an officer finds queries and questions to several chains (`node.bank.asked`). `firm` and
-`consent` are keyed tags: the table names no enterprise and tells no score."""
+"""By what an officer finds queries and questions to several chains (`node.bank.asked`). `officer`,
+`reference`, `firm` and `consent` are keyed tags, `named` is the reference, sealed: the table names
+nobody and tells no score."""
 
 bank_watches = Table(
     "bank_watches",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from starlette.responses import StreamingResponse
 from node.pages.visit import CHINA, Visit, when
 from scoring.documents import Text
 
+_FORMULA: Final = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # as Excel reads them
 SIZES: Final = (25, 50, 100)
 Kind = Literal["text", "code", "number", "time", "choice"]
 """How a column is shown and filtered: `text` by what it contains, `code` by how it begins, `choice`
@@ -29,6 +31,7 @@ by one of its values, `time` by days from and to; `number` has no filter."""
 @dataclass(frozen=True)
 class Column:
     """One column. `source` is what the database sorts and filters by; None: neither is offered.
+    `match` makes the filter's condition instead, such as for what the database knows by a tag.
 
     `show` makes the cell from a row (of the select) and the visit: text, or Markup. `raw` makes the
     exported value where it is not what `show` gives. `choices` are a `choice` column's values.
@@ -39,9 +42,15 @@ class Column:
     show: Callable[[Any, Visit], object]
     kind: Kind = "text"
     source: ColumnElement[Any] | None = None
+    match: Callable[[str], ColumnElement[bool]] | None = None
     raw: Callable[[Any], object] | None = None
     choices: Mapping[str, Text] = field(default_factory=dict)
     hidden_on_phone: bool = False
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a filter is offered."""
+        return self.match is not None or (self.source is not None and self.kind != "number")
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def read(table: Table, visit: Visit) -> Asked:
     filters = {
         key: value
         for column in table.columns
-        if column.source is not None
+        if column.filtered
         for key in (
             (f"{column.key}_from", f"{column.key}_to") if column.kind == "time" else (column.key,)
         )
@@ -167,31 +176,30 @@ def to_csv(table: Table, rows: Sequence[Any], visit: Visit, name: str) -> Stream
 def _cell(column: Column, row: Any, visit: Visit) -> str:
     value = column.raw(row) if column.raw is not None else column.show(row, visit)
     text = when(value) if column.kind == "time" and isinstance(value, int) else str(value)
-    return (
-        f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and len(text) > 1 else text
-    )
+    return f"'{text}" if len(text) > 1 and _FORMULA.match(text) else text
 
 
 def _filtered(table: Table, asked: Asked) -> Select[Any]:
     found = [
-        condition
-        for column in table.columns
-        if column.source is not None
-        for condition in _conditions(column, column.source, asked.filters)
+        condition for column in table.columns for condition in _conditions(column, asked.filters)
     ]
     return table.rows.where(and_(*found)) if found else table.rows
 
 
-def _conditions(
-    column: Column, source: ColumnElement[Any], filters: Mapping[str, str]
-) -> Iterator[ColumnElement[bool]]:
+def _conditions(column: Column, filters: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+    value, source = filters.get(column.key, ""), column.source
+    if column.match is not None:
+        if value:
+            yield column.match(value)
+        return
+    if source is None:
+        return
     if column.kind == "time":
         if (begin := _day(filters.get(f"{column.key}_from", ""))) is not None:
             yield source >= int(begin.timestamp())
         if (end := _day(filters.get(f"{column.key}_to", ""))) is not None:
             yield source < int((end + timedelta(days=1)).timestamp())
         return
-    value = filters.get(column.key, "")
     if not value:
         return
     if column.kind == "choice":
@@ -213,6 +221,7 @@ def _ordered(table: Table, asked: Asked, statement: Select[Any]) -> Select[Any]:
 
 def _day(text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA)
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA)
     except ValueError:
         return None
+    return found if 1970 <= found.year < 9999 else None

@@ -104,7 +104,7 @@ def add_batches(site: Site, desk: Desk) -> None:
 async def _standing(desk: Desk, visit: Visit) -> tuple[bytes, Standing]:
     """A batch of the viewer's own. Raises HTTPException(404)."""
     identifier = identifier_of(visit)
-    found = await desk.bank.agent.read(lambda c: standing(c, identifier, visit.by))
+    found = await desk.bank.agent.read(lambda c: standing(c, identifier, desk.officer(visit)))
     if found is None:
         raise HTTPException(404)
     return identifier, found
@@ -116,7 +116,7 @@ async def _list(
     error: Exception | None = None,
     checked: CheckedBatch | None = None,
 ) -> Response:
-    table = _batches(visit.by)
+    table = _batches(desk.officer(visit))
     shown = await desk.bank.agent.read(lambda c: fetch(c, table, read(table, visit), "/batches"))
     problem = None if error is None else problem_of(error)
     wrong = [
@@ -198,7 +198,7 @@ def _lines(
     ]
 
 
-def _batches(officer: str) -> Table:
+def _batches(officer: bytes) -> Table:
     columns = (
         Column("created", BATCH["begun"], _link, kind="time", source=_B.created,
                raw=lambda r: r.created),
@@ -214,8 +214,8 @@ def _items(batch: bytes) -> Table:
         Column("number", BATCH["number"], lambda r, v: r.row.number + 1, kind="number",
                source=_I.number, raw=lambda r: r.row.number + 1),
         Column("reference", COMMON["reference"],
-               lambda r, v: r.line.row.reference or "–" if r.line else "–",
-               raw=lambda r: r.line.row.reference if r.line else ""),
+               lambda r, v: r.line.reference or "–" if r.line else "–",
+               raw=lambda r: r.line.reference if r.line else ""),
         Column("score", COMMON["score"], lambda r, v: r.line.score if r.line else "–",
                kind="number", raw=lambda r: r.line.score if r.line else ""),
         Column("grade", COMMON["grade"], lambda r, v: r.line.grade if r.line else "–",

@@ -57,9 +57,13 @@ class Desk:
     runs: BatchRuns
     works: Works = field(default_factory=Works)
 
+    def officer(self, visit: Visit) -> bytes:
+        """What stands for the viewer in the bank's tables."""
+        return self.bank.queries.ledger.index.officer(visit.by)
+
     async def own(self, visit: Visit, identifier: bytes) -> Row[Any]:
         """The row of a question that the viewer asked. Raises HTTPException(404) for another's."""
-        row = await self.bank.agent.read(lambda c: of_officer(c, identifier, visit.by))
+        row = await self.bank.agent.read(lambda c: of_officer(c, identifier, self.officer(visit)))
         if row is None:
             raise HTTPException(404)
         return row

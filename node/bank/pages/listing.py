@@ -35,6 +35,7 @@ class Line:
     """A question, with what it came to. `score` is a text: several chains have several."""
 
     row: Row[Any]
+    reference: str
     score: str = ""
     grade: str = ""
 
@@ -43,7 +44,7 @@ def add_listing(site: Site, desk: Desk) -> None:
     """Adds the list and its export."""
 
     async def page(visit: Visit) -> Response:
-        table = _table(visit.by)
+        table = _table(desk, desk.officer(visit))
         asked = read(table, visit)
 
         def look(connection: Connection) -> Shown:
@@ -54,7 +55,7 @@ def add_listing(site: Site, desk: Desk) -> None:
         return render(visit, "queries.html.j2", LIST, shown=shown)
 
     async def export(visit: Visit) -> Response:
-        table = _table(visit.by)
+        table = _table(desk, desk.officer(visit))
         asked = read(table, visit)
         lines = await desk.bank.agent.read(lambda c: opened(desk, c, every(c, table, asked)))
         return to_csv(table, lines, visit, "queries")
@@ -65,6 +66,7 @@ def add_listing(site: Site, desk: Desk) -> None:
 
 def opened(desk: Desk, connection: Connection, rows: Sequence[Row[Any]]) -> list[Line]:
     """The questions with their scores, which are opened for these rows only."""
+    index = desk.bank.queries.ledger.index
     found: dict[bytes, Line] = {}
     for start in range(0, len(rows), _OPENED_AT_ONCE):
         part = rows[start : start + _OPENED_AT_ONCE]
@@ -79,15 +81,18 @@ def opened(desk: Desk, connection: Connection, rows: Sequence[Row[Any]]) -> list
         for row in part:
             known = profiles.get(bytes(row.id), [])
             score = " / ".join(str(one["score"]) for one in known)
-            found[bytes(row.id)] = Line(row, score, " / ".join(one["grade"] for one in known))
+            grade = " / ".join(one["grade"] for one in known)
+            found[bytes(row.id)] = Line(row, index.named(row), score, grade)
     return [found[bytes(row.id)] for row in rows]
 
 
-def _table(officer: str) -> Table:
+def _table(desk: Desk, officer: bytes) -> Table:
+    index = desk.bank.queries.ledger.index
     columns = (
         Column("time", LIST["time"], _link, kind="time", source=_A.time, raw=lambda r: r.row.time),
-        Column("reference", LIST["reference"], lambda r, v: r.row.reference or "–", kind="code",
-               source=_A.reference, raw=lambda r: r.row.reference),
+        Column("reference", LIST["reference"], lambda r, v: r.reference or "–",
+               match=lambda text: _A.reference == index.reference(text),
+               raw=lambda r: r.reference),
         Column("purpose", LIST["purpose"], _purpose, kind="choice", source=_A.purpose,
                choices=PURPOSES, raw=lambda r: r.row.purpose),
         Column("model", LIST["model"], lambda r, v: r.row.model, kind="code", source=_A.model,

@@ -72,6 +72,7 @@ async def _page(desk: Desk, visit: Visit, error: Exception | None = None) -> Res
     problem = None if error is None else problem_of(error)
     context: dict[str, Any] = {
         "row": row,
+        "reference": desk.bank.queries.ledger.index.named(row),
         "id": bytes(row.id).hex(),
         "state": STATES[row.state],
         "state_tone": STATE_TONES[row.state],

@@ -49,7 +49,7 @@ async def test_whole_life_of_a_model(tmp_path: Path, bank_chain: Chain, database
         async with bank_site(made) as pages, pages.as_(Duty.OFFICER) as client:
             batch_page = f"/batches/{batch.id.hex()}"
             for path, rows in (
-                ("/queries?sort=reference&reference=loan&time_from=2027-01-01&state=answered", 4),
+                ("/queries?sort=purpose&reference=loan-1&time_from=2027-01-01&state=answered", 4),
                 ("/queries?sort=-model&model=al&purpose=02", 5),
                 (f"/queries/{answers[0].id.hex()}", 0),
                 ("/batches", 1),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from node.bank.tokens import Tokens
 from tests.node.bank.test_api import serving
-from tests.node.bank.test_queries import ready, scorecard
+from tests.node.bank.test_queries import ready
 from tests.node.bank.world import World
 
 CHECKS = ",".join(

@@ -30,8 +30,9 @@ def upgrade() -> None:
         sa.Column("part_of", sa.LargeBinary(), nullable=True),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("officer", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("officer", sa.LargeBinary(), nullable=False),
+        sa.Column("reference", sa.LargeBinary(), nullable=False),
+        sa.Column("named", sa.LargeBinary(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("chain", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -43,7 +44,7 @@ def upgrade() -> None:
     for name, columns in _INDEXES:
         op.create_index(name, "bank_asked", list(columns))
     with op.batch_alter_table("bank_batches") as batch:
-        batch.add_column(sa.Column("officer", sa.Text(), nullable=True))
+        batch.add_column(sa.Column("officer", sa.LargeBinary(), nullable=True))
         batch.add_column(sa.Column("size", sa.BigInteger(), nullable=True))
     op.create_index("ix_bank_batches_officer_created", "bank_batches", ["officer", "created"])
     op.create_table(
