@@ -67,11 +67,11 @@ class DisputeReply(Document):
     holder: Id
     dispute: Bytes32
     state: Annotated[DisputeState, Field(strict=False)]
-    received: Annotated[int, Field(ge=0)] = 0
+    received: Annotated[int, Field(ge=0, lt=10_000_000_000)] = 0
     due: Annotated[int, Field(ge=0)] = 0
     outcome: str = ""
     reason: str = ""
-    answered: Annotated[int, Field(ge=0)] = 0
+    answered: Annotated[int, Field(ge=0, lt=10_000_000_000)] = 0
     stated: Time
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from federation.canonical import canonical_json, parse_canonical
+from federation.consent import HASH_BYTES
+from federation.consent import ID_BYTES as CONSENT_ID_BYTES
 from federation.disputes.key import Recipient, read_dispute_key, seal_dispute
 from federation.entries import InclusionPromise
 from federation.errors import DocumentError
@@ -29,6 +32,10 @@ from node.rpc.tls import TlsFiles
 from yinxin.v1 import common_pb2, hub_pb2
 
 _SERVICE = "/yinxin.v1.Consents/"
+_MOST_NUMBER = 2**53
+_MOST_LISTED = 256
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A purpose's code, or a field of a score record."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +125,11 @@ class ConsentClient:
         while start < end:
             request = hub_pb2.ListUsesRequest(start=start)
             reply = await self._channel.unary(f"{_SERVICE}ListUses", request, hub_pb2.ListUsesReply)
-            found += [_asked(use) for use in reply.uses]
             numbers = [use.number for use in reply.uses]
             going_on = start < reply.next <= reply.total or start == reply.total == reply.next
             if not going_on or not all(start <= number < reply.next for number in numbers):
                 raise DocumentError("uses", "are not in order", "tell the hub's operator")
+            found += [_asked(use) for use in reply.uses]
             start, end = reply.next, reply.total
         return found
 
@@ -166,6 +173,23 @@ class ConsentClient:
 
 
 def _asked(use: hub_pb2.ConsentUse) -> Asked:
+    """What the hub says, in the bounds of what it may say: pages and terminals show it. Raises
+    DocumentError, IdentityError.
+    """
+    times = [use.time, *([use.cancelled] if use.cancelled else [])]
+    right = (
+        use.number <= _MOST_NUMBER
+        and use.epoch <= _MOST_NUMBER
+        and all(10**9 <= time < 10**10 for time in times)
+        and all(len(permit) == HASH_BYTES for permit in use.permits)
+        and len(use.certificate) == HASH_BYTES
+        and len(use.consent) == CONSENT_ID_BYTES
+        and _WORD.fullmatch(use.purpose) is not None
+        and all(_WORD.fullmatch(name) for name in use.fields)
+        and max(len(use.fields), len(use.permits)) <= _MOST_LISTED
+    )
+    if not right:
+        raise DocumentError("uses", "hold what is no query", "tell the hub's operator")
     return Asked(
         number=use.number,
         bank=SpiffeId.parse(use.bank),

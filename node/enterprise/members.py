@@ -9,6 +9,7 @@ from federation.errors import DocumentError
 from federation.identity import Role, SpiffeId
 from federation.membership import Member, Members, TrustRoot
 from federation.signed import Signed
+from node.pages.parties import own_title
 from scoring.catalogue import Catalogue, Feature
 from scoring.errors import ScoringError
 
@@ -50,5 +51,5 @@ class ChainMembers:
         """What a member calls itself; the name in its id where that is unknown."""
         for one in (*self.banks, *self.holders):
             if one.id == party:
-                return one.title.get(language) or party.name
+                return own_title(one.title, language, party.name)
         return party.name

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 from markupsafe import Markup
 
 from federation.identity import Role
 from federation.membership import Members
 
+MOST_TITLE: Final = 80
+"""Characters of a title that are shown."""
+
+
+def own_title(title: Mapping[str, str], language: str, name: str) -> str:
+    """What a member calls itself, on one line and without what is not seen; `name` where nothing
+    is left.
+
+    A member chooses its title: characters without width would make it look like another's, and
+    those that turn the direction would move what stands beside it.
+    """
+    given = title.get(language, "")
+    seen = "".join(" " if one.isspace() else one for one in given if _is_seen(one))
+    text = " ".join(seen.split())
+    if len(text) > MOST_TITLE:
+        text = f"{text[:MOST_TITLE]}…"
+    return text or name
+
 
 def titles_of(members: Members, language: str) -> dict[str, str]:
-    """The titles of a chain's members by their ids. Two of one title have their names beside it."""
+    """The titles of a chain's members by their ids. Those that look like one another's have their
+    names beside it.
+    """
     found = {
-        str(member.id): member.title.get(language) or member.id.name
+        str(member.id): own_title(member.title, language, member.id.name)
         for role in Role
         for member in members.of(role)
     }
-    seen = list(found.values())
+    seen = Counter(_look(title) for title in found.values())
     return {
-        party: title if seen.count(title) == 1 else f"{title} · {name_of(party)}"
+        party: title if seen[_look(title)] == 1 else f"{title} · {name_of(party)}"
         for party, title in found.items()
     }
+
+
+def _is_seen(character: str) -> bool:
+    """Neither control, format, private nor unassigned; a space is seen."""
+    return character.isspace() or unicodedata.category(character)[0] != "C"
+
+
+def _look(title: str) -> str:
+    """The same for titles of full and half width, of either case, and whatever their spaces."""
+    return "".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
 def name_of(party: str) -> str:

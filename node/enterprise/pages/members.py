@@ -10,7 +10,7 @@ from federation.errors import FederationError
 from node.enterprise.agent import Agent
 from node.enterprise.members import ChainMembers
 from node.errors import NodeError
-from node.pages.parties import name_of
+from node.pages.parties import own_title
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class MemberBook:
         titles = {}
         for _, members in self._known.values():
             for one in (*members.banks, *members.holders):
-                titles[str(one.id)] = one.title.get(language) or name_of(str(one.id))
+                titles[str(one.id)] = own_title(one.title, language, one.id.name)
         return titles
 
     def features(self, language: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from node.hub.pages.texts import CREDENTIALS, MEMBERS, ROLES
 from node.hub.publication import Hub, routes
 from node.hub.seen import AWAY_SECONDS, last_seen
 from node.pages.duties import Duty
+from node.pages.parties import own_title
 from node.pages.site import Site
 from node.pages.visit import Visit
 
@@ -46,6 +47,7 @@ def add(site: Site, hub: Hub) -> None:
             "members.html.j2",
             words=MEMBERS,
             rows=rows,
+            own_title=own_title,
             roles=ROLES,
             states=CREDENTIALS,
             now=now,

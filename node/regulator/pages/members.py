@@ -13,6 +13,7 @@ from federation.interchain.guest import Guest
 from node.chain.store import GUEST
 from node.days import DAY
 from node.pages.duties import Duty
+from node.pages.parties import own_title
 from node.pages.site import Site
 from node.pages.visit import Visit, day
 from node.regulator.auditkeys.issuing import IssuedKey, issued
@@ -72,6 +73,7 @@ class MemberPages:
             classes=[one.value for one in SubjectClass],
             years=regulator.config.retention_years,
             names=Names.of(await regulator.members()),
+            own_title=own_title,
         )
 
 
