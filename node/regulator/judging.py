@@ -97,8 +97,9 @@ class PolicyWorker:
     ) -> PolicyReport:
         """The report. Raises PolicyError, ScoringError, PolicyTimeout, WorkerLost."""
         catalogues = {one.digest(): one for one in (catalogue, *(p.catalogue for p in past))}
-        await self._pool.start()
         try:
+            # Within: a bank may hang up while the worker comes up, and it ends all the same.
+            await self._pool.start()
             async with asyncio.timeout(self._seconds):
                 report = await self._pool.run(
                     policy.apply_policy,
