@@ -26,7 +26,7 @@ CHROMIUM = "/usr/bin/chromium"
 IMAGES = Path(__file__).parent / "images"
 WEEKS = 6
 ENTERPRISES, QUERIES, SEED = 8_000, 40, 1
-WIDTH, HEIGHT, SCALE = 1280, 900, 2
+WIDTH, SCALE = 1280, 2
 COLOURS = 128
 MOST_BYTES = 250_000
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
@@ -39,13 +39,14 @@ class Picture:
     name: str
     party: str
     account: str
+    height: int
     path: str
     link: str = ""
 
 
 PICTURES = (
-    Picture("regulator", "regulator", "inspector", "/overview"),
-    Picture("profile", "bank", "officer-31", "/queries", "/queries/"),
+    Picture("regulator", "regulator", "inspector", 1000, "/overview"),
+    Picture("profile", "bank", "officer-31", 1240, "/queries", "/queries/"),
 )
 
 
@@ -73,7 +74,7 @@ async def make(browser: Browser, picture: Picture, logins: Sequence[Login], lang
         one for one in logins if (one.party, one.account) == (picture.party, picture.account)
     ]
     context = await browser.new_context(
-        viewport={"width": WIDTH, "height": HEIGHT},
+        viewport={"width": WIDTH, "height": picture.height},
         device_scale_factor=SCALE,
         locale=LANGUAGES[language],
         color_scheme="light",

@@ -17,7 +17,7 @@ import pytest
 
 from node.demo.calendar import office_weeks
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTERPRISES, QUERIES, HOLDERS = 600, 12, 8
