@@ -82,7 +82,7 @@ def _table_lines(text: str) -> Iterator[Line]:
 def _value(number: int, line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _bad_line(number, "is no JSON") from error
     if not isinstance(value, dict):
         raise _bad_line(number, "is no object of texts")

@@ -43,6 +43,11 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {str(_blank_text(str(key))): _blank(value, str(key)) for key, value in event.items()}
 
 
+def printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Writes out whatever would begin a line or speak to the terminal: JSON does so by itself."""
+    return {key: _written(value, key) for key, value in event.items()}
+
+
 def configure(
     level: Literal["debug", "info", "warning", "error"] = "info",
     output: Literal["json", "console"] = "json",
@@ -73,6 +78,7 @@ def configure(
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
             redact,
+            *([] if output == "json" else [printable]),
             renderer,
         ],
     )
@@ -127,6 +133,17 @@ def _blank(value: Any, key: str = "") -> Any:
         # A code of digits alone may be passed as a number.
         return BLANK if isinstance(value, int) and _CODE.fullmatch(str(value)) else value
     return _blank_text(_plain(value))
+
+
+def _written(value: Any, key: str) -> Any:
+    if not isinstance(value, str):
+        # Lists and mappings are rendered by `repr`, which writes them out.
+        return value
+    kept = "\n\t" if key in ("exception", "stack") else ""
+    return "".join(
+        one if one.isprintable() or one in kept else one.encode("unicode_escape").decode()
+        for one in value
+    )
 
 
 def _blank_text(text: str) -> str:

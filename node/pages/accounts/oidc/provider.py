@@ -146,7 +146,7 @@ class Provider:
             raise ProviderError(f"{address} answers {status}; check client_id and client_secret")
         try:
             document = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderError(f"{address} answers with no JSON") from error
         if not isinstance(document, dict):
             raise ProviderError(f"{address} answers with no JSON object")

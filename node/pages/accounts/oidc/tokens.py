@@ -20,6 +20,7 @@ MOST_AGE: Final = 600
 """A token was made within this many seconds: it comes straight from the provider."""
 LEAST_RSA_BITS: Final = 2048
 MOST_SUBJECT: Final = 255
+MOST_TIME: Final = 100_000_000_000
 
 
 class UnknownKey(ProviderError):
@@ -62,7 +63,7 @@ def verify(
         decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
     except JoseError as error:
         raise _unverified(error) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ProviderError("the ID token is no token") from error
     claims = decoded.claims
     if claims.get("iss") != issuer:
@@ -93,6 +94,8 @@ def _time(claims: Mapping[str, Any], name: str, default: int | None = None) -> i
     value = claims.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProviderError(f"the ID token has no {name}")
+    if not 0 <= value < MOST_TIME:  # infinity and NaN, which JSON libraries read, are neither
+        raise ProviderError(f"the ID token's {name} is no time")
     return int(value)
 
 
