@@ -39,10 +39,12 @@ def run_demo(
     must not exist or be empty, is kept. Raises
     DemoError when a party fails; every process is stopped whatever happens.
     """
-    if enterprises < queries + len(REASONS) + FIRMS:
+    # A history may be about half of the firms; whoever was asked about in it is not drawn again.
+    if enterprises // (2 if weeks else 1) < queries + len(REASONS) + FIRMS:
         raise DemoError(
             f"enterprises: {enterprises} are too few for {queries} queries, {len(REASONS)} "
-            f"refusals and {FIRMS} violations; ask for more enterprises or fewer queries"
+            f"refusals and {FIRMS} violations{', half of them after a history' if weeks else ''}; "
+            "ask for more enterprises or fewer queries"
         )
     screen = Screen(language)
     with demo_folder(folder) as place:
