@@ -293,6 +293,7 @@ def clean_names(field_name: str, names: Iterable[str]) -> tuple[str, ...]:
     ordered = tuple(sorted(set(names)))
     if len(ordered) > MAX_NAMES:
         raise DocumentError(field_name, f"holds more than {MAX_NAMES} names")
-    if not all(_NAME.fullmatch(name) for name in ordered):
+    # Terminals and pages show them: nothing in them is a command or out of sight.
+    if not all(_NAME.fullmatch(name) and name.isprintable() for name in ordered):
         raise DocumentError(field_name, "holds a name that is empty, too long or has blanks")
     return ordered

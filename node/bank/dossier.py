@@ -25,6 +25,7 @@ from node.bank.asked import earlier, uses
 from node.bank.bank import Bank
 from node.bank.chains import ChainView
 from node.bank.ledger import QueryRow, State
+from node.pages.parties import own_title
 from scoring.documents import Text
 from scoring.profile import THIN_DATA, Profile, points_of, shortfalls
 from scoring.record import Record
@@ -254,7 +255,8 @@ def _title(members: Members, holder: SpiffeId) -> Text:
         member = members.require(holder, Role.HOLDER)
     except Refusal:
         return Text(zh=holder.name, en=holder.name)
-    return Text(zh=member.title["zh"], en=member.title["en"])
+    titles = {one: own_title(member.title, one, holder.name) for one in ("zh", "en")}
+    return Text(**titles)
 
 
 def _as_of(kept: QueryRow) -> Mapping[str, str]:
