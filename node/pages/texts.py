@@ -40,6 +40,7 @@ COMMON: Final[dict[str, Text]] = {
     ),
     "copy": Text(zh="点击复制", en="click to copy"),
     "copied": Text(zh="已复制", en="Copied"),
+    "colon": Text(zh="：", en=": "),
     "open": Text(zh="查看", en="Open"),
     "save": Text(zh="保存", en="Save"),
     "cancel": Text(zh="取消", en="Cancel"),

@@ -188,6 +188,7 @@ DISPUTES: Final[dict[str, Text]] = {
         zh="没有异议。若某次查询的结果与实际不符，可从“谁查询过”或此处提出。",
         en="No dispute. If a result does not fit your firm, open one here or from “Who asked”.",
     ),
+    "with": Text(zh="对{holder}的异议", en="Dispute with {holder}"),
     "opened": Text(zh="提出时间", en="Opened"),
     "holder": Text(zh="数据方", en="Holder"),
     "about": Text(zh="涉及", en="About"),

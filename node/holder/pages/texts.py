@@ -108,7 +108,7 @@ DATA: Final[dict[str, Text]] = {
     "none_loaded": Text(zh="尚未导入数据", en="No data are loaded yet"),
     "how_to_load": Text(
         zh="平台公布数据期后，在本机运行 yinxin holder epoch load；映射可先在“字段映射”页试读。",
-        en="Once the hub has announced an epoch, run `yinxin holder epoch load` on this machine; "
+        en="Once the hub has announced an epoch, run yinxin holder epoch load on this machine; "
         "try the mapping on the page “Mapping” before.",
     ),
     "epochs": Text(zh="数据期", en="Epochs"),

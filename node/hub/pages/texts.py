@@ -85,7 +85,7 @@ OVERVIEW: Final[dict[str, Text]] = {
     "asking": Text(zh="正在连接各数据方…", en="Asking each holder…"),
     "no_holders": Text(
         zh="尚无数据方。监管机构批准后，用 yinxin hub member add 加入。",
-        en="No data holder yet. Once the regulator enrolled one, add it: `yinxin hub member add`.",
+        en="No data holder yet. Once the regulator enrolled one, add it: yinxin hub member add.",
     ),
     "log": Text(zh="日志与见证", en="Log and witnesses"),
     "entries": Text(zh="日志条目", en="Entries"),
@@ -111,7 +111,7 @@ OVERVIEW: Final[dict[str, Text]] = {
     "no_epochs": Text(
         zh="尚未公布数据期。名录和目录就绪后运行 yinxin hub epoch announce。",
         en="No epoch is announced. Once there are a roster and a catalogue, run "
-        "`yinxin hub epoch announce`.",
+        "yinxin hub epoch announce.",
     ),
     "peers": Text(zh="其他链", en="Other chains"),
     "directory_of": Text(zh="目录取得于{time}", en="directory of {time}"),
@@ -374,7 +374,7 @@ CHAINS: Final[dict[str, Text]] = {
     "unit": Text(zh="次", en="queries"),
     "none": Text(
         zh="尚未与其他链互联。监管机构用 yinxin regulator chains pin 建立信任后，这里自动出现。",
-        en="No other chain yet. Once the regulator pins one (`yinxin regulator chains pin`) it "
+        en="No other chain yet. Once the regulator pins one (yinxin regulator chains pin) it "
         "stands here by itself.",
     ),
     "max_age": Text(

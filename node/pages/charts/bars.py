@@ -115,15 +115,17 @@ def bar_list(
     unit: str,
     language: str = "zh",
     tone: str = "brand",
+    most: float = 0.0,
 ) -> Markup:
     """Names with their amounts as bars, in the order given. Where some are negative, bars go both
-    ways from zero, in the tones `good` and `bad`.
+    ways from zero, in the tones `good` and `bad`. A full bar is the largest amount, or `most` where
+    that is more: 100 for a share in per cent.
     """
     known = [(name, finite(value) or 0.0) for name, value in rows]
     if not known:
         return nothing("list", title, language)
     low = min(0.0, *(value for _, value in known))
-    high = max(0.0, *(value for _, value in known))
+    high = max(0.0, most, *(value for _, value in known))
     span = (high - low) or 1.0
     zero = -low / span
     parts, y = [], 0.0

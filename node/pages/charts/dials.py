@@ -77,7 +77,10 @@ def radar(axes: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
     ]
     if len(known) < 3:
         return bar_list(
-            [(name, round(100 * (share or 0.0))) for name, share in known], title=title, unit="%"
+            [(name, round(100 * (share or 0.0))) for name, share in known],
+            title=title,
+            unit="%",
+            most=100,
         )
     count = len(known)
     rings = [

@@ -152,7 +152,7 @@ MEMBERS: Final[dict[str, Text]] = SHARED | {
     "later": Text(zh="未生效", en="not begun"),
     "no_members": Text(
         zh="尚无成员。请用 yinxin regulator enrol 签发入链申请。",
-        en="No member yet. Sign requests with `yinxin regulator enrol`.",
+        en="No member yet. Sign requests with yinxin regulator enrol.",
     ),
     "guests": Text(zh="他链机构", en="Guests of other chains"),
     "home": Text(zh="所在链", en="Home chain"),

@@ -76,6 +76,6 @@ DECISION: Final[dict[str, Text]] = SHARED | {
     "no_report": Text(zh="报告不可用：{problem}", en="The report is not available: {problem}"),
     "more": Text(
         zh="另有{count}项未列出；完整报告请运行 yinxin regulator model report。",
-        en="{count} more; `yinxin regulator model report` writes all of them.",
+        en="{count} more; yinxin regulator model report writes all of them.",
     ),
 }
