@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from argon2 import Parameters, extract_parameters
@@ -16,7 +17,7 @@ from node.pages.accounts.records import State
 from node.pages.accounts.sessions import Lifetime, Origin, csrf_of
 from node.pages.accounts.signing_in import SigningIn
 from node.pages.duties import Duty
-from support.accounts import CSRF, OTHER, PASSWORD, Browser, World
+from support.accounts import CSRF, OTHER, PASSWORD, Browser, World, new_world
 
 SESSION, SIGNIN = "__Host-session", "__Host-signin"
 
@@ -76,6 +77,24 @@ async def test_a_session_that_was_planted_is_not_the_one_that_comes_of_it(world:
         tokens = {c.value for c in victim.cookies.jar if c.name == SESSION}
         assert tokens - {planted}
         assert not await attacker.may_work()  # the planted one has ended
+
+
+async def test_a_session_of_one_node_is_none_at_another(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere = new_world(folder)
+    try:
+        for made in (world, elsewhere):
+            await officer(made)
+        async with world.browser() as browser, elsewhere.browser() as other:
+            await browser.sign_in("wang")
+            await other.sign_in("wang")
+            assert await other.may_work()
+            other.cookies.set(SESSION, token_of(browser), domain="pages.test")
+            for path in ("/work", "/account", "/accounts", "/"):
+                assert (await other.get(path)).headers["location"] == "/login", path
+    finally:
+        elsewhere.store.close()
 
 
 async def test_a_session_ends_by_idleness_and_in_any_case(world: World) -> None:
