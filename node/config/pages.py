@@ -31,7 +31,8 @@ class OidcConfig(Section):
     """`VALUE=DUTY` for each value of the claim that gives a duty."""
     name_claim: str = ""
     """The claim with the account's name, a pseudonym: the log names accounts by it. Unless given
-    the name is made of a tag of the subject."""
+    the name is made of a tag of the subject. Take one that people cannot change by themselves: an
+    account of a bank sees the queries that were asked under its name."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

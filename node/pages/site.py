@@ -272,7 +272,7 @@ async def read_form(request: Request, most: int) -> FormData:
     require_same_origin(request)
     length = request.headers.get("content-length", "")
     # Beside a transfer coding the length says nothing (RFC 9112, 6.3), and nothing would end it.
-    if not length.isdigit() or int(length) > most or "transfer-encoding" in request.headers:
+    if not length.isdecimal() or int(length) > most or "transfer-encoding" in request.headers:
         raise HTTPException(413)
     form = await request.form()
     for name, value in form.multi_items():

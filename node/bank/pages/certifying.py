@@ -152,7 +152,7 @@ def _draft(visit: Visit, raw: str) -> Draft:
         reason = "no file"
         raise BankError(Code.SCORECARD_UNREADABLE, "scorecard", reason=reason)
     days = visit.field("days")
-    if not days.isdigit() or not 1 <= int(days) <= 366:
+    if not (days.isdecimal() and len(days) <= 3 and 1 <= int(days) <= 366):
         raise BankError(Code.BODY_INVALID, "days", reason="1–366")
     form: Form = "open" if visit.field("form") == "open" else "sealed"
     return Draft(raw, visit.field("chain"), form, int(days))

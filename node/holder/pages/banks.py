@@ -25,6 +25,7 @@ from node.pages.visit import Visit, day
 from node.runtime import Runtime
 
 MOST = 1_000_000_000
+MOST_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class BankPages:
         """Sets a budget."""
         party = await self._party(visit.field("id"))
         text = visit.field("budget")
-        if not text.isdecimal() or int(text) > MOST:
+        if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) > MOST:
             return await self._one(visit, str(party), error="budget", given=text)
         holder, by = self._holder, visit.by
         await holder.store.run(lambda c: set_budget(holder, c, party, by, int(text)))

@@ -169,7 +169,7 @@ class DataPages:
 
     async def _epoch(self, visit: Visit) -> Snapshot:
         number = visit.request.path_params["epoch"]
-        if not number.isdigit() or len(number) > 15:
+        if not number.isdecimal() or len(number) > 15:
             raise HTTPException(404)
         found = await self._holder.store.read(lambda c: snapshots(c, int(number)))
         if not found:
