@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, Connection, Select, and_, func
 from starlette.responses import StreamingResponse
 
@@ -123,8 +124,8 @@ def read(table: Table, visit: Visit) -> Asked:
     return Asked(
         sort=name,
         descending=wanted.startswith("-"),
-        page=max(1, int(page)) if page.isdigit() and len(page) < 8 else 1,
-        size=int(size) if size.isdigit() and int(size) in SIZES else SIZES[0],
+        page=max(1, int(page)) if page.isdecimal() and len(page) < 8 else 1,
+        size=int(size) if size in map(str, SIZES) else SIZES[0],
         filters=filters,
     )
 
@@ -175,6 +176,8 @@ def to_csv(table: Table, rows: Sequence[Any], visit: Visit, name: str) -> Stream
 
 def _cell(column: Column, row: Any, visit: Visit) -> str:
     value = column.raw(row) if column.raw is not None else column.show(row, visit)
+    if isinstance(value, Markup):
+        value = value.striptags()
     text = when(value) if column.kind == "time" and isinstance(value, int) else str(value)
     return f"'{text}" if len(text) > 1 and _FORMULA.match(text) else text
 
