@@ -18,6 +18,7 @@ from node.errors import NodeError
 
 CIPHER_VARIABLE = "GRPC_SSL_CIPHER_SUITES"
 CIPHER_SUITES = "ECDHE-RSA-AES256-GCM-SHA384"
+FORK_VARIABLE = "GRPC_ENABLE_FORK_SUPPORT"
 TRACE_VARIABLES = ("GRPC_TRACE", "GRPC_EXPERIMENTAL_TRACE")
 
 
@@ -39,6 +40,10 @@ def _fix_environment() -> None:
         if os.environ.get(name):
             raise UnsafeEnvironment(f"{name} writes message bytes to standard error; unset it")
     os.environ[CIPHER_VARIABLE] = CIPHER_SUITES
+    # Nothing here uses gRPC in a forked child. Its handlers start threads there again, which use
+    # descriptors that are closed by then: one in five programs that are started as another user
+    # dies before it begins (grpc/grpc#43055).
+    os.environ[FORK_VARIABLE] = "0"
     # Otherwise every lost connection is a line of gRPC's own on standard error.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
