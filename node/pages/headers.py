@@ -54,10 +54,12 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
         static = scope["path"].startswith(STATIC)
-        kept = b"public, max-age=31536000, immutable" if static else b"no-store"
 
         async def added(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # That a file is missing holds until the next release at most.
+                lasting = static and message["status"] in (200, 304)
+                kept = b"public, max-age=31536000, immutable" if lasting else b"no-store"
                 message["headers"] = [
                     *(one for one in message["headers"] if one[0].lower() != b"cache-control"),
                     *_ALWAYS,

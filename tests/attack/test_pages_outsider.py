@@ -293,8 +293,8 @@ async def test_every_answer_says_what_may_run_and_is_not_kept(world: World) -> N
         assert found.headers.get_list("content-security-policy") == [POLICY]
         assert found.headers["x-content-type-options"] == "nosniff"
         assert found.headers["referrer-policy"] == "no-referrer"
-        static = found.request.url.path.startswith("/static/")
-        assert ("no-store" in found.headers["cache-control"]) is not static
+        lasting = found.request.url.path.startswith("/static/") and found.status_code == 200
+        assert ("no-store" in found.headers["cache-control"]) is not lasting
         assert len(found.headers.get_list("cache-control")) == 1
     assert "frame-ancestors 'none'" in POLICY and "unsafe" not in POLICY
 
