@@ -30,6 +30,7 @@ def surroundings(visit: Visit, words: Mapping[str, Text]) -> dict[str, Any]:
         "day": visits.day,
         "iso": visits.iso,
         "number": visits.number,
+        "change": visits.change,
         "notice": visits.say(notice, language) if notice is not None else "",
         "today": visits.day(visit.site.clock.now()),
         "layout": template("node.pages", "layout.html.j2"),

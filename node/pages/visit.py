@@ -141,6 +141,12 @@ def number(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
+def change(value: float) -> str:
+    """A difference with its sign and one decimal: `+0.4`, `−1.2`; `0.0` has none."""
+    said = f"{value:+.1f}"
+    return "0.0" if said in ("+0.0", "-0.0") else said.replace("-", "−")
+
+
 def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, CHINA)
 

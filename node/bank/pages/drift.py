@@ -25,8 +25,8 @@ _VERDICTS: Final[dict[str, tuple[Text, str]]] = {
     "moving": (DRIFT["moving"], "warn"),
     "changed": (DRIFT["changed"], "bad"),
 }
-_GRADE_TONES: Final = ("bad", "f", "warn", "e", "d", "c", "b", "good")
-"""From C to AAA."""
+_GRADE_TONES: Final = ("bad", "b", "warn", "e", "a", "brand", "c", "good")
+"""From C to AAA: from red over yellow and blue to green, so that the order is seen."""
 
 
 def add_drift(site: Site, desk: Desk) -> None:

@@ -243,7 +243,7 @@ _TABLE: Final = Table(
         Column("state", MODEL["state"], _state),
         Column("form", MODEL["form"], lambda r, v: v.say(FORMS[r.view["form"]]),
                hidden_on_phone=True),
-        Column("until", MODEL["until"], lambda r, v: day(r.view["not_after"])),
+        Column("until", MODEL["until"], lambda r, v: day(r.view["not_after"]), kind="time"),
         Column("installed", MODEL["installed"], _installed),
         Column("prepared", MODEL["prepared"], _prepared),
     ),

@@ -41,7 +41,7 @@ _DIGITS: Final = 10
 _FIRST_TIME: Final = 1_000_000_000
 """Numbers from it on are times (unix seconds), as evidence has them."""
 _HASHES: Final = frozenset({"model", "ctx", "permit", "document", "consent", "certificate"})
-_KINDS: Final = {kind.value: Text(**kind.titles) for kind in FindingKind}
+KINDS: Final = {kind.value: Text(**kind.titles) for kind in FindingKind}
 
 
 class Findings:
@@ -122,7 +122,7 @@ class Findings:
             history=history,
             evidence=_evidence(visit, found, names),
             errors=errors,
-            kinds=_KINDS,
+            kinds=KINDS,
             severities=SEVERITY,
             severity_tones=SEVERITY_TONES,
             states=STATE,
@@ -140,8 +140,8 @@ def finding_table(names: Names, subjects: Mapping[str, Text]) -> Table:
         Column("first_seen", of["first_seen"],
                lambda r, v: link(f"{PATH}/{r.id.hex()}", when(r.first_seen)), kind="time",
                source=table.first_seen, raw=lambda r: r.first_seen),
-        Column("kind", of["what"], lambda r, v: v.say(_KINDS[r.kind]), kind="choice",
-               source=table.kind, choices=_KINDS),
+        Column("kind", of["what"], _what, kind="choice",
+               source=table.kind, choices=KINDS),
         Column("severity", of["severity"], _severity, kind="choice", source=table.severity,
                choices=SEVERITY, raw=lambda r: r.severity),
         Column("state", of["state"], _state, kind="choice", source=table.state, choices=STATE,
@@ -184,6 +184,10 @@ def _hex(value: str) -> str:
         return unb64(value, "evidence").hex()
     except DocumentError:
         return value
+
+
+def _what(row: Any, visit: Visit) -> Markup:
+    return Markup('<span class="wraps">{}</span>').format(visit.say(KINDS[row.kind]))
 
 
 def _evidence(visit: Visit, found: KeptFinding, names: Names) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from node.regulator.overview import (
     still_consented,
     tally,
 )
+from node.regulator.pages.findings import KINDS
 from node.regulator.pages.names import Names, purpose
 from node.regulator.pages.texts import (
     LOG_STATES,
@@ -119,6 +120,7 @@ class Overview:
             tones=SEVERITY_TONES,
             logs=seen.logs,
             log_states=LOG_STATES,
+            kinds=KINDS,
             names=names,
             audit=seen.audit,
             late=max(0, now - seen.audit.checked) if seen.audit.checked else 0,

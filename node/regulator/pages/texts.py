@@ -39,7 +39,7 @@ SHARED: Final[dict[str, Text]] = {
     "reference": Text(zh="业务编号", en="Reference"),
     "purpose": Text(zh="查询原因", en="Purpose"),
     "model": Text(zh="评分模型", en="Model"),
-    "epoch": Text(zh="批次", en="Epoch"),
+    "epoch": Text(zh="数据期", en="Epoch"),
     "consent": Text(zh="企业授权", en="Consent"),
     "findings": Text(zh="审计发现", en="Findings"),
     "severity": Text(zh="级别", en="Severity"),
@@ -58,7 +58,7 @@ SHARED: Final[dict[str, Text]] = {
 OVERVIEW: Final[dict[str, Text]] = SHARED | {
     "title": SECTIONS["/overview"][0],
     "lead": Text(
-        zh="{chain}全部查询的授权、用途与日志，均由本节点独立核验。",
+        zh="{chain} 全部查询的授权、用途与日志，均由本节点独立核验。",
         en="Consent, purpose and logs of every query in {chain}, verified by this node itself.",
     ),
     "period": Text(zh="统计期", en="Period"),
@@ -85,7 +85,7 @@ OVERVIEW: Final[dict[str, Text]] = SHARED | {
     ),
     "audited": Text(zh="审计进度", en="Audited up to"),
     "audited_note": Text(
-        zh="枢纽日志{verified} / {size}条已核验", en="{verified} of {size} hub entries verified"
+        zh="平台日志{verified} / {size}条已核验", en="{verified} of {size} hub entries verified"
     ),
     "audit_never": Text(
         zh="尚未审计。请由审计用户运行：", en="Nothing is audited yet. The audit's user runs:"
@@ -161,7 +161,7 @@ MEMBERS: Final[dict[str, Text]] = SHARED | {
     ),
     "keys": Text(zh="审计密钥", en="Audit keys"),
     "keys_hint": Text(
-        zh="每月每类主体一把。没有当月密钥，枢纽不签发许可；销毁后当月证据永远无法打开。",
+        zh="每月每类主体一把。没有当月密钥，平台不签发许可；销毁后当月证据永远无法打开。",
         en="One a month and class of subjects. Without this month's the hub issues no permit; once "
         "erased, the month's evidence opens no more.",
     ),
@@ -174,7 +174,7 @@ MEMBERS: Final[dict[str, Text]] = SHARED | {
     "erased": Text(zh="已销毁 {day}", en="erased {day}"),
     "missing": Text(zh="缺失", en="missing"),
     "no_keys": Text(
-        zh="尚无审计密钥，枢纽无法签发许可。请由审计用户运行：",
+        zh="尚无审计密钥，平台无法签发许可。请由审计用户运行：",
         en="There is no audit key, so the hub issues no permit. The audit's user runs:",
     ),
     "retention": Text(

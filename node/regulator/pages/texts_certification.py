@@ -40,7 +40,7 @@ CERTIFICATION: Final[dict[str, Text]] = SHARED | {
     "features": Text(zh="{version}（{count}个特征）", en="{version} ({count} features)"),
     "proposed": Text(zh="拟议版本", en="Proposed"),
     "proposed_hint": Text(
-        zh="由平台拟议，公布前不影响任何批次与模型。",
+        zh="由平台拟议，公布前不影响任何数据期与模型。",
         en="Proposed by the hub; until it is published no epoch and no model is affected.",
     ),
     "no_catalogue": Text(

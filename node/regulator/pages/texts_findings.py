@@ -63,7 +63,7 @@ EVIDENCE: Final[dict[str, Text]] = {
     "officer": Text(zh="经办人代号", en="Officer"),
     "reference": Text(zh="业务编号", en="Reference"),
     "holder": Text(zh="数据方", en="Holder"),
-    "epoch": Text(zh="批次", en="Epoch"),
+    "epoch": Text(zh="数据期", en="Epoch"),
     "reported_by": Text(zh="发现方", en="Found by"),
     "queries": Text(zh="查询数", en="Queries"),
     "issued": Text(zh="许可时间", en="Permit issued"),
@@ -78,5 +78,6 @@ EVIDENCE: Final[dict[str, Text]] = {
     "found": Text(zh="对方发现时间", en="Found there"),
     "log": Text(zh="日志", en="Log"),
     "size": Text(zh="规模", en="Size"),
+    "where": Text(zh="位置", en="Where"),
 }
 """Names of what stands in evidence; others are shown as they are."""

@@ -11,7 +11,7 @@ SOME: Final = {"yes": Text(zh="有", en="some"), "no": Text(zh="无", en="none")
 QUERIES: Final[dict[str, Text]] = SHARED | {
     "title": SECTIONS["/queries"][0],
     "lead": Text(
-        zh="枢纽签发的每份许可，审计核验后列于此处；经办人为代号，企业身份不在表中。",
+        zh="平台签发的每份许可，审计核验后列于此处；经办人为代号，企业身份不在表中。",
         en="Every permit of the hub's, once the audit verified it. Officers are pseudonyms, and no "
         "enterprise is named here.",
     ),
@@ -110,11 +110,11 @@ QUERY: Final[dict[str, Text]] = SHARED | {
 
 STEP: Final[dict[str, Text]] = {
     "permit": Text(
-        zh="许可由枢纽签发并如实记录", en="Permit signed by the hub and logged as it is"
+        zh="许可由平台签发并如实记录", en="Permit signed by the hub and logged as it is"
     ),
     "bank": Text(zh="查询机构当时为成员或客户机构", en="Bank was a member or a guest"),
     "model": Text(zh="模型经监管认证且有效", en="Model certified, logged and valid"),
-    "epoch": Text(zh="批次已开放，上下文相符", en="Epoch open, context right"),
+    "epoch": Text(zh="数据期已开放，上下文相符", en="Epoch open, context right"),
     "audience": Text(zh="受众与有效期合规", en="Audience and validity right"),
     "evidence": Text(zh="证据信封可打开且属于本许可", en="Evidence opens and is of this permit"),
     "consent": Text(
@@ -125,6 +125,6 @@ STEP: Final[dict[str, Text]] = {
     ),
     "proof": Text(zh="盲化元素属于授权企业", en="Blinded element is the enterprise's"),
     "uses": Text(zh="授权使用未超限", en="Uses of the consent within its limits"),
-    "counterparts": Text(zh="枢纽、数据方与银行日志相符", en="Logs of hub, holders and bank agree"),
+    "counterparts": Text(zh="平台、数据方与银行日志相符", en="Logs of hub, holders and bank agree"),
     "conduct": Text(zh="查询行为无异常", en="Nothing unusual in the conduct"),
 }
