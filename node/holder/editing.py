@@ -62,6 +62,7 @@ class MappingDesk:
 
     def __init__(self, runtime: Runtime[HolderConfig]) -> None:
         self._runtime = runtime
+        self._saving = asyncio.Lock()
 
     @property
     def path(self) -> Path:
@@ -86,6 +87,9 @@ class MappingDesk:
         and the source that stands in the file. Raises HolderError when that cannot be read.
         """
         present, catalogue = await self.text(), await self.catalogue()
+        return await asyncio.to_thread(self._examined, text, present, catalogue)
+
+    def _examined(self, text: str, present: str, catalogue: Catalogue | None) -> Examined:
         mapping, errors = examine(text, self.path, catalogue)
         if mapping is not None:
             errors += self._own_faults(mapping, present)
@@ -102,23 +106,25 @@ class MappingDesk:
         Raises HolderError for a text that is not valid, or a file that cannot be written, and
         Conflict when the file has changed since.
         """
-        if not (await self.examine(text)).valid:
-            raise HolderError("the mapping is not valid; correct the lines that are named")
-        before = await self.text()
-        if digest(before) != edited:
-            raise Conflict("the mapping was changed meanwhile; open the page anew")
-        if text == before:
-            return edited
-        now = self._runtime.clock.now()
-        document = hashlib.sha256(text.encode()).digest()
-        raw = entry(Kind.ADMIN, now, action="mapping", by=by, document=document)
+        # One at a time: else two that edited the same file would both find it unchanged.
+        async with self._saving:
+            if not (await self.examine(text)).valid:
+                raise HolderError("the mapping is not valid; correct the lines that are named")
+            before = await self.text()
+            if digest(before) != edited:
+                raise Conflict("the mapping was changed meanwhile; open the page anew")
+            if text == before:
+                return edited
+            now = self._runtime.clock.now()
+            document = hashlib.sha256(text.encode()).digest()
+            raw = entry(Kind.ADMIN, now, action="mapping", by=by, document=document)
 
-        def record(connection: Connection) -> None:
-            self._runtime.append(connection, Kind.ADMIN, raw)
+            def record(connection: Connection) -> None:
+                self._runtime.append(connection, Kind.ADMIN, raw)
 
-        await self._runtime.store.run(record)
-        await asyncio.to_thread(_replace, self.path, before, text)
-        return digest(text)
+            await self._runtime.store.run(record)
+            await asyncio.to_thread(_replace, self.path, before, text)
+            return digest(text)
 
     async def earlier(self) -> list[str]:
         """Names of the files that were kept, the newest first."""

@@ -158,7 +158,7 @@ class MappingPages:
         if catalogue is None:
             return None
         present = await self._desk.catalogue()
-        mapping, _ = examine(await self._desk.text(), self._desk.path)
+        mapping, _ = await asyncio.to_thread(examine, await self._desk.text(), self._desk.path)
         if mapping is None:
             return None
         return _Proposal(catalogue, mapping_impact(mapping, catalogue, present))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +109,7 @@ class CataloguePages:
     async def _with(self, visit: Visit, raw: bytes, work: Any) -> Response:
         """What `work` makes of a catalogue, or what is wrong with it."""
         try:
-            response: Response = await work(Catalogue.from_json(raw))
+            response: Response = await work(await asyncio.to_thread(Catalogue.from_json, raw))
         except (ScoringError, NodeError) as error:
             return await self._page(visit, 422, error=str(error))
         return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,23 +95,25 @@ class RosterPages:
         if not isinstance(file, UploadFile) or not file.filename:
             return await self._page(visit, 422, error="no_file")
         try:
-            lines = (await file.read()).decode("utf-8-sig").splitlines()
+            text = (await file.read()).decode("utf-8-sig")
         except UnicodeDecodeError:
             return await self._page(visit, 422, error="not_text")
-        return await self._page(visit, checked=await self._check(read_codes(lines)))
+        return await self._page(visit, checked=await self._check(text, str.splitlines))
 
     async def publish(self, visit: Visit) -> Response:
         """Enrols the codes that were checked; they are read again."""
         codes = visit.form.get("codes", "")
-        checked = await self._check(read_codes(codes.split() if isinstance(codes, str) else ()))
+        checked = await self._check(codes if isinstance(codes, str) else "", str.split)
         if not checked.publishable:
             return await self._page(visit, 422, checked=checked)
         hub, by = self._hub, visit.by
         await hub.store.run(lambda connection: enrol(hub, connection, checked.fresh, by))
         return visit.redirect("/roster", "done")
 
-    async def _check(self, listed: Listed) -> Checked:
+    async def _check(self, text: str, split: Callable[[str], list[str]]) -> Checked:
         now = self._hub.clock.now()
+        # Hundreds of thousands of codes take seconds.
+        listed = await asyncio.to_thread(lambda: read_codes(split(text)))
 
         def look(connection: Connection) -> Checked:
             return Checked(listed, fresh(listed, self._hub.chain.roster(connection, now)))
