@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from playwright.async_api import expect
 from sqlalchemy import Connection, insert
 
@@ -21,8 +20,6 @@ from support.browser import Walk, serving
 from support.chain import DAY, DELTA, HARBOUR, NOW
 from support.pages import open_site
 from tests.node.holder.world import World
-
-pytestmark = pytest.mark.timeout(300)
 
 ENGINEER = Duty.ENGINEER
 

@@ -19,8 +19,6 @@ from support.pages import open_site
 from tests.node.hub.test_impact import REST, catalogue
 from tests.node.hub.world import World, codes
 
-pytestmark = pytest.mark.timeout(300)
-
 OPERATOR = Duty.OPERATOR
 ABROAD = "spiffe://zsj.yinxin.example/hub/hub"
 

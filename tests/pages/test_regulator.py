@@ -83,7 +83,7 @@ async def test_a_finding_is_followed_to_its_query_and_decided(
             await page.goto(f"{origin}/overview")
             await page.goto(f"{origin}/findings?kind={kind.value}")
             await page.locator("tbody tr a").first.click()
-            assert page.url == f"{origin}/findings/{finding.id.hex()}"
+            await expect(page).to_have_url(f"{origin}/findings/{finding.id.hex()}")
             await page.get_by_label("已确认：确属违规" if zh else "Confirmed: it is").check()
             await page.get_by_label("说明" if zh else "Why").fill("枢纽未出示 not shown")
             await walk.look(page, "regulator-finding", language)
@@ -91,7 +91,7 @@ async def test_a_finding_is_followed_to_its_query_and_decided(
             await expect(page.locator(".notice")).to_be_visible()
             await expect(page.locator(".steps")).to_contain_text("tester")
             await page.get_by_role("link", name="查看该查询" if zh else "Open the query").click()
-            assert page.url == f"{origin}/queries/{made.permits[place]}"
+            await expect(page).to_have_url(f"{origin}/queries/{made.permits[place]}")
             await expect(page.locator("h1")).to_contain_text("不合规" if zh else "not in order")
 
 
