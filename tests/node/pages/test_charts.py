@@ -193,7 +193,12 @@ def test_a_radar_leaves_out_what_has_no_value_and_needs_three_axes() -> None:
     (web,) = classed(root, "web")
     assert web.get("points") == "180.0,58.0 180.0,142.0 96.0,142.0"
     assert [one.text for one in classed(root, "amount")] == ["100%", "0%", "–", "100%"]
-    assert classed(parsed(radar([("a", 1), ("b", 0.5)], title="T")), "list")
+    two = parsed(radar([("a", 0.5), ("b", 0.25)], title="T"))
+    assert classed(two, "list")
+    assert [one.get("width") for one in classed(two, "bar")] == [
+        "50.00%",
+        "25.00%",
+    ]  # of all, not of "a"
 
 
 def test_a_network_refuses_an_edge_to_nobody_and_a_chart_a_tone_there_is_not() -> None:

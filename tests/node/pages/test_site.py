@@ -12,7 +12,7 @@ from node.pages.duties import Duty
 from node.pages.headers import POLICY
 from node.pages.site import Site
 from node.pages.tables import Column, Table, every, fetch, read, to_csv
-from node.pages.visit import Visit
+from node.pages.visit import Visit, change
 from scoring.documents import Text as Words
 from support.pages import assert_matrix, browsing, open_site
 
@@ -128,3 +128,7 @@ async def test_a_table_is_sorted_filtered_and_paged_by_the_database() -> None:
         lines = (await client.get("/firms.csv?name=firm+3")).text.splitlines()
         assert lines[0] == "\ufeffId,Name,Time" and len(lines) == 30
         assert lines[1].split(",")[1] == "'=firm 3"
+
+
+def test_a_difference_has_a_minus_of_its_own_and_nothing_no_sign() -> None:
+    assert [change(one) for one in (0.44, -1.25, -0.04, 0.0)] == ["+0.4", "−1.2", "0.0", "0.0"]

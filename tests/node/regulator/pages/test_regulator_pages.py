@@ -164,7 +164,8 @@ async def test_a_finding_is_decided_once_there_is_a_reason(made: Audited) -> Non
         after = await text(client, path)
         assert "Asked the holder." in after and "Account: tester" in after
         assert counted(1) in await text(client, "/findings?state=confirmed")
-        assert "Asked the holder." in await text(client, "/findings.csv")
+        exported = await text(client, "/findings.csv")
+        assert "Asked the holder." in exported and "<span" not in exported
         assert (await client.get(f"/findings/{'00' * 16}")).status_code == 404
         lost = await client.post(f"/findings/{'00' * 16}", data={"state": "explained", "note": "x"})
         assert lost.status_code == 404
