@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import expect
 from sqlalchemy import insert
 
@@ -21,7 +20,6 @@ from support.disputing import HOLDER, World, disputing
 from support.enrolled import DELTA, HARBOUR
 from support.pages import open_site
 
-pytestmark = pytest.mark.timeout(300)
 STATEMENT = {
     "zh": "2026 年 9 月的纳税额记录有误：滞纳金已于 9 月 28 日缴清，凭证号 A-17。",
     "en": "The tax of September was paid late and then in full, on the 28th: receipt A-17.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def add_profile(site: Site, desk: Desk) -> None:
         except FAILURES as error:
             return await _page(desk, visit, error)
         name = f"{'full-' if full else ''}evidence-{identifier.hex()[:12]}.json"
-        content = json.dumps(found, ensure_ascii=False, indent=1)
+        content = await asyncio.to_thread(json.dumps, found, ensure_ascii=False, indent=1)
         disposition = f'attachment; filename="{name}"'
         return Response(content, headers={**_SAVED, "content-disposition": disposition})
 

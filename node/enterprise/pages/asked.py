@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
 from federation.auditkeys import calendar_month, month_start
-from node.days import last_months
+from node.days import DAY, last_months
 from node.enterprise.agent import Agent
 from node.enterprise.asking import fetch_uses
 from node.enterprise.pages.consents import OWNER, PACKAGE
@@ -26,7 +26,7 @@ from node.pages.visit import Visit, when
 from scoring.documents import Text
 
 MONTHS: Final = 12
-MONTH: Final = 30 * 86_400
+MONTH: Final = 30 * DAY
 BANKS: Final = 5
 """So many banks have a colour of their own."""
 
@@ -68,25 +68,24 @@ class AskedPages:
         titles, now = self._book.titles(visit.language), self._agent.clock.now()
         months = last_months(now, MONTHS)
 
-        def look(connection: Connection) -> tuple[Any, list[tuple[int, str]], int]:
+        def look(connection: Connection) -> tuple[Any, list[tuple[int, str, int]], int]:
             table = _table(titles, _banks(connection))
             rows = agent_uses.c
-            since = select(rows.time, rows.bank).where(rows.time >= month_start(months[0]))
             recent = select(func.count()).where(rows.time >= now - MONTH)
             listed = fetch(connection, table, read(table, visit), "/asked")
-            times = [(time, bank) for time, bank in connection.execute(since)]
-            return listed, times, connection.execute(recent).scalar_one()
+            days = _by_day(connection, month_start(months[0]))
+            return listed, days, connection.execute(recent).scalar_one()
 
-        listed, times, recent = await self._agent.store.read(look)
+        listed, days, recent = await self._agent.store.read(look)
         return visit.render(
             PACKAGE,
             "asked.html.j2",
             words=ASKED,
             shown=listed,
             recent=recent,
-            year=len(times),
-            banks=len({bank for _, bank in times}),
-            chart=_by_month(times, months, titles, visit),
+            year=sum(count for *_, count in days),
+            banks=len({bank for _, bank, _ in days}),
+            chart=_by_month(days, months, titles, visit),
             unreached=[visit.say(ASKED["unreached"], chain=chain) for chain in unreached],
         )
 
@@ -96,14 +95,29 @@ def _banks(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def _by_day(connection: Connection, since: int) -> list[tuple[int, str, int]]:
+    """A time of each day from then on, in China, with the bank and how often it asked."""
+    rows = agent_uses.c
+    day = (rows.time - since) // DAY
+    query = (
+        select(func.min(rows.time), rows.bank, func.count())
+        .where(rows.time >= since)
+        .group_by(day, rows.bank)
+    )
+    return [(time, bank, count) for time, bank, count in connection.execute(query)]
+
+
 def _by_month(
-    times: Sequence[tuple[int, str]],
+    days: Sequence[tuple[int, str, int]],
     months: Sequence[int],
     titles: Mapping[str, str],
     visit: Visit,
 ) -> Markup:
-    counts = Counter((calendar_month(time), bank) for time, bank in times)
-    totals = Counter(bank for _, bank in times)
+    counts: Counter[tuple[int, str]] = Counter()
+    totals: Counter[str] = Counter()
+    for time, bank, count in days:
+        counts[calendar_month(time), bank] += count
+        totals[bank] += count
     first = [bank for bank, _ in totals.most_common(BANKS)]
     stacks = [
         Stack(title_of(bank, titles), [counts[month, bank] for month in months], tone)
