@@ -12,6 +12,7 @@ from starlette.responses import Response
 from federation.errors import DocumentError, FederationError, IdentityError
 from federation.identity import SpiffeId
 from federation.membership import Member
+from node.days import DAY
 from node.enterprise.agent import Agent
 from node.enterprise.disputing import WAITING, OwnDispute, keep_dispute, look_up, own_dispute
 from node.enterprise.errors import EnterpriseError
@@ -26,7 +27,6 @@ from node.pages.site import Site
 from node.pages.tables import Column, Table, fetch, read
 from node.pages.visit import Visit, day, when
 
-DAY = 86_400
 TONES = {"unsent": "warn", "answered": "good", "refused": "bad", "erased": "soft"}
 
 

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from starlette.responses import Response
 
+from node.days import DAY
 from node.enterprise.agent import Agent
 from node.enterprise.pages.consents import OWNER, PACKAGE
 from node.enterprise.pages.words import KEYS
@@ -16,7 +17,6 @@ from node.pages.site import Site
 from node.pages.visit import Visit
 from scoring.documents import Text
 
-DAY: Final = 86_400
 SOON: Final = 30
 """Days before its end that a certificate is to be renewed."""
 

@@ -8,20 +8,20 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from node.bank.bank import Bank
 from node.bank.ledger import State
 from node.bank.tables import bank_watches
+from node.days import DAY
 from node.models.production.outcomes import Outcome, OutcomeRecords
 from node.models.production.results import Result, answered
 from node.models.production.watching import watch
 from scoring.scorecard import Scorecard
 from scoring.stability import Distribution
 
-DAY: Final = 86_400
 Tell = Callable[[int, int], None]
 """Told how many answers were read, and how many there are."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from node.models.report.drawing import Bar, Dot, Drawing, Label, Rule, Shape, Tone, cut
+from node.lettering import cut
+from node.models.report.drawing import TEXT, Bar, Dot, Drawing, Label, Rule, Shape, Tone
 
 T = TypeVar("T")
 
@@ -139,7 +140,7 @@ def _rows(rows: Sequence[T]) -> Iterator[tuple[float, T]]:
 
 
 def _name(text: str, width: float, y: float) -> Label:
-    return Label(width, y + 9, cut(text, width), "ink", "end", whole=text)
+    return Label(width, y + 9, cut(text, width, TEXT), "ink", "end", whole=text)
 
 
 def _amount(

@@ -6,8 +6,6 @@ they are on a screen, light or dark, and `_INKS` what they are on paper.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Final, Literal
@@ -29,8 +27,6 @@ _INKS: Final = {
     "good": GOOD,
     "bad": BAD,
 }
-_NARROW: Final = 0.56
-"""Width of a Latin letter as a share of the font's size, about."""
 TEXT: Final = 8.0
 
 
@@ -92,25 +88,6 @@ class Drawing:
     height: float
     title: str
     shapes: tuple[Shape, ...]
-
-
-def cut(text: str, width: float, size: float = TEXT) -> str:
-    """As much of a text as fits in `width`, about, with … where something is left out."""
-    if sum(_widths(text, size)) <= width:
-        return text
-    kept, used = "", size * _NARROW
-    for character, step in zip(text, _widths(text, size), strict=True):
-        used += step
-        if used > width:
-            break
-        kept += character
-    return kept.rstrip() + "…"
-
-
-def _widths(text: str, size: float) -> Iterator[float]:
-    for character in text:
-        wide = unicodedata.east_asian_width(character) in "WF"
-        yield size if wide else size * _NARROW
 
 
 def svg(drawing: Drawing) -> str:

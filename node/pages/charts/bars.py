@@ -8,8 +8,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from node.lettering import width_of
 from node.pages.charts.frame import height_of, plot
-from node.pages.charts.scale import axis, finite, full, lines_of, per_cent, width_of
+from node.pages.charts.scale import axis, finite, full, lines_of, per_cent
 from node.pages.charts.svg import (
     element,
     figure,

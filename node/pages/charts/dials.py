@@ -8,8 +8,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from node.lettering import cut
 from node.pages.charts.bars import bar_list
-from node.pages.charts.scale import cut, finite, full, lines_of
+from node.pages.charts.scale import finite, full, lines_of
 from node.pages.charts.svg import element, figure, picture, toned
 
 _MIDDLE: Final = (150.0, 140.0)

@@ -8,7 +8,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from node.pages.charts.scale import WIDTHS, cut, per_cent, places, short, width_of
+from node.lettering import cut, width_of
+from node.pages.charts.scale import WIDTHS, per_cent, places, short
 from node.pages.charts.svg import element, picture
 
 TOP: Final = 10.0

@@ -9,7 +9,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from node.pages.charts.scale import cut, per_cent
+from node.lettering import cut
+from node.pages.charts.scale import per_cent
 from node.pages.charts.svg import element, figure, nothing, picture, toned
 
 _TALL: Final = 105.0

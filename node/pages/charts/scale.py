@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-NARROW: Final = 0.56
-"""Width of a Latin letter as a share of the font's size, about."""
-FONT: Final = 12.0
-"""Size of a chart's text, in pixels."""
+from node.lettering import FONT, cut, width_of
+
 WIDTHS: Final = {"s": 250.0, "m": 340.0, "l": 570.0, "xl": 810.0}
 """Pixels that a plot has at least: on a phone, in a half, two thirds, all of a page's width."""
 
@@ -68,23 +65,6 @@ def full(value: float | None) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.1f}" if 1000 <= abs(value) < 1e15 else f"{value:,.4g}"
-
-
-def width_of(text: str, size: float = FONT) -> float:
-    """About how wide a text is, in pixels."""
-    return sum(size if unicodedata.east_asian_width(one) in "WF" else size * NARROW for one in text)
-
-
-def cut(text: str, width: float, size: float = FONT) -> str:
-    """As much of a text as fits in `width`, with … where something is left out."""
-    if width_of(text, size) <= width:
-        return text
-    kept = ""
-    for one in text:
-        if width_of(f"{kept}{one}…", size) > width:
-            break
-        kept += one
-    return f"{kept.rstrip()}…"
 
 
 def lines_of(text: str, width: float, size: float = FONT) -> list[str]:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
+from node.lettering import cut, width_of
 from node.pages.charts import (
     Edge,
     Node,
@@ -26,7 +27,7 @@ from node.pages.charts import (
     sparkline,
     stacked_bars,
 )
-from node.pages.charts.scale import axis, cut, full, lines_of, places, short, ticks, width_of
+from node.pages.charts.scale import axis, full, lines_of, places, short, ticks
 
 HOSTILE = "<script>alert(1)</script>\"'&]]>"
 

@@ -19,8 +19,9 @@ import node.regulator.evidence as evidence
 from federation.identity import SpiffeId
 from federation.policy import PolicyItem, PolicyReport, PolicyThresholds, certify_policy
 from federation.policy.remedy import Remedies, Remedy
+from node.lettering import cut
 from node.models.report.compose import Subject, compose
-from node.models.report.drawing import Drawing, Label, cut, svg
+from node.models.report.drawing import Drawing, Label, svg
 from node.models.report.page import page
 from node.models.report.pdf import pdf
 from node.models.report.terminal import as_data
@@ -212,7 +213,7 @@ def test_every_label_stays_within_its_drawing() -> None:
 def test_long_labels_are_cut_and_the_whole_is_there_to_read() -> None:
     assert cut("abc", 100) == "abc"
     long = "近十二个月平均开票金额同比" * 3
-    short = cut(long, 80)
+    short = cut(long, 80, 8)
     assert short.endswith("…") and len(short) < 12
     shown = svg(Drawing(90, 20, HOSTILE, (Label(0, 10, short, whole=long),)))
     assert f"<title>{long}</title>" in shown and "<script>" not in shown
