@@ -88,7 +88,7 @@ async def endless(port: int, most: int) -> tuple[bytes, int]:
     except ConnectionError:
         pass
     try:
-        return await asyncio.wait_for(answer, 20), sent
+        return await asyncio.wait_for(answer, 60), sent
     except ConnectionError:
         return b"", sent
     finally:
