@@ -314,13 +314,13 @@ class RunningChain:
         """Waits until a node's health service says so."""
         status = health_pb2.HealthCheckResponse.ServingStatus
         wanted = status.SERVING if serving else status.NOT_SERVING
-        end = time.monotonic() + 40.0
+        end = time.monotonic() + 90.0
         while await self.health(party) != wanted:
             if time.monotonic() > end:
                 raise TimeoutError(f"health of {party.name} does not become {wanted}")
             await asyncio.sleep(0.1)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Waits for something that another process does."""
         end = time.monotonic() + seconds
         while not condition():
