@@ -24,7 +24,7 @@ from node.demo.show import Screen
 
 CHROMIUM = "/usr/bin/chromium"
 IMAGES = Path(__file__).parent / "images"
-WEEKS = 6
+WEEKS = 3
 ENTERPRISES, QUERIES, SEED = 8_000, 40, 1
 WIDTH, SCALE = 1280, 2
 COLOURS = 128

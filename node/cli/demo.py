@@ -44,7 +44,7 @@ def demo(
     ] = None,
     weeks: Annotated[
         int | None,
-        typer.Option(min=0, max=12, help="Weeks of history: 6, of several chains none. / 历史周数"),
+        typer.Option(min=0, max=12, help="Weeks of history: 3, of several chains none. / 历史周数"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the generated firms.")] = 1,
     folder: Annotated[
@@ -59,7 +59,7 @@ def demo(
     # Told to end, it ends as with Ctrl-C: every process stopped, nothing left behind.
     signal.signal(signal.SIGTERM, _end)
     if chains == 1:
-        run = partial(run_demo, weeks=6 if weeks is None else weeks)
+        run = partial(run_demo, weeks=3 if weeks is None else weeks)
     else:
         if weeks:
             fail("--weeks: several chains have no history; leave it away, or ask for one chain", 2)
