@@ -172,7 +172,7 @@ def _table(titles: Mapping[str, str], banks: Sequence[str]) -> Table:
                    hidden_on_phone=True),
             Column("consent", ASKED["consent"], consent, raw=lambda r: bytes(r.consent).hex(),
                    hidden_on_phone=True),
-            Column("permit", ASKED["permit"], dispute, raw=lambda r: r.permits),
+            Column("permit", ASKED["permit"], dispute, "code", raw=lambda r: r.permits),
         ),
         select(agent_uses),
         rows.number,
