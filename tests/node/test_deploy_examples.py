@@ -71,7 +71,8 @@ def test_commented_values_are_the_defaults(role: str, folder: Path) -> None:
     full = loaded(role, folder, SETTING.sub("", example(role))).model_dump()
     changed = {key for key in leaves(full) if leaves(full)[key] != leaves(plain).get(key)}
     assert changed <= {
-        "advertise", "tlog.advertise", "sealing_key", "mapping", "database.url", "database.password_file",
+        "advertise", "tlog.advertise", "sealing_key", "mapping",
+        "database.url", "database.password_file",
         "metrics.listen", "tracing.endpoint", "api.tokens", "api.certificate", "api.key",
         "audit_token.module", "audit_token.token", "audit_token.key", "audit_token.pin_file",
         "peers.listen", "peers.advertise", "peers.hub",
