@@ -191,7 +191,7 @@ async def test_without_the_peer_its_rows_are_left_out(
 async def test_postgresql_rows_leave_the_given_database_alone(
     tmp_path: Path, postgresql: Cluster
 ) -> None:
-    url = postgresql.create_database()
+    url = postgresql.create_database(empty=True)
     rows = choose(sorted(POSTGRESQL))
     report = await run(rows, Setting(tmp_path, url), once(), lambda _: None)
     assert {result.row.name for result in report.results} == POSTGRESQL
