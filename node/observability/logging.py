@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -155,3 +157,14 @@ def _blank_text(text: str) -> str:
 
 def _plain(value: object) -> str:
     return str(value)
+
+
+def fault(error: BaseException) -> str:
+    """What an error that nobody foresaw was and where: its text may quote what a request or a file
+    brought, so it stays out of logs.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    last = frames[-1]
+    return f"{type(error).__name__} in {last.name}, {PurePath(last.filename).name}:{last.lineno}"

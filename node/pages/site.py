@@ -27,6 +27,7 @@ from federation.errors import FederationError
 from node.clock import Clock
 from node.errors import Busy, NodeError
 from node.html import template
+from node.observability.logging import fault
 from node.pages.duties import Duty
 from node.pages.headers import STATIC, App, HostGuard, SecurityHeaders
 from node.pages.texts import ERRORS
@@ -41,9 +42,12 @@ THEME_COOKIE: Final = "theme"
 YEAR: Final = 31_536_000
 _NO_TEXT: Final = re.compile(r"[\0\ud800-\udfff]")
 
+_FORESEEN: Final = (NodeError, FederationError, ScoringError)
+
 _log = structlog.get_logger(__name__)
 
 Handler = Callable[[Visit], Awaitable[Response]]
+Page = Callable[[Request], Awaitable[Response]]
 
 
 class Gatekeeper(Protocol):
@@ -106,7 +110,7 @@ class Site:
         self._hosts = frozenset(hosts)
         self._app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         self._app.mount(STATIC, StaticFiles(directory=str(files("node.pages") / "static")))
-        for code in (HTTPException, NodeError, FederationError, ScoringError, Exception):
+        for code in (HTTPException, *_FORESEEN, Exception):
             self._app.add_exception_handler(code, self._failed)
         self.add("/", self._home, duties=self.duties, always=True)
         self.add("/preferences", self._prefer, duties=self.duties, methods=("POST",), always=True)
@@ -148,7 +152,7 @@ class Site:
         """
         allowed = self._known(duties)
 
-        async def endpoint(request: Request) -> Response:
+        async def page(request: Request) -> Response:
             viewer = await self.gatekeeper.viewer(request)
             if viewer is None:
                 return self._to_login(request)
@@ -172,29 +176,25 @@ class Site:
             if (method, path) in self.pages:
                 raise ValueError(f"{method} {path} is there already")
             self.pages[method, path] = allowed
-        self._app.add_api_route(
-            path, endpoint, methods=list(methods), include_in_schema=False, response_model=None
-        )
+        self._route(path, page, methods)
 
     def add_public(
         self,
         path: str,
-        handler: Callable[[Request], Awaitable[Response]],
+        handler: Page,
         *,
         methods: Collection[str] = ("GET",),
     ) -> None:
         """Adds a page for who is not signed in. Only the gatekeeper has such."""
 
-        async def endpoint(request: Request) -> Response:
+        async def page(request: Request) -> Response:
             if request.method != "GET":
                 require_same_origin(request)
             for value in request.query_params.values():
                 require_text(value)
             return await handler(request)
 
-        self._app.add_api_route(
-            path, endpoint, methods=list(methods), include_in_schema=False, response_model=None
-        )
+        self._route(path, page, methods)
 
     def language(self, request: Request) -> str:
         """`zh` or `en`: as chosen by the switch, else as the browser asks, else `zh`."""
@@ -241,13 +241,36 @@ class Site:
             return Response(status_code=401, headers={"HX-Redirect": self.gatekeeper.login})
         return RedirectResponse(self.gatekeeper.login, status_code=303)
 
+    def _route(self, path: str, page: Page, methods: Collection[str]) -> None:
+        self._app.add_api_route(
+            path,
+            self._guarded(page),
+            methods=list(methods),
+            include_in_schema=False,
+            response_model=None,
+        )
+
+    def _guarded(self, page: Page) -> Page:
+        """The page, where what nobody foresaw ends: further out its text would be logged."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await page(request)
+            except (HTTPException, *_FORESEEN):
+                raise
+            except Exception as error:
+                return await self._failed(request, error)
+
+        return endpoint
+
     async def _failed(self, request: Request, error: Exception) -> Response:
         """A page that says in general what is wrong; the reason is in the node's own log."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         if isinstance(error, Busy):
             status = 503
         if status >= 500:
-            _log.error("page failed", route=request.url.path.split("/")[1], error=repr(error))
+            told = str(error) if isinstance(error, _FORESEEN) else fault(error)
+            _log.error("page failed", route=request.url.path.split("/")[1], error=told)
         title, remedy = ERRORS.get(status, ERRORS[400])
         language = self.language(request)
         page = template("node.pages", "error.html.j2").render(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 from sqlalchemy import Column as DbColumn
 from sqlalchemy import Integer, MetaData, Text, create_engine, insert, select
 from sqlalchemy import Table as DbTable
@@ -96,6 +97,21 @@ async def test_a_request_for_another_name_is_refused(host: str) -> None:
         assert found.status_code == 421
         assert found.headers["content-security-policy"] == POLICY
         assert (await client.get("/firms", headers={"host": "PAGES.test:8443"})).status_code == 200
+
+
+async def test_what_nobody_foresaw_is_logged_without_its_text() -> None:
+    made = site()
+
+    async def page(visit: Visit) -> Response:
+        raise ValueError(f"cannot read {visit.query('value')}")
+
+    made.add("/faulty", page, duties={Duty.OFFICER})
+    with structlog.testing.capture_logs() as logs:
+        async with browsing(made, Duty.OFFICER) as client:
+            found = await client.get("/faulty?value=12.5")
+    assert found.status_code == 500 and "12.5" not in found.text
+    (line,) = [line for line in logs if line["event"] == "page failed"]
+    assert line["error"].startswith("ValueError in page, test_site.py:") and "12.5" not in str(logs)
 
 
 async def test_a_page_without_duties_cannot_be_added() -> None:
