@@ -18,6 +18,7 @@ from node.bank.problems import Problem, problem_of
 from node.bank.texts import Code
 from node.bank.tokens import Tokens
 from node.errors import NodeError
+from node.observability.logging import fault
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -63,6 +64,9 @@ class Gate:
             await self._app(scope, _replay(body, receive), watched)
         except (BankError, NodeError) as error:
             await answer(problem_of(error), scope, watched)
+        except Exception as error:
+            # Answered already, as an internal error; further out its text would be logged.
+            _log.error("request failed", error=fault(error))
         finally:
             route = getattr(scope.get("route"), "path", "–")
             _log.info(

@@ -251,3 +251,20 @@ async def test_openapi_document_describes_every_resource_and_the_token(
 )  # fmt: skip
 def test_accepted_language(accepted: str, language: str) -> None:
     assert language_of(accepted) == language
+
+
+async def test_what_nobody_foresaw_is_logged_without_its_text(
+    bank_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bank_world.bank() as bank, client(bank) as http:
+
+        async def faulty(*_: Any, **__: Any) -> Any:
+            raise ValueError("weights are 12.5 and 7")
+
+        monkeypatch.setattr(bank.certification, "certify", faulty)
+        with structlog.testing.capture_logs() as logs:
+            found = await http.post("/v1/models", json={"scorecard": {}})
+        assert found.status_code == 500 and found.json()["type"] == URN + "internal"
+        (line,) = [line for line in logs if line["event"] == "request failed"]
+        assert line["error"].startswith("ValueError in faulty, ")
+        assert "12.5" not in f"{logs} {found.text}"
